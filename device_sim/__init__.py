@@ -1,0 +1,1 @@
+"""Simulated people and devices: physiology, scenarios with ground truth, publisher."""

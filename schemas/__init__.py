@@ -1,0 +1,1 @@
+"""The words everyone shares: vital signs, observations, topics, episodes, and the database they meet in."""
