@@ -1,0 +1,42 @@
+"""Why can a message or a value not be stored, and what should a technician do about it?"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The code in ``quarantine.reason``, in receipts and in the metrics."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    WRONG_TYPE = "wrong_type"
+    UNKNOWN_DEVICE = "unknown_device"
+    UNASSIGNED = "unassigned"
+    NOT_PERMITTED = "not_permitted"
+    UNKNOWN_VITAL_SIGN = "unknown_vital_sign"
+    UNIT = "unit"
+    MISSING_TIME = "missing_time"
+    TIME_WITHOUT_ZONE = "time_without_zone"
+    FUTURE_TIME = "future_time"
+    TOO_OLD = "too_old"
+    IMPLAUSIBLE = "implausible"
+    CONTRADICTORY = "contradictory"
+
+
+REMEDY: dict[Reason, str] = {
+    Reason.MALFORMED: "The message is not valid JSON in UTF-8; check the sender's software.",
+    Reason.TOO_LARGE: "The message is larger than ingest accepts; send the observations in several messages.",
+    Reason.WRONG_TYPE: "A field has the wrong type; compare the message with the JSON Schema of the native payload.",
+    Reason.UNKNOWN_DEVICE: "No device has this code, or it is retired; register it, then replay.",
+    Reason.UNASSIGNED: "The device belonged to nobody at that time; assign it for that time, then replay.",
+    Reason.NOT_PERMITTED: "The sender may not speak for this device; make it the device's hub, or find who misuses it.",
+    Reason.UNKNOWN_VITAL_SIGN: "The name is not in the catalogue of vital signs; correct it at the sender.",
+    Reason.UNIT: "The unit cannot be converted to the vital sign's own; state its UCUM code at the sender.",
+    Reason.MISSING_TIME: "The message has no time of observation; set the device's clock or let the hub add the time.",
+    Reason.TIME_WITHOUT_ZONE: "The time has no offset from UTC, so the instant is not known; send it with one.",
+    Reason.FUTURE_TIME: "The time lies in the future; set the device's clock.",
+    Reason.TOO_OLD: "The time lies further back than stored observations are taken live; import it as history.",
+    Reason.IMPLAUSIBLE: "No device can measure this value in this vital sign; check the sensor's placement and the unit.",
+    Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
+}

@@ -1,0 +1,61 @@
+"""What do MQTT topics look like, and which parts carry meaning?
+
+``homeward/v1/{lane}/{device}/observations``, ``…/receipts`` and ``…/status``. Device codes are opaque: no name and no
+NHS number ever travels in a topic.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+LANES = 16
+PREFIX = "homeward/v1"
+DEVICE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+
+
+class Topic(NamedTuple):
+    """The parts of a topic below ``homeward/v1``."""
+
+    lane: int
+    device: str
+    leaf: str
+
+
+def observations_topic(lane: int, device: str) -> str:
+    """Where a device or hub publishes its observations."""
+    return f"{PREFIX}/{lane}/{device}/observations"
+
+
+def receipts_topic(lane: int, device: str) -> str:
+    """Where a device or hub asks for the receipts of what it published."""
+    return f"{PREFIX}/{lane}/{device}/receipts"
+
+
+def status_topic(lane: int, device: str) -> str:
+    """Where a device or hub says that it is online; its Last Will says the contrary."""
+    return f"{PREFIX}/{lane}/{device}/status"
+
+
+def lane_filter(lane: int) -> str:
+    """What an ingest worker subscribes to for one lane."""
+    return f"{PREFIX}/{lane}/+/observations"
+
+
+def parse(topic: str) -> Topic:
+    """Take a topic apart.
+
+    Raises
+    ------
+    ValueError
+        Where it is not one of Homeward's.
+    """
+    parts = topic.split("/")
+    if len(parts) != 5 or parts[0] != "homeward" or parts[1] != "v1":
+        raise ValueError(f"topic {topic!r}: expected {PREFIX}/{{lane}}/{{device}}/observations")
+    lane, device, leaf = parts[2:]
+    if not lane.isascii() or not lane.isdigit() or int(lane) >= LANES or str(int(lane)) != lane:
+        raise ValueError(f"topic {topic!r}: lane {lane!r} is not a number from 0 to {LANES - 1}")
+    if not DEVICE_CODE.match(device):
+        raise ValueError(f"topic {topic!r}: device {device!r} is not a device code")
+    return Topic(int(lane), device, leaf)
