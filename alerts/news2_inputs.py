@@ -1,0 +1,133 @@
+"""Can these arrays be an observation set at all? Refuses what cannot be, saying where, what, and what was expected.
+
+Being critical is not being impossible, and being implausible is for ingest to quarantine: only what has no meaning on
+the chart is refused here. The checks cost two passes over what is in the cache anyway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.vital_signs import ACVPU, BY_NAME
+
+Array = NDArray[Any]
+
+_NUMBERS = "iuf"
+_INVALID = len(ACVPU) + 1
+# The cell of each letter by its code point; everything else is invalid, an empty string (0) is not observed.
+_LETTER_CELLS = np.full(128, _INVALID, dtype=np.uint8)
+_LETTER_CELLS[0] = 0
+for _cell, _letter in enumerate(ACVPU, start=1):
+    _LETTER_CELLS[ord(_letter)] = _cell
+
+
+def checked_columns(given: Mapping[str, Any], spo2_scale: Any) -> tuple[dict[str, Array], Array]:
+    """Turn arguments into arrays of one shape (P,); consciousness becomes float codes or cells, see `letter_cells`."""
+    columns = {name: _array(name, values) for name, values in given.items()}
+    first = next(iter(columns))
+    size = len(columns[first])
+    for name, column in columns.items():
+        if len(column) != size:
+            raise ValueError(f"{name}: has {len(column)} values, {first} has {size}; expected one for each patient")
+    scale = _without_mask(spo2_scale)
+    if scale.ndim == 0:
+        scale = np.broadcast_to(scale, (size,))
+    if scale.dtype.kind not in _NUMBERS or scale.shape != (size,):
+        raise ValueError(
+            f"spo2_scale: has shape {scale.shape} and type {scale.dtype}; expected numbers of shape ({size},), or one"
+        )
+    return columns, scale
+
+
+def _without_mask(values: Any) -> Array:
+    """Return an array in which a masked value is NaN; `np.asarray` alone would show what the mask hides."""
+    if isinstance(values, np.ma.MaskedArray):
+        blank = np.ma.getmaskarray(values)
+        if blank.any():
+            return np.where(blank, np.nan, np.ma.getdata(values).astype(object))
+    return np.asarray(values)
+
+
+def _array(name: str, values: Any) -> Array:
+    array = _without_mask(values)
+    if array.ndim != 1:
+        raise ValueError(f"{name}: has shape {array.shape}; expected (P,), one value for each patient")
+    if name == "consciousness" and array.dtype.kind in "USO":
+        return _letters(array)
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)  # None becomes NaN
+        except (TypeError, ValueError) as exc:
+            raise ValueError(f"{name}: {exc}; expected numbers, NaN where not observed") from exc
+    if array.dtype.kind not in _NUMBERS and (name, array.dtype.kind) != ("on_oxygen", "b"):
+        raise ValueError(f"{name}: has type {array.dtype}; expected numbers, NaN where not observed")
+    return array
+
+
+def _letters(array: Array) -> NDArray[np.str_]:
+    """Bring letters to one character each; None, NaN and the text numpy makes of a NaN become an empty string."""
+    if array.dtype.kind == "S":
+        array = array.astype(np.str_)
+    if array.dtype.kind == "O":
+        blank = [value is None or (isinstance(value, float) and value != value) for value in array]
+        array = np.array(["" if empty else value for empty, value in zip(blank, array, strict=True)], dtype=object)
+        if not all(isinstance(value, str) for value in array):
+            if all(empty or not isinstance(value, str) for empty, value in zip(blank, array, strict=True)):
+                return _array("consciousness", np.where(blank, np.nan, array).astype(object))
+            _refuse_letter(array, next(i for i, value in enumerate(array) if not isinstance(value, str)))
+        array = array.astype(np.str_)
+    if array.dtype.itemsize > np.dtype("U1").itemsize:
+        array = np.where(array == "nan", "", array)
+        long = np.flatnonzero(np.strings.str_len(array) > 1)
+        if len(long):
+            _refuse_letter(array, int(long[0]))
+    return np.ascontiguousarray(array, dtype="U1")
+
+
+def letter_cells(letters: Array, start: int, out: NDArray[np.intp]) -> None:
+    """Write the cell of each letter: 0 where not observed, then the order of ACVPU from 1."""
+    np.copyto(out, letters.view(np.uint32), casting="safe")
+    np.minimum(out, len(_LETTER_CELLS) - 1, out=out)
+    np.copyto(out, _LETTER_CELLS[out], casting="safe")
+    if out.size and out.max() == _INVALID:
+        at = int(np.argmax(out == _INVALID))
+        _refuse_letter(letters, at, start)
+
+
+def category_cells(
+    name: str, values: Array, lowest: int, highest: int, start: int, work: NDArray[np.float64], out: NDArray[np.intp]
+) -> None:
+    """Write the cell of each whole number from ``lowest`` (cell 1) to ``highest``; 0 where not observed."""
+    np.subtract(values, lowest - 1, out=work, dtype=np.float64)
+    least, most = np.fmin.reduce(work), np.fmax.reduce(work)
+    if not (least < 1 or most > highest - lowest + 1):
+        np.fmax(work, 0.0, out=work)
+        np.copyto(out, work, casting="unsafe")
+        if np.array_equal(out, work):
+            return
+    known = ~np.isnan(values.astype(np.float64))
+    wrong = known & ~np.isin(values, np.arange(lowest, highest + 1))
+    at = int(np.argmax(wrong))
+    allowed = " or ".join(str(choice) for choice in range(lowest, highest + 1))
+    raise ValueError(f"{name}[{start + at}]: {values[at]} cannot be; expected {allowed}")
+
+
+def check_steps(name: str, values: Array, steps: NDArray[np.float64], start: int) -> None:
+    """Refuse negative and infinite values; ``steps`` is ``values`` in steps of the chart's resolution."""
+    least, most = np.fmin.reduce(steps), np.fmax.reduce(steps)
+    if least < 0 or most == np.inf:
+        at = int(np.argmax((steps < 0) | (steps == np.inf)))
+        unit = BY_NAME[name].display_unit
+        raise ValueError(
+            f"{name}[{start + at}]: {values[at]} {unit} cannot be; expected 0 or more, or NaN where not observed"
+        )
+
+
+def _refuse_letter(letters: Array, at: int, start: int = 0) -> NoReturn:
+    raise ValueError(
+        f"consciousness[{start + at}]: {letters[at]!r} cannot be; expected one of {ACVPU}, or '' where not observed"
+    )
