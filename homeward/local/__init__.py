@@ -1,1 +1,5 @@
 """Private TimescaleDB and Mosquitto: fetched, unpacked, started and stopped without touching the system."""
+
+from homeward.local.errors import SetupError
+
+__all__ = ["SetupError"]
