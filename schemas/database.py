@@ -6,14 +6,14 @@ The only module on this floor that opens a socket.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib import resources
 
 import psycopg
 from psycopg import sql
-from psycopg_pool import ConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 OWNER = "homeward_owner"
 ROLES = ("homeward_ingest", "homeward_notify", "homeward_dashboard", "homeward_reader", "homeward_admin")
@@ -175,5 +175,37 @@ def acting_for(
         connection.execute(
             "select set_config('homeward.organisation', %s, true), set_config('homeward.account', %s, true)",
             [str(organisation_id), "" if account_id is None else str(account_id)],
+        )
+        yield connection
+
+
+def open_async_pool(url: str, role: str, *, min_size: int = 1, max_size: int = 4) -> AsyncConnectionPool:
+    """Make the same pool for an event loop; it is opened with ``await pool.open()`` in the loop that uses it."""
+
+    async def configure(connection: psycopg.AsyncConnection) -> None:
+        await connection.execute("select set_config('search_path', 'homeward, public', false)")
+        row = await (await connection.execute("select current_user")).fetchone()
+        if row and row[0] != role:
+            await connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
+        await connection.execute("set timezone to 'UTC'")
+        await connection.commit()
+
+    return AsyncConnectionPool(url, configure=configure, min_size=min_size, max_size=max_size, open=False, timeout=10)
+
+
+@asynccontextmanager
+async def acting_for_async(
+    connection: psycopg.AsyncConnection,
+    organisation_id: int,
+    account_id: int | None = None,
+    *,
+    read_only: bool = False,
+) -> AsyncIterator[psycopg.AsyncConnection]:
+    """Do what `acting_for` does, in an event loop; ``read_only`` makes the database refuse any change."""
+    async with connection.transaction():
+        await connection.execute(
+            "select set_config('homeward.organisation', %s, true), set_config('homeward.account', %s, true), "
+            "set_config('transaction_read_only', %s, true)",
+            [str(organisation_id), "" if account_id is None else str(account_id), "on" if read_only else "off"],
         )
         yield connection
