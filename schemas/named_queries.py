@@ -1,7 +1,6 @@
-"""Which queries does a package have, and what are they called?
+"""Where is the SQL that a package runs? In a ``.sql`` file beside it, a block a query, each opened by ``-- name: …``.
 
-SQL stands in ``.sql`` files, where editors and people read it best. A block opens with ``-- name: some_name``; the
-lines below it, up to the next one, are the query.
+Other comments stay with the query, so that the reason stands beside the SQL and reaches the server's log.
 """
 
 from __future__ import annotations
@@ -11,29 +10,44 @@ from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
 
-_NAME = re.compile(r"^--\s*name:\s*([a-z][a-z0-9_]*)\s*$", re.MULTILINE)
+_HEADING = re.compile(r"^-- name: *(?P<name>\S*) *$", re.MULTILINE)
+_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
-def load(package: str, file: str = "queries.sql") -> Mapping[str, str]:
-    """Read the named queries of a package's ``.sql`` file.
+class QueryFileError(ValueError):
+    """A file of queries is not written as it must be; the message names the file and the line."""
+
+
+def load(package: str, file: str) -> Mapping[str, str]:
+    """Read the named queries of ``file``, which lies in ``package``.
 
     Raises
     ------
-    ValueError
-        Where a name stands twice or has no query below it.
+    QueryFileError
+        Where a name is missing, unusable or used twice, or a block has no SQL.
     """
     return parse(resources.files(package).joinpath(file).read_text(encoding="utf-8"), f"{package}/{file}")
 
 
-def parse(text: str, origin: str = "queries") -> Mapping[str, str]:
-    """Take the text of a ``.sql`` file apart into its named queries."""
-    pieces = _NAME.split(text)
+def parse(text: str, where: str) -> Mapping[str, str]:
+    """Split the text of a file into its queries; what stands before the first name is the file's own comment."""
     found: dict[str, str] = {}
-    for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
-        query = body.strip().rstrip(";")
+    headings = list(_HEADING.finditer(text))
+    for heading, following in zip(headings, [*headings[1:], None], strict=True):
+        line = text.count("\n", 0, heading.start()) + 1
+        name = heading["name"]
+        if not _NAME.match(name):
+            raise QueryFileError(f"{where}:{line}: {name!r} is not a query's name; write `-- name: read_this_way`")
         if name in found:
-            raise ValueError(f"{origin}: query {name!r} stands twice; rename one")
-        if not query:
-            raise ValueError(f"{origin}: query {name!r} is empty; write it below its name line")
-        found[name] = query
+            raise QueryFileError(f"{where}:{line}: {name} is there twice; rename one")
+        body = text[heading.end() : following.start() if following else len(text)].strip()
+        if not _has_sql(body):
+            raise QueryFileError(f"{where}:{line}: {name} has no SQL below its name")
+        found[name] = body
+    if not found:
+        raise QueryFileError(f"{where}: no query; open each with `-- name: read_this_way`")
     return MappingProxyType(found)
+
+
+def _has_sql(body: str) -> bool:
+    return any(line.strip() and not line.lstrip().startswith("--") for line in body.splitlines())
