@@ -41,7 +41,9 @@ def machine_mirror() -> str:
     archives = [(release, uri) for kind, uri, release, component in rows if kind == "Packages" and component == "main"]
     own = {machine_release(), "stable", "oldstable", "testing"}
     # Updates and security live at the same or another address, without the release we need.
-    preferred = [uri for release, uri in archives if release in own] or [uri for release, uri in archives if "-" not in release]
+    preferred = [uri for release, uri in archives if release in own] or [
+        uri for release, uri in archives if "-" not in release
+    ]
     if not preferred:
         raise SetupError("apt has no package source with a 'main' component; add one to /etc/apt/sources.list.d.")
     return preferred[0]

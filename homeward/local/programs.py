@@ -181,7 +181,9 @@ def _patchelf(*arguments: str | Path) -> str:
 def _version(program: Path, option: str) -> str:
     """Return the version a program states; Mosquitto states it with its help, and with an exit code of 3."""
     try:
-        done = subprocess.run([program, option], capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"})
+        done = subprocess.run(
+            [program, option], capture_output=True, text=True, check=False, env={"PATH": "/usr/bin:/bin"}
+        )
     except OSError as failed:
         raise SetupError(f"{program} does not start: {failed.strerror}.") from failed
     found = re.search(r"\d+\.\d+(\.\d+)?", done.stdout)
