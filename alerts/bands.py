@@ -36,7 +36,10 @@ class Band(Protocol):
 
 @dataclass(frozen=True)
 class BandTable:
-    """Bands as a dense array: ``points[0]`` is unused, ``points[1]`` belongs to ``first``, one cell a step after it."""
+    """Bands as a dense array: ``points[0]`` is unused, ``points[1]`` belongs to ``first``, one cell a step after it.
+
+    The last band's points are repeated to the end of the array, so that ordinary values need no clipping.
+    """
 
     steps_per_unit: float
     first: int
@@ -44,45 +47,65 @@ class BandTable:
 
     @property
     def cells(self) -> int:
-        """Number of steps from the lowest edge to the highest; values beyond them fall into the outermost cells."""
+        """Number of cells; a value beyond them falls into the outermost."""
         return len(self.points) - 1
 
-    def index(self, steps: NDArray[np.float64], out: NDArray[np.intp] | None = None) -> NDArray[np.intp]:
-        """Turn values counted in steps into dense indices, rounding half up.
+    def index(
+        self,
+        values: NDArray[Any],
+        extent: tuple[float, float],
+        work: NDArray[np.float64],
+        out: NDArray[np.intp],
+    ) -> None:
+        """Write the cell of each value, rounding half up to the chart's resolution.
 
         Parameters
         ----------
-        steps : float array, shape (P,)
-            Values times ``steps_per_unit`` [steps of the chart's resolution; NaN where not observed]. Overwritten, so
-            that a caller who works in blocks allocates nothing.
-        out : intp array, shape (P,), optional
-            Where to write the indices.
-
-        Returns
-        -------
-        intp array, shape (P,)
-            0 where not observed, otherwise 1 to ``cells``.
+        values : number array, shape (P,)
+            Values in the chart's unit; NaN where not observed.
+        extent : pair of float
+            The least and the greatest of ``values`` (`extent`).
+        work : float array, shape (P,)
+            Overwritten, so that a caller who works in blocks allocates nothing.
+        out : intp array, shape (P,)
+            Where to write: 0 where not observed, otherwise 1 to ``cells``.
         """
-        if out is None:
-            out = np.empty(steps.shape, dtype=np.intp)
-        steps += HALF_UP + 1 - self.first
-        # The order matters: maximum and minimum let NaN through, fmax then turns it, and only it, into cell 0.
-        np.maximum(steps, 1.0, out=steps)
-        np.minimum(steps, float(self.cells), out=steps)
-        np.fmax(steps, float(NOT_OBSERVED), out=steps)
-        np.copyto(out, steps, casting="unsafe")  # truncation is floor here: nothing is negative any more
-        return out
+        shift = HALF_UP + 1 - self.first
+        if self.steps_per_unit == 1:
+            np.add(values, shift, out=work, dtype=np.float64)
+        else:
+            np.multiply(values, self.steps_per_unit, out=work, dtype=np.float64)
+            work += shift
+        # Most wards need neither, and each is a pass over the array. Both let NaN through.
+        if extent[0] * self.steps_per_unit + shift < 1:
+            np.maximum(work, 1.0, out=work)
+        if extent[1] * self.steps_per_unit + shift > self.cells:
+            np.minimum(work, float(self.cells), out=work)
+        np.fmax(work, float(NOT_OBSERVED), out=work)  # turns NaN, and only NaN, into cell 0
+        np.copyto(out, work, casting="unsafe")  # truncation is floor here: nothing is negative any more
 
 
-def dense_table(bands: Iterable[Band], resolution: Decimal) -> BandTable:
-    """Lay out bands that cover their line once (`alerts.load_rules` sees to that) as a dense table."""
+def extent(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the least and the greatest value of a non-empty array, leaving NaN aside; NaN if there is nothing else."""
+    return float(np.fmin.reduce(values)), float(np.fmax.reduce(values))
+
+
+def dense_table(bands: Iterable[Band], resolution: Decimal, size: int | None = None) -> BandTable:
+    """Lay out bands that cover their line once (`alerts.load_rules` sees to that) as a dense table.
+
+    The first cell is 0 or the lowest edge below it. ``size`` is the number of cells; without it, a chart that is open
+    at the top gets up to four times the cells its edges need, which is room for every ordinary value.
+    """
     bands = tuple(bands)
     edges = [int(edge / resolution) for band in bands for edge in (band.lower, band.upper) if edge is not None]
-    first, last = min(edges), max(edges)
-    points = np.zeros(last - first + 2, dtype=np.uint8)
+    first, last = min(0, *edges), max(edges)
+    is_open = any(band.upper is None for band in bands)
+    if size is None:
+        size = 2 << (last - first + 1).bit_length() if is_open else last - first + 1
+    points = np.zeros(size + 1, dtype=np.uint8)
     for band in bands:
         low = first if band.lower is None else int(band.lower / resolution)
-        high = last if band.upper is None else int(band.upper / resolution)
+        high = first + size - 1 if band.upper is None else int(band.upper / resolution)
         points[low - first + 1 : high - first + 2] = band.points
     return BandTable(steps_per_unit=float(1 / resolution), first=first, points=points)
 
@@ -109,7 +132,10 @@ def banded_points(values: Any, table: BandTable) -> NDArray[np.float32]:
     >>> banded_points([35.0, 36.049, 36.05, float("nan"), 39.1], dense_table(bands, bands[0].resolution))
     array([ 3.,  1.,  0., nan,  2.], dtype=float32)
     """
-    steps = np.multiply(values, table.steps_per_unit, dtype=np.float64)
-    found = table.points.astype(np.float32)
+    given = np.asarray(values, dtype=np.float64)
+    flat, found = given.ravel(), table.points.astype(np.float32)
     found[NOT_OBSERVED] = np.nan
-    return found[table.index(np.atleast_1d(steps))].reshape(steps.shape)
+    cells = np.empty(flat.shape, dtype=np.intp)
+    if flat.size:
+        table.index(flat, extent(flat), np.empty(flat.shape), cells)
+    return found[cells].reshape(given.shape)

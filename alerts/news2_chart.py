@@ -29,7 +29,10 @@ OXYGEN_CELLS = 3  # not observed, air, oxygen
 _SUM = 0b11111
 _COUNT = 0b111
 _UPPER, _RED, _POSSIBLE = 5, 10, 13  # shifts; the least points are in the lowest bits
+_LEVEL = 0b111
+_CERTAIN, _WORST = 1, 4  # shifts in an answer; red is its lowest bit
 
+FloatOut = NDArray[np.float32]
 Pair = tuple[int, int]
 """Points of SpO2 and of oxygen in one possible completion."""
 
@@ -63,13 +66,13 @@ class Chart:
 
     def case(self, scale: int, oxygen_cell: int, spo2_cell: int) -> int:
         """Number a case: scale 1 or 2, oxygen 0 (not observed) to 2, cell of the SpO2 table."""
-        return ((scale - SCALES[0]) * OXYGEN_CELLS + oxygen_cell) * self.spo2_cells + spo2_cell
+        return (scale * OXYGEN_CELLS + oxygen_cell) * self.spo2_cells + spo2_cell
 
     def uncase(self, case: int) -> tuple[int, int, int]:
         """Return the scale, the oxygen cell and the SpO2 cell of a case."""
         rest, spo2_cell = divmod(case, self.spo2_cells)
         scale, oxygen_cell = divmod(rest, OXYGEN_CELLS)
-        return scale + SCALES[0], oxygen_cell, spo2_cell
+        return scale, oxygen_cell, spo2_cell
 
     def pairs(self, scale: int, oxygen_cell: int, spo2_cell: int) -> set[Pair]:
         """Return every pair of SpO2 and oxygen points that the case can turn out to be."""
@@ -97,9 +100,35 @@ class Chart:
         """Points each parameter that stands alone can be worth, in the order of ``ALONE``."""
         return tuple(frozenset(int(points) for points in column.table.points[1:]) for column in self.alone)
 
+    def write_bounds(
+        self, codes: NDArray[np.uint16], work: NDArray[np.uint16], lower: FloatOut, upper: FloatOut
+    ) -> None:
+        """Write the least and the most that each sum of codes stands for; ``work`` is overwritten."""
+        np.bitwise_and(codes, _SUM, out=work)
+        np.copyto(lower, work)
+        np.right_shift(codes, _UPPER, out=work)
+        np.bitwise_and(work, _SUM, out=work)
+        np.copyto(upper, work)
+
+    def write_answers(
+        self,
+        codes: NDArray[np.intp],
+        red: NDArray[np.bool_],
+        response: NDArray[np.int8],
+        response_upper: NDArray[np.int8],
+    ) -> None:
+        """Write the red score and the response levels, certain and at worst, of each sum of codes."""
+        answers = self._answers.take(codes, mode="clip")
+        np.bitwise_and(answers, 1, out=red.view(np.int8))
+        np.right_shift(answers, _CERTAIN, out=response)
+        np.bitwise_and(response, _LEVEL, out=response)
+        np.right_shift(answers, _WORST, out=response_upper)
+
     def _column(self, column: int, rows: Sequence[BandRow]) -> Column:
         table = dense_table(rows, rows[0].resolution)
         every = [(int(points),) for points in table.points[1:]]
+        if len(set(every)) == 1:  # an incomplete set is recognised by its bounds being apart
+            raise RuleError(f"the NEWS2 bands of {PARAMETERS[column]} all have the same points; fix 'points'")
         codes = np.array([self._code(every), *(self._code([known]) for known in every)], dtype=np.uint16)
         return Column(column=column, table=table, points=_float_points(table), codes=codes)
 
@@ -110,17 +139,19 @@ class Chart:
             raise RuleError(
                 f"the NEWS2 bands of spo2 have scales {sorted({row.scale or 0 for row in rows})}; expected 1, 2"
             )
-        # One index for all: the cells run from the lowest edge of either scale to the highest.
-        whole = dense_table(rows, rows[0].resolution)
-        self.spo2, self.spo2_cells = whole, whole.cells + 1
+        # One size for all, as one index serves both scales, on air and on oxygen.
+        self.spo2 = dense_table(rows, rows[0].resolution)
+        self.spo2_cells = self.spo2.cells + 1
         self.oxygen = dense_table(_rows(bands, ON_OXYGEN), rows[0].resolution)
         self.oxygen_points = _float_points(self.oxygen)
         self._spo2_points = {
-            (scale, oxygen): _spread([row for row in rows if row.applies(scale, oxygen - 1)], whole)
+            (scale, oxygen): dense_table(
+                [row for row in rows if row.applies(scale, oxygen - 1)], rows[0].resolution, self.spo2.cells
+            )
             for scale in SCALES
             for oxygen in range(1, OXYGEN_CELLS)
         }
-        cases = len(SCALES) * OXYGEN_CELLS * self.spo2_cells
+        cases = self.case(SCALES[-1] + 1, 0, 0)
         self.case_codes = np.zeros(cases, dtype=np.uint16)
         self.spo2_points = np.full(cases, np.nan, dtype=np.float32)
         for scale in SCALES:
@@ -137,9 +168,6 @@ class Chart:
         options = set(options)
         sums = [sum(option) for option in options]
         reds = [self.red_points in option for option in options]
-        if len(options) > 1 and min(sums) == max(sums):
-            # An incomplete set is recognised by its bounds being apart.
-            raise RuleError("a NEWS2 parameter has the same points in all its bands; fix 'points'")
         return min(sums) | max(sums) << _UPPER | all(reds) << _RED | any(reds) << _POSSIBLE
 
     def _decode(self) -> None:
@@ -150,13 +178,13 @@ class Chart:
         codes = np.arange(1 << 16)
         lower, upper = codes & _SUM, codes >> _UPPER & _SUM
         levels = np.array(
-            [[self.level(score, red) for red in (False, True)] for score in range(_SUM + 1)], dtype=np.int8
+            [[self.level(score, red) for red in (False, True)] for score in range(_SUM + 1)], dtype=np.intp
         )
-        self.lower, self.upper = lower.astype(np.float32), upper.astype(np.float32)
-        self.aggregate = np.where(lower == upper, self.lower, np.float32(np.nan))
-        self.red = (codes >> _RED & _COUNT) > 0
-        self.response = levels[lower, self.red.astype(np.intp)]
-        self.response_upper = levels[upper, (codes >> _POSSIBLE > 0).astype(np.intp)]
+        red = (codes >> _RED & _COUNT) > 0
+        certain, worst = levels[lower, red.astype(np.intp)], levels[upper, (codes >> _POSSIBLE > 0).astype(np.intp)]
+        # One lookup for three answers; `write_answers` takes it apart.
+        self._answers = (red | certain << _CERTAIN | worst << _WORST).astype(np.int8)
+        self.aggregate = np.where(lower == upper, lower, np.nan).astype(np.float32)
 
 
 def _possible(cell: int, cells: int) -> Sequence[int]:
@@ -175,11 +203,3 @@ def _float_points(table: BandTable) -> NDArray[np.float32]:
     points = table.points.astype(np.float32)
     points[0] = np.nan
     return points
-
-
-def _spread(rows: Sequence[BandRow], over: BandTable) -> BandTable:
-    """Lay out some of a chart's bands over the cells of all of it."""
-    own = dense_table(rows, rows[0].resolution)
-    steps = np.arange(over.first, over.first + over.cells, dtype=np.float64)
-    points = np.concatenate([over.points[:1], own.points[own.index(steps)]])
-    return BandTable(steps_per_unit=over.steps_per_unit, first=over.first, points=points)

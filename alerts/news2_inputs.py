@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.bands import extent
 from schemas.vital_signs import ACVPU, BY_NAME
 
 Array = NDArray[Any]
@@ -19,7 +20,7 @@ Array = NDArray[Any]
 _NUMBERS = "iuf"
 _INVALID = len(ACVPU) + 1
 # The cell of each letter by its code point; everything else is invalid, an empty string (0) is not observed.
-_LETTER_CELLS = np.full(128, _INVALID, dtype=np.uint8)
+_LETTER_CELLS = np.full(128, _INVALID, dtype=np.intp)
 _LETTER_CELLS[0] = 0
 for _cell, _letter in enumerate(ACVPU, start=1):
     _LETTER_CELLS[ord(_letter)] = _cell
@@ -56,7 +57,9 @@ def _array(name: str, values: Any) -> Array:
     array = _without_mask(values)
     if array.ndim != 1:
         raise ValueError(f"{name}: has shape {array.shape}; expected (P,), one value for each patient")
-    if name == "consciousness" and array.dtype.kind in "USO":
+    if name == "consciousness" and (
+        array.dtype.kind in "US" or any(isinstance(value, str) for value in _objects(array))
+    ):
         return _letters(array)
     if array.dtype.kind == "O":
         try:
@@ -68,17 +71,21 @@ def _array(name: str, values: Any) -> Array:
     return array
 
 
+def _objects(array: Array) -> Array:
+    """Return the array if it holds Python objects, which may be letters or numbers; otherwise nothing to look through."""
+    return array if array.dtype.kind == "O" else array[:0]
+
+
 def _letters(array: Array) -> NDArray[np.str_]:
     """Bring letters to one character each; None, NaN and the text numpy makes of a NaN become an empty string."""
     if array.dtype.kind == "S":
         array = array.astype(np.str_)
     if array.dtype.kind == "O":
         blank = [value is None or (isinstance(value, float) and value != value) for value in array]
-        array = np.array(["" if empty else value for empty, value in zip(blank, array, strict=True)], dtype=object)
-        if not all(isinstance(value, str) for value in array):
-            if all(empty or not isinstance(value, str) for empty, value in zip(blank, array, strict=True)):
-                return _array("consciousness", np.where(blank, np.nan, array).astype(object))
-            _refuse_letter(array, next(i for i, value in enumerate(array) if not isinstance(value, str)))
+        for at, value in enumerate(array):
+            if not blank[at] and not isinstance(value, str):
+                _refuse_letter(array, at)
+        array = np.where(blank, "", array)
         array = array.astype(np.str_)
     if array.dtype.itemsize > np.dtype("U1").itemsize:
         array = np.where(array == "nan", "", array)
@@ -88,46 +95,61 @@ def _letters(array: Array) -> NDArray[np.str_]:
     return np.ascontiguousarray(array, dtype="U1")
 
 
-def letter_cells(letters: Array, start: int, out: NDArray[np.intp]) -> None:
+def letter_cells(letters: Array, start: int, work: NDArray[np.intp], out: NDArray[np.intp]) -> None:
     """Write the cell of each letter: 0 where not observed, then the order of ACVPU from 1."""
-    np.copyto(out, letters.view(np.uint32), casting="safe")
-    np.minimum(out, len(_LETTER_CELLS) - 1, out=out)
-    np.copyto(out, _LETTER_CELLS[out], casting="safe")
-    if out.size and out.max() == _INVALID:
-        at = int(np.argmax(out == _INVALID))
-        _refuse_letter(letters, at, start)
+    np.copyto(work, letters.view(np.uint32), casting="safe")
+    _LETTER_CELLS.take(work, out=out, mode="clip")
+    if out.max() == _INVALID:
+        _refuse_letter(letters, int(np.argmax(out)), start)
 
 
 def category_cells(
-    name: str, values: Array, lowest: int, highest: int, start: int, work: NDArray[np.float64], out: NDArray[np.intp]
+    name: str, values: Array, highest: int, start: int, work: NDArray[np.float64], out: NDArray[np.intp]
 ) -> None:
-    """Write the cell of each whole number from ``lowest`` (cell 1) to ``highest``; 0 where not observed."""
-    np.subtract(values, lowest - 1, out=work, dtype=np.float64)
-    least, most = np.fmin.reduce(work), np.fmax.reduce(work)
-    if not (least < 1 or most > highest - lowest + 1):
-        np.fmax(work, 0.0, out=work)
-        np.copyto(out, work, casting="unsafe")
-        if np.array_equal(out, work):
-            return
-    known = ~np.isnan(values.astype(np.float64))
-    wrong = known & ~np.isin(values, np.arange(lowest, highest + 1))
-    at = int(np.argmax(wrong))
-    allowed = " or ".join(str(choice) for choice in range(lowest, highest + 1))
-    raise ValueError(f"{name}[{start + at}]: {values[at]} cannot be; expected {allowed}")
+    """Write the cell of each whole number from 0 (cell 1) to ``highest``; 0 where not observed."""
+    if values.dtype.kind in "iub":
+        np.add(values, 1, out=out, dtype=np.intp, casting="unsafe")
+        fits = out.min() >= 1 and out.max() <= highest + 1
+    else:
+        least, most = extent(values)
+        fits = not (least < 0 or most > highest)
+        if fits:
+            np.add(values, 1.0, out=work, dtype=np.float64)
+            np.fmax(work, 0.0, out=work)
+            np.copyto(out, work, casting="unsafe")
+            work -= out
+            fits = not work.any()
+    if not fits:
+        wrong = ~(np.isnan(values.astype(np.float64)) | np.isin(values, np.arange(highest + 1)))
+        at = int(np.argmax(wrong))
+        allowed = " or ".join(str(choice) for choice in range(highest + 1))
+        raise ValueError(f"{name}[{start + at}]: {values[at]} cannot be; expected {allowed}, or NaN where not observed")
 
 
-def check_steps(name: str, values: Array, steps: NDArray[np.float64], start: int) -> None:
-    """Refuse negative and infinite values; ``steps`` is ``values`` in steps of the chart's resolution."""
-    least, most = np.fmin.reduce(steps), np.fmax.reduce(steps)
+def scale_cells(values: Array, scales: tuple[int, ...], start: int, out: NDArray[np.intp]) -> None:
+    """Write each patient's SpO2 scale as a whole number; unlike an observation it cannot be missing."""
+    with np.errstate(invalid="ignore"):  # a NaN is refused below, whatever the cast makes of it
+        np.copyto(out, values, casting="unsafe")
+    if out.min() < scales[0] or out.max() > scales[-1] or (values.dtype.kind == "f" and (out != values).any()):
+        at = int(np.argmax(~np.isin(values, scales)))
+        allowed = " or ".join(map(str, scales))
+        raise ValueError(f"spo2_scale[{start + at}]: {values[at]} cannot be; expected {allowed}")
+
+
+def checked_extent(name: str, values: Array, start: int) -> tuple[float, float]:
+    """Return the least and the greatest value, having refused negative and infinite ones."""
+    least, most = extent(values)
     if least < 0 or most == np.inf:
-        at = int(np.argmax((steps < 0) | (steps == np.inf)))
+        at = int(np.argmax((values < 0) | (values == np.inf)))
         unit = BY_NAME[name].display_unit
         raise ValueError(
             f"{name}[{start + at}]: {values[at]} {unit} cannot be; expected 0 or more, or NaN where not observed"
         )
+    return least, most
 
 
 def _refuse_letter(letters: Array, at: int, start: int = 0) -> NoReturn:
+    letter = str(letters[at]) if isinstance(letters[at], str) else letters[at]
     raise ValueError(
-        f"consciousness[{start + at}]: {letters[at]!r} cannot be; expected one of {ACVPU}, or '' where not observed"
+        f"consciousness[{start + at}]: {letter!r} cannot be; expected one of {ACVPU}, or '' where not observed"
     )

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from alerts.news2 import PARAMETERS, News2, missing_that_matter, news2
+from alerts.news2 import News2, missing_that_matter, news2
+from alerts.news2_chart import PARAMETERS
 from tests.reference_news2 import points_of
 
 _REPEATS = 15

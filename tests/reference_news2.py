@@ -7,8 +7,10 @@ comparisons: it shares no table, no rounding and no bound arithmetic with ``aler
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 LEVELS = ("routine", "low", "low_medium", "medium", "high")
 
@@ -24,7 +26,7 @@ EVERY_BAND: dict[str, tuple[float | str, ...]] = {
 }
 ORDER = tuple(EVERY_BAND)
 
-Observed = dict[str, float | str | None]
+Observed = dict[str, Any]
 
 
 def rounded(value: float, step: str) -> Decimal:
@@ -109,16 +111,16 @@ def temperature_points(value: float) -> int:
 def points_of(observed: Observed, scale: int) -> list[int | None]:
     """Points in the chart's order; None where not known."""
     oxygen = observed["on_oxygen"]
-    alone = {
+    alone: dict[str, Callable[[Any], int | None]] = {
         "respiration_rate": respiration_rate_points,
-        "spo2": lambda value: spo2_points(value, scale, oxygen),  # type: ignore[arg-type]
+        "spo2": lambda value: spo2_points(value, scale, oxygen),
         "on_oxygen": lambda value: 2 if value else 0,
         "bp_systolic": bp_systolic_points,
         "pulse": pulse_points,
         "consciousness": lambda letter: 0 if letter == "A" else 3,
         "temperature": temperature_points,
     }
-    return [None if observed[name] is None else alone[name](observed[name]) for name in ORDER]  # type: ignore[operator]
+    return [None if observed[name] is None else alone[name](observed[name]) for name in ORDER]
 
 
 def level_of(score: int, red: bool) -> int:
