@@ -37,6 +37,6 @@ REMEDY: dict[Reason, str] = {
     Reason.TIME_WITHOUT_ZONE: "The time has no offset from UTC, so the instant is not known; send it with one.",
     Reason.FUTURE_TIME: "The time lies in the future; set the device's clock.",
     Reason.TOO_OLD: "The time lies further back than stored observations are taken live; import it as history.",
-    Reason.IMPLAUSIBLE: "No device can measure this value in this vital sign; check the sensor's placement and the unit.",
+    Reason.IMPLAUSIBLE: "No device can measure this value; check the sensor's placement and the unit.",
     Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
 }

@@ -54,7 +54,9 @@ def load_catalogue() -> tuple[VitalSign, ...]:
     found = []
     for line, row in enumerate(csv.DictReader(text.splitlines()), start=2):
         if int(row["code"]) != line - 1:
-            raise ValueError(f"vital_signs.csv:{line}: code {row['code']} where {line - 1} was expected; keep the order")
+            raise ValueError(
+                f"vital_signs.csv:{line}: code {row['code']} where {line - 1} was expected; keep the order"
+            )
         found.append(
             VitalSign(
                 code=int(row["code"]),

@@ -1,0 +1,50 @@
+"""How does a patient's state follow when the policy in force changes?
+
+Rules are known by the key of their name. A rule that the new version still has keeps its state, wherever it stands; one
+that is gone resolves its episode; a new one begins from nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.episodes import EASED, IDLE, RESOLVED, TRANSITION
+from alerts.policy import PolicyBank
+from alerts.state import SLOT
+
+
+def align(
+    machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void]
+) -> tuple[NDArray[np.void], NDArray[np.void]]:
+    """Give the states with their slots in the order of their policies' rules, and the transitions of lost rules."""
+    wanted = bank.columns["rule"][people["policy"]]
+    differ = np.flatnonzero((machines["slots"]["rule"] != wanted).any(axis=1))
+    lost: list[NDArray[np.void]] = []
+    for row in differ:
+        old = machines["slots"][row].copy()
+        machines["slots"][row] = _blank(wanted[row])
+        for slot in old[old["rule"] != 0]:
+            place = np.flatnonzero(wanted[row] == slot["rule"])
+            if len(place):
+                machines["slots"][row, place[0]] = slot
+            elif slot["phase"] != IDLE:
+                lost.append(_end(int(row), slot, int(machines["last_at"][row]), int(people["policy"][row])))
+    return machines, np.concatenate(lost) if lost else np.zeros(0, TRANSITION)
+
+
+def _blank(rules: NDArray[np.uint32]) -> NDArray[np.void]:
+    slots = np.zeros(len(rules), SLOT)
+    slots["rule"] = rules
+    slots["value"] = np.nan
+    return slots
+
+
+def _end(row: int, slot: np.void, at: int, policy: int) -> NDArray[np.void]:
+    ended = np.zeros(1, TRANSITION)
+    for name in ("rule", "peak", "opened_at", "activated_at", "value"):
+        ended[name] = slot[name]
+    ended["row"], ended["policy"], ended["at"] = row, policy, at
+    ended["kind"], ended["phase"] = EASED, RESOLVED
+    ended["inputs"] = np.nan
+    return ended

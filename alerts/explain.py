@@ -1,0 +1,84 @@
+"""Why was an episode raised: as data for the record, and as one sentence that a carer understands?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from alerts.news2_chart import PARAMETERS
+from alerts.policy import LimitRule, OverdueRule, Policy, Rule, ScoreRule, rule_key
+from schemas.episode import Severity
+from schemas.vital_signs import BY_NAME
+
+MICROSECONDS = 1_000_000
+
+
+def rule_of(policy: Policy, transition: np.void) -> Rule | None:
+    """Find the rule of a transition; None where this version of the policy has it no more."""
+    return next((r for r in policy.rules if rule_key(r.name) == transition["rule"]), None)
+
+
+def sentence(policy: Policy, transition: np.void) -> str:
+    """Say in one sentence why the episode stands as it does after the transition."""
+    rule = rule_of(policy, transition)
+    if isinstance(rule, LimitRule):
+        return _limit_sentence(rule, transition)
+    if isinstance(rule, ScoreRule):
+        return _score_sentence(rule, transition)
+    if isinstance(rule, OverdueRule):
+        names = [BY_NAME[v].label.lower() for v in rule.vitals]
+        what = names[0] if len(names) == 1 else "observations"
+        if transition["severity"] == 0:
+            return f"An observation has come in: {what}."
+        return f"No {what} for longer than {rule.every} and {rule.grace} of grace."
+    return "The rule is no longer part of the policy."
+
+
+def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
+    vital = BY_NAME[rule.vital]
+    now = f"{vital.label} {vital.format(float(transition['value']))}"
+    if transition["severity"] == 0:
+        return f"{now}: back {'above' if rule.side == 'low' else 'below'} the limit."
+    severity = Severity(int(transition["severity"]))
+    limit = vital.format(float(getattr(rule, severity.word)))
+    times = f", {transition['count']} times in a row" if transition["count"] > 1 else ""
+    return f"{now}, limit {limit} or {'less' if rule.side == 'low' else 'more'}{times}."
+
+
+def _score_sentence(rule: ScoreRule, transition: np.void) -> str:
+    missing = [BY_NAME[p].label.lower() for p, v in zip(PARAMETERS, transition["inputs"], strict=True) if np.isnan(v)]
+    least = "at least " if missing else ""
+    unknown = f"; not observed: {', '.join(missing)}" if missing else ""
+    return f"{rule.title} {least}{transition['value']:.0f}{unknown}."
+
+
+def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
+    """Give what is needed to show, and to check, why: rule, policy version, source, values and thresholds."""
+    rule = rule_of(policy, transition)
+    found: dict[str, Any] = {
+        "policy": policy.document.name,
+        "version": policy.version,
+        "author": policy.document.author,
+        "at": int(transition["at"]),
+        "value": _number(transition["value"]),
+        "count": int(transition["count"]),
+    }
+    if rule is None:
+        return found
+    found |= {"rule": rule.name, "title": rule.title, "source": rule.source, "advice": rule.advice}
+    if isinstance(rule, LimitRule | ScoreRule):
+        found["thresholds"] = {
+            word: value for word in ("yellow", "amber", "red") if (value := getattr(rule, word)) is not None
+        }
+    if isinstance(rule, LimitRule):
+        found |= {"vital": rule.vital, "side": rule.side}
+    if isinstance(rule, ScoreRule):
+        found["values"] = {p: _number(v) for p, v in zip(PARAMETERS, transition["inputs"], strict=True)}
+    if isinstance(rule, OverdueRule):
+        found |= {"vitals": list(rule.vitals), "every": rule.every, "grace": rule.grace}
+    return found
+
+
+def _number(value: Any) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,112 @@
+"""In which order are the observations of many patients scored side by side?
+
+Observations of one patient at the same instant belong together. The k-th instant of every patient is scored in step k;
+patients are ordered so that those with the most instants come first, and each step works on a prefix of the arrays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.observation import ObservationBatch
+from schemas.vital_signs import VITALS
+
+
+@dataclass(frozen=True)
+class Instants:
+    """The instants of a batch, by step.
+
+    Attributes
+    ----------
+    order : int array, shape (P,)
+        The patient of each working row.
+    depth : int
+        Number of steps.
+    """
+
+    order: NDArray[np.intp]
+    depth: int
+    _at: NDArray[np.int64]
+    _at_bounds: NDArray[np.intp]
+    _cell_row: NDArray[np.intp]
+    _cell_vital: NDArray[np.intp]
+    _cell_value: NDArray[np.float64]
+    _cell_bounds: NDArray[np.intp]
+    _cell_of: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, rows: NDArray[np.intp], batch: ObservationBatch, patients: int) -> Instants:
+        """Sort N observations, of which each belongs to the patient ``rows`` names, into steps."""
+        by = np.lexsort((batch.value, batch.vital, batch.observed_at, rows))
+        row, at, vital, value = rows[by], batch.observed_at[by], batch.vital[by], batch.value[by]
+        new_row = _changes(row)
+        new_instant = new_row | _changes(at)
+        new_cell = new_instant | _changes(vital)
+        instant = np.flatnonzero(new_instant)
+        count = np.bincount(row[instant], minlength=patients)
+        order = np.argsort(-count, kind="stable")
+        working = np.empty(patients, np.intp)
+        working[order] = np.arange(patients)
+        first = np.cumsum(count) - count
+        rank = np.arange(len(instant)) - first[row[instant]]
+        sorted_instants = np.lexsort((working[row[instant]], rank))
+        depth = int(count.max(initial=0))
+        steps = np.arange(depth + 1)
+        cell = np.flatnonzero(new_cell)
+        # of several devices at one instant the lower middle value counts: of two, the lower
+        size = np.diff(np.append(cell, len(row)))
+        middle = cell + (size - 1) // 2
+        cell_rank = rank[np.cumsum(new_instant)[cell] - 1]
+        by_rank = np.argsort(cell_rank, kind="stable")
+        place = np.empty(len(cell), np.intp)
+        place[by_rank] = np.arange(len(cell))
+        cell_of = np.empty(len(row), np.intp)
+        cell_of[by] = place[np.cumsum(new_cell) - 1]
+        return cls(
+            order,
+            depth,
+            at[instant][sorted_instants],
+            np.searchsorted(rank[sorted_instants], steps),
+            working[row[cell]][by_rank],
+            vital[cell].astype(np.intp)[by_rank],
+            value[middle][by_rank],
+            np.searchsorted(cell_rank[by_rank], steps),
+            cell_of,
+        )
+
+    def at(self, k: int) -> tuple[int, NDArray[np.int64], NDArray[np.float64]]:
+        """Give step k: how many patients, their instants (n,), their values (n, VITALS) with NaN for absent ones."""
+        at = self._at[self._at_bounds[k] : self._at_bounds[k + 1]]
+        cells = self.cells(k)
+        observed = np.full((len(at), VITALS), np.nan)
+        observed[self._cell_row[cells], self._cell_vital[cells]] = self._cell_value[cells]
+        return len(at), at, observed
+
+    def cells(self, k: int) -> slice:
+        """Give the range of the cells, a patient's vital sign at an instant, of step k."""
+        return slice(self._cell_bounds[k], self._cell_bounds[k + 1])
+
+    def marked(self, k: int, marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say which cells of step k are marked, from marks of shape (n, VITALS)."""
+        cells = self.cells(k)
+        chosen: NDArray[np.bool_] = marks[self._cell_row[cells], self._cell_vital[cells]]
+        return chosen
+
+    def observations_of(self, cell_marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Spread marks of all cells to the observations in them, shape (N,)."""
+        return cell_marks[self._cell_of]
+
+    @property
+    def cell_count(self) -> int:
+        """The number of cells in all steps."""
+        return len(self._cell_row)
+
+
+def _changes(sorted_values: NDArray[np.generic]) -> NDArray[np.bool_]:
+    """Mark each element that differs from the one before it; the first always does."""
+    marks = np.ones(len(sorted_values), bool)
+    marks[1:] = sorted_values[1:] != sorted_values[:-1]
+    return marks

@@ -1,0 +1,159 @@
+"""How are many patients taken through their instants side by side?
+
+One `Run` is one pass: at each step the timers that fell due before the instant fire, then the instant's observations
+are judged by every rule family, and the episodes advance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts import episodes, limits, repeats, schedule, scores
+from alerts.align import align
+from alerts.conditions import Conditions
+from alerts.instants import Instants
+from alerts.policy import PolicyBank
+from alerts.state import MACHINE
+from alerts.working import Working
+from schemas.observation import Flag, ObservationBatch
+
+SNAPSHOT_EVERY = 16
+"""Instants between two fine snapshots: about what a slightly late observation makes us score again."""
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """States to keep for observations that come late.
+
+    Attributes
+    ----------
+    row : int array, shape (S,)
+        Whose.
+    at : int64 array, shape (S,)
+        The newest event that the state contains; 0 where it contains none.
+    fine : bool array, shape (S,)
+        Kept only while it is among the newest; the others are kept for the policy's lateness.
+    machines : array of MACHINE, shape (S,)
+    """
+
+    row: NDArray[np.intp]
+    at: NDArray[np.int64]
+    fine: NDArray[np.bool_]
+    machines: NDArray[np.void]
+
+
+class Run:
+    """One pass of P patients over N observations.
+
+    Parameters
+    ----------
+    machines : array of MACHINE, shape (P,)
+    rows : int array, shape (N,)
+        Which patient each observation belongs to.
+    batch : ObservationBatch of N
+    bank : PolicyBank
+    people : array of PERSON, shape (P,)
+    until : int64 array, shape (P,)
+        Timers due by then fire.
+    """
+
+    def __init__(
+        self,
+        machines: NDArray[np.void],
+        rows: NDArray[np.intp],
+        batch: ObservationBatch,
+        bank: PolicyBank,
+        people: NDArray[np.void],
+        until: NDArray[np.int64],
+    ) -> None:
+        self._instants = Instants.of(rows, batch, len(machines))
+        self._order = self._instants.order
+        people = people[self._order]
+        aligned, lost = align(machines[self._order], bank, people)
+        self._transitions = [lost]
+        self._kept: list[tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.void]]] = []
+        self._coarse = np.maximum(bank.lateness[people["policy"]] // 2, 1)
+        self._repeats = np.zeros(self._instants.cell_count, bool)
+        self._w = Working(aligned, bank, people)
+        for k in range(self._instants.depth):
+            self._step(k)
+        last = until[self._order]
+        self._fire(len(machines), last + 1)
+        self._w.clock_at = np.maximum(self._w.clock_at, last)
+
+    def _step(self, k: int) -> None:
+        w, (n, at, observed) = self._w, self._instants.at(k)
+        self._keep_snapshots(n, at)
+        self._fire(n, at)
+        marks = repeats.suspected(w, n, at, observed)
+        if marks.any():
+            self._repeats[self._instants.cells(k)] = self._instants.marked(k, marks)
+            observed = np.where(marks, np.nan, observed)
+        _remember(w, n, at, observed)
+        conditions = Conditions.none(n, w.width)
+        limits.judge(conditions, w.policy, n, observed)
+        scores.judge(conditions, w, n, at, observed)
+        self._note(episodes.advance(w, n, at, conditions))
+        self._note(schedule.observe(w, n, at, observed))
+        w.instants[:n] += 1
+        w.last_at[:n] = at
+
+    def _fire(self, n: int, before: NDArray[np.int64]) -> None:
+        self._note(schedule.fire(self._w, n, before))
+
+    def _note(self, transitions: NDArray[np.void]) -> None:
+        if len(transitions):
+            self._transitions.append(transitions)
+
+    def _keep_snapshots(self, n: int, at: NDArray[np.int64]) -> None:
+        w, step = self._w, self._coarse[:n]
+        coarse = (at // step != w.last_at[:n] // step) | (w.instants[:n] == 0)
+        fine = ~coarse & (w.instants[:n] % SNAPSHOT_EVERY == 0)
+        rows = np.flatnonzero(coarse | fine)
+        if len(rows):
+            self._kept.append((rows, fine[rows], w.records(rows)))
+
+    @property
+    def machines(self) -> NDArray[np.void]:
+        """The states after the pass, in the order of the call."""
+        out = np.empty(len(self._order), MACHINE)
+        out[self._order] = self._w.records()
+        return out
+
+    @property
+    def next_due_at(self) -> NDArray[np.int64]:
+        """The next instant at which a timer fires, in the order of the call."""
+        out = np.empty(len(self._order), np.int64)
+        out[self._order] = schedule.due_at(self._w, len(self._order)).min(axis=1, initial=schedule.NEVER)
+        return out
+
+    @property
+    def transitions(self) -> NDArray[np.void]:
+        """All that happened, by patient and instant."""
+        found = np.concatenate(self._transitions)
+        found["row"] = self._order[found["row"]]
+        return found[np.lexsort((found["rule"], found["at"], found["row"]))]
+
+    @property
+    def flags(self) -> NDArray[np.int16]:
+        """The flags that the core found, for each observation."""
+        return self._instants.observations_of(self._repeats) * np.int16(Flag.SUSPECTED_REPEAT)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """The states to keep."""
+        if not self._kept:
+            return Snapshots(np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0, bool), np.empty(0, MACHINE))
+        rows, fine, machines = (np.concatenate(part) for part in zip(*self._kept, strict=True))
+        return Snapshots(self._order[rows], machines["last_at"].copy(), fine, machines)
+
+
+def _remember(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
+    """Push the instant's values onto the short rings of recent ones."""
+    seen = ~np.isnan(observed)[..., None]
+    for ring, newest in ((w.recent[:n], observed), (w.recent_at[:n], np.broadcast_to(at[:, None], observed.shape))):
+        pushed = np.concatenate([newest[..., None], ring[..., :-1]], axis=2)
+        np.copyto(ring, pushed, where=seen)

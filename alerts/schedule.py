@@ -1,0 +1,58 @@
+"""When is a patient's next observation overdue?
+
+A timer runs from the last observation of any of the rule's vital signs, or from enrolment where there is none. What it
+does is dated at the instant when it was due, not when somebody looked at the clock. The last observation is kept in
+``since[…, 0]`` of the rule's slot.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts import episodes
+from alerts.episodes import ACTIVE, IDLE
+from alerts.policy import OVERDUE
+from alerts.working import Working
+
+NEVER = np.iinfo(np.int64).max
+
+
+def due_at(w: Working, n: int) -> NDArray[np.int64]:
+    """Give the instant at which each overdue rule falls due, shape (n, R); `NEVER` where no timer runs."""
+    running = (w.policy["kind"][:n] == OVERDUE) & (w.phase[:n] == IDLE)
+    start = np.maximum(w.since[:n, :, 0], w.people["enrolled_at"][:n, None])
+    return np.where(running, start + w.policy["span"][:n], NEVER)
+
+
+def fire(w: Working, n: int, before: NDArray[np.int64]) -> NDArray[np.void]:
+    """Open an episode for every timer of the first ``n`` patients that fell due before their instant, shape (n,)."""
+    due = due_at(w, n)
+    fired = due < before[:, None]
+    if not fired.any():
+        return np.zeros(0, episodes.TRANSITION)
+    for field in (w.opened_at, w.activated_at):
+        np.copyto(field[:n], due, where=fired)
+    for grade in (w.severity, w.peak):
+        np.copyto(grade[:n], w.policy["severity"][:n].astype(np.uint8), where=fired)
+    np.copyto(w.phase[:n], np.uint8(ACTIVE), where=fired)
+    np.maximum(w.last_at[:n], np.where(fired, due, 0).max(axis=1), out=w.last_at[:n])
+    return _transitions(w, np.where(fired, episodes.ACTIVATED, 0), due)
+
+
+def observe(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> NDArray[np.void]:
+    """Start the timers anew, and end the episodes, of the vital signs observed at the instant, values (n, VITALS)."""
+    bit = np.uint32(1) << np.arange(observed.shape[1], dtype=np.uint32)
+    bits = ((~np.isnan(observed)) * bit).sum(axis=1, dtype=np.uint32)
+    seen = (w.policy["kind"][:n] == OVERDUE) & ((bits[:, None] & w.policy["vitals"][:n]) != 0)
+    ended = seen & (w.phase[:n] == ACTIVE)
+    np.copyto(w.since[:n, :, 0], at[:, None], where=seen)
+    np.copyto(w.phase[:n], np.uint8(IDLE), where=ended)
+    np.copyto(w.severity[:n], np.uint8(0), where=ended)
+    return _transitions(w, np.where(ended, episodes.EASED, 0), at)
+
+
+def _transitions(w: Working, kind: NDArray[np.integer], at: NDArray[np.int64]) -> NDArray[np.void]:
+    n = len(kind)
+    nothing = np.full((n, w.width), np.nan)
+    return episodes.record(w, kind, at, nothing, np.full((n, 7), np.nan), np.zeros((n, w.width), np.uint16))

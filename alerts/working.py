@@ -1,0 +1,74 @@
+"""How do P packed records become arrays that a step can work on, and records again?
+
+The packed record keeps one patient together, for the database; a step wants one field of all patients together. A
+`Working` copies the fields out once, and back once, however many instants lie between.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.policy import PolicyBank
+from alerts.state import MACHINE, SLOT, VERSION
+
+_OWN = tuple(name for name in MACHINE.names or () if name not in ("version", "slots"))
+_SLOT = tuple(SLOT.names or ())
+
+
+class Working:
+    """P patients' states and their policies' columns as contiguous arrays; row i is one patient throughout.
+
+    Attributes named like the fields of `alerts.state.MACHINE` have shape (P, …), those of `alerts.state.SLOT` shape
+    (P, R, …) where R is the number of rules of the longest policy; a slot's last instant is ``slot_last_at``.
+    """
+
+    instants: NDArray[np.uint32]
+    last_at: NDArray[np.int64]
+    clock_at: NDArray[np.int64]
+    recent_at: NDArray[np.int64]
+    recent: NDArray[np.float64]
+    rule: NDArray[np.uint32]
+    phase: NDArray[np.uint8]
+    severity: NDArray[np.uint8]
+    peak: NDArray[np.uint8]
+    basis: NDArray[np.uint8]
+    opened_at: NDArray[np.int64]
+    activated_at: NDArray[np.int64]
+    slot_last_at: NDArray[np.int64]
+    value: NDArray[np.float64]
+    since: NDArray[np.int64]
+    held_ms: NDArray[np.uint32]
+    count: NDArray[np.uint16]
+    latched: NDArray[np.uint8]
+
+    def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void]) -> None:
+        self._bank, self.width = bank, bank.width
+        self.people = people
+        for name in _OWN:
+            setattr(self, name, np.ascontiguousarray(machines[name]))
+        for name in _SLOT:
+            setattr(self, _attribute(name), np.ascontiguousarray(machines["slots"][name][:, : self.width]))
+        policy = people["policy"]
+        self.policy: dict[str, NDArray[Any]] = {
+            name: column[policy, : self.width] if column.ndim > 1 else column[policy]
+            for name, column in bank.columns.items()
+        }
+
+    def records(self, rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.void]:
+        """Copy some patients back into packed records."""
+        size = len(self.instants[rows])
+        machines = np.zeros(size, MACHINE)
+        machines["version"] = VERSION
+        machines["slots"]["value"] = np.nan
+        for name in _OWN:
+            machines[name] = getattr(self, name)[rows]
+        for name in _SLOT:
+            machines["slots"][name][:, : self.width] = getattr(self, _attribute(name))[rows]
+        return machines
+
+
+def _attribute(name: str) -> str:
+    return "slot_last_at" if name == "last_at" else name
