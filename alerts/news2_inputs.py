@@ -72,7 +72,7 @@ def _array(name: str, values: Any) -> Array:
 
 
 def _objects(array: Array) -> Array:
-    """Return the array if it holds Python objects, which may be letters or numbers; otherwise nothing to look through."""
+    """Return the array if it holds Python objects, which may be letters or numbers; otherwise nothing."""
     return array if array.dtype.kind == "O" else array[:0]
 
 

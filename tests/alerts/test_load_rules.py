@@ -1,4 +1,4 @@
-"""Is a clinical table with a gap, an overlap or a typing error refused, with a sentence that says where and what to do?"""
+"""Is a clinical table with a gap, an overlap or a typing error refused, saying where, what and what to do?"""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def test_shipped_tables_load_and_state_their_standing() -> None:
     }  # fmt: skip
     assert [row.level for row in responses] == ["routine", "low", "low_medium", "medium", "high"]
     assert [row.at_least_every_h for row in responses] == [12, 6, 1, 1, 0]
-    assert not any(row.verified for row in (*bands, *responses)), "name who checked it in SOURCES.md, then edit this"
-    assert all(row.source for row in (*bands, *responses))
+    standing = [(row.verified, row.source) for row in bands] + [(row.verified, row.source) for row in responses]
+    assert not any(verified for verified, _ in standing), "name who checked it in SOURCES.md, then edit this"
+    assert all(source.startswith("RCP NEWS2 2017 chart") for _, source in standing)
 
 
 def test_every_table_has_its_entry_in_sources() -> None:
@@ -57,33 +58,117 @@ S = "RCP NEWS2 2017 chart 1,no"
 RATE = f"/min,1,{S}"
 BAD_BANDS = [
     # what is changed, into what, the sentence
-    (f"respiration_rate,,,21,24,2,{RATE}\n", "", "news2_bands.csv:4: respiration_rate has no band for 21–24 /min; add the row or fix 'upper'"),
-    ("respiration_rate,,,21,24", "respiration_rate,,,21,23", "news2_bands.csv:5: respiration_rate has no band for 24–24 /min; add the row or fix 'upper'"),
-    ("respiration_rate,,,21,24", "respiration_rate,,,20,24", "news2_bands.csv:5: respiration_rate band overlaps line 4; fix 'lower' or 'upper' of one of them"),
-    ("respiration_rate,,,25,,", "respiration_rate,,,25,60,", "news2_bands.csv:6: respiration_rate has no band above 60 /min; add the row or fix 'upper'"),
-    ("respiration_rate,,,,8,", "respiration_rate,,,5,8,", "news2_bands.csv:2: respiration_rate has no band below 5 /min; add the row or fix 'lower'"),
-    ("temperature,,,36.1,38.0", "temperature,,,36.2,38.0", "news2_bands.csv:35: temperature has no band for 36.1–36.1 °C; add the row or fix 'upper'"),
-    ("temperature,,,36.1,38.0", "temperature,,,36.05,38.0", "news2_bands.csv:36: 'lower' is 36.05, finer than the resolution of 0.1; round it"),
-    (f"spo2,2,0,93,,0,%,1,{S}\n", "", "news2_bands.csv:14: spo2 scale 2 on air has no band above 92 %; add the row or fix 'upper'"),
-    ("spo2,2,0,93,,0", "spo2,2,,93,,0", "news2_bands.csv:16: spo2 scale 2 on oxygen band overlaps line 15; fix 'lower' or 'upper' of one of them"),
+    (
+        f"respiration_rate,,,21,24,2,{RATE}\n",
+        "",
+        "news2_bands.csv:4: respiration_rate has no band for 21–24 /min; add the row or fix 'upper'",
+    ),
+    (
+        "respiration_rate,,,21,24",
+        "respiration_rate,,,21,23",
+        "news2_bands.csv:5: respiration_rate has no band for 24–24 /min; add the row or fix 'upper'",
+    ),
+    (
+        "respiration_rate,,,21,24",
+        "respiration_rate,,,20,24",
+        "news2_bands.csv:5: respiration_rate band overlaps line 4; fix 'lower' or 'upper' of one of them",
+    ),
+    (
+        "respiration_rate,,,25,,",
+        "respiration_rate,,,25,60,",
+        "news2_bands.csv:6: respiration_rate has no band above 60 /min; add the row or fix 'upper'",
+    ),
+    (
+        "respiration_rate,,,,8,",
+        "respiration_rate,,,5,8,",
+        "news2_bands.csv:2: respiration_rate has no band below 5 /min; add the row or fix 'lower'",
+    ),
+    (
+        "temperature,,,36.1,38.0",
+        "temperature,,,36.2,38.0",
+        "news2_bands.csv:35: temperature has no band for 36.1–36.1 °C; add the row or fix 'upper'",
+    ),
+    (
+        "temperature,,,36.1,38.0",
+        "temperature,,,36.05,38.0",
+        "news2_bands.csv:36: 'lower' is 36.05, finer than the resolution of 0.1; round it",
+    ),
+    (
+        f"spo2,2,0,93,,0,%,1,{S}\n",
+        "",
+        "news2_bands.csv:14: spo2 scale 2 on air has no band above 92 %; add the row or fix 'upper'",
+    ),
+    (
+        "spo2,2,0,93,,0",
+        "spo2,2,,93,,0",
+        "news2_bands.csv:16: spo2 scale 2 on oxygen band overlaps line 15; fix 'lower' or 'upper' of one of them",
+    ),
     ("spo2,2,0,93,,0", "spo2,2,2,93,,0", "news2_bands.csv:15: 'on_oxygen' is 2; expected 0, 1 or blank"),
     ("spo2,1,,,91", "spo2,,,,91", "news2_bands.csv:8: spo2 has bands with and without 'scale'; fill it in or clear it"),
-    (f"on_oxygen,,,1,1,2,1,1,{S}\n", "", "news2_bands.csv:19: on_oxygen has no band for 1–1; add the row or fix 'upper'"),
-    ("consciousness,,,C,U", "consciousness,,,C,P", "news2_bands.csv:33: consciousness has no band for 4–4; add the row or fix 'upper'"),
+    (
+        f"on_oxygen,,,1,1,2,1,1,{S}\n",
+        "",
+        "news2_bands.csv:19: on_oxygen has no band for 1–1; add the row or fix 'upper'",
+    ),
+    (
+        "consciousness,,,C,U",
+        "consciousness,,,C,P",
+        "news2_bands.csv:33: consciousness has no band for 4–4; add the row or fix 'upper'",
+    ),
     ("consciousness,,,C,U", "consciousness,,,C,X", "news2_bands.csv:33: 'upper' is 'X'; expected one letter of ACVPU"),
-    (f"pulse,,,51,90,0,{RATE}", f"heart,,,51,90,0,{RATE}", "news2_bands.csv:28: unknown parameter 'heart'; expected a name of schemas/vital_signs.csv"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,51,90,0,bpm,1,{S}", "news2_bands.csv:28: unknown unit 'bpm' for pulse; expected '/min'"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,2,,51,90,0,{RATE}", "news2_bands.csv:28: pulse has one scale, on air or oxygen; leave 'scale' and 'on_oxygen' blank"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,51,90,,{RATE}", "news2_bands.csv:28: 'points' is blank; expected a whole number"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,51,90,-1,{RATE}", "news2_bands.csv:28: 'points' is '-1'; expected a whole number of 0 or more"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,51,ninety,0,{RATE}", "news2_bands.csv:28: 'upper' is 'ninety'; expected a number"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,91,50,0,{RATE}", "news2_bands.csv:28: pulse band runs from 91 down to 50; fix 'lower' or 'upper'"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,51,90,0,/min,0,{S}", "news2_bands.csv:28: 'resolution' is '0'; expected a number above 0"),
-    (f"pulse,,,51,90,0,{RATE}", f"pulse,,,51,90,0,/min,0.5,{S}", "news2_bands.csv:28: pulse has resolution 0.5, line 26 has 1; use one"),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"heart,,,51,90,0,{RATE}",
+        "news2_bands.csv:28: unknown parameter 'heart'; expected a name of schemas/vital_signs.csv",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,51,90,0,bpm,1,{S}",
+        "news2_bands.csv:28: unknown unit 'bpm' for pulse; expected '/min'",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,2,,51,90,0,{RATE}",
+        "news2_bands.csv:28: pulse has one scale, on air or oxygen; leave 'scale' and 'on_oxygen' blank",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,51,90,,{RATE}",
+        "news2_bands.csv:28: 'points' is blank; expected a whole number",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,51,90,-1,{RATE}",
+        "news2_bands.csv:28: 'points' is '-1'; expected a whole number of 0 or more",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,51,ninety,0,{RATE}",
+        "news2_bands.csv:28: 'upper' is 'ninety'; expected a number",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,91,50,0,{RATE}",
+        "news2_bands.csv:28: pulse band runs from 91 down to 50; fix 'lower' or 'upper'",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,51,90,0,/min,0,{S}",
+        "news2_bands.csv:28: 'resolution' is '0'; expected a number above 0",
+    ),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        f"pulse,,,51,90,0,/min,0.5,{S}",
+        "news2_bands.csv:28: pulse has resolution 0.5, line 26 has 1; use one",
+    ),
     (f"pulse,,,51,90,0,{RATE}", "pulse,,,51,90,0,/min,1,,no", "news2_bands.csv:28: 'source' is blank; expected a text"),
-    (f"pulse,,,51,90,0,{RATE}", "pulse,,,51,90,0,/min,1,memory,maybe", "news2_bands.csv:28: 'verified' is 'maybe'; expected yes or no"),
+    (
+        f"pulse,,,51,90,0,{RATE}",
+        "pulse,,,51,90,0,/min,1,memory,maybe",
+        "news2_bands.csv:28: 'verified' is 'maybe'; expected yes or no",
+    ),
     (f"pulse,,,51,90,0,{RATE}", "pulse,,,51,90,0", "news2_bands.csv:28: has 6 cells; expected 10"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("before", "after", "sentence"), BAD_BANDS)
@@ -94,13 +179,25 @@ def test_broken_bands_are_refused(tmp_path: Path, before: str, after: str, sente
 
 
 BAD_RESPONSES = [
-    ("low,1,4,,6", "low,1,3,,6", "news2_response.csv:3: aggregate score has no band for 4–4 points; add the row or fix 'upper'"),
-    ("high,7,,,0", "high,6,,,0", "news2_response.csv:6: aggregate score band overlaps line 5; fix 'lower' or 'upper' of one of them"),
+    (
+        "low,1,4,,6",
+        "low,1,3,,6",
+        "news2_response.csv:3: aggregate score has no band for 4–4 points; add the row or fix 'upper'",
+    ),
+    (
+        "high,7,,,0",
+        "high,6,,,0",
+        "news2_response.csv:6: aggregate score band overlaps line 5; fix 'lower' or 'upper' of one of them",
+    ),
     ("high,7,,,0", "low,7,,,0", "news2_response.csv:3: level 'low' occurs twice; keep one row a level"),
-    ("low_medium,,,3,1", "low_medium,,,,1", "news2_response.csv:4: expected either 'lower' (with 'upper', or blank for no limit) or 'red_points'"),
+    (
+        "low_medium,,,3,1",
+        "low_medium,,,,1",
+        "news2_response.csv:4: expected either 'lower' (with 'upper', or blank for no limit) or 'red_points'",
+    ),
     ("high,7,,,0", "high,7,,,", "news2_response.csv:6: 'at_least_every_h' is ''; expected hours, 0 for continuous"),
     ("level,lower", "name,lower", "news2_response.csv:1: columns are name,"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("before", "after", "sentence"), BAD_RESPONSES)

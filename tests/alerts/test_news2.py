@@ -200,7 +200,7 @@ def test_blocks_join_without_a_seam() -> None:
         for name in PARAMETERS
         if name != "consciousness"
     }
-    columns["consciousness"] = rng.choice(list("ACVPU") + [""], size)
+    columns["consciousness"] = rng.choice(["", *"ACVPU"], size)
     columns["spo2_scale"] = rng.choice([1, 2], size)
     whole = news2(**columns)
     for start in (0, 32_000, 65_530, size - 9):
