@@ -32,7 +32,7 @@ def valid_inputs(
 def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
     """Answer for the score rules of the first ``n`` patients; their recent values already hold the instant."""
     is_score = w.policy["kind"][:n] == SCORE
-    touched = np.isfinite(observed[:, CODES]).any(axis=1, keepdims=True)
+    touched = np.isfinite(observed[:, CODES]).any(axis=1).reshape(-1, 1)
     for r in np.flatnonzero((is_score & touched).any(axis=0)):
         rows = np.flatnonzero(is_score[:, r] & touched[:, 0])
         _judge_slot(conditions, w, rows, int(r), at[rows])
