@@ -50,7 +50,9 @@ class Account:
 
     def _check_reachable(self, folder: Path) -> None:
         for parent in folder.resolve().parents:
-            if not parent.stat().st_mode & stat.S_IXOTH:
+            status = parent.stat()
+            own = status.st_uid == self.user_id and status.st_mode & stat.S_IXUSR
+            if not (own or status.st_mode & stat.S_IXOTH):
                 raise SetupError(
                     f"The private servers run as '{self.name}', which may not enter {parent}; set HOMEWARD_HOME to a "
                     "folder that every account may pass through, such as /var/lib/homeward."

@@ -4,14 +4,9 @@ A cluster in one folder, on the loopback address, with passwords made at its fir
 socket's path may not be longer than 107 bytes, and TCP works from every account.
 """
 
-import base64
-import hashlib
-import hmac
-import secrets
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,17 +14,15 @@ import psycopg
 from psycopg import sql
 
 from homeward.local import process
-from homeward.local.account import Account, service_account
 from homeward.local.errors import SetupError
 from homeward.local.programs import Programs
+from homeward.local.server_folder import Manner, ServerFolder
 from homeward.local.watchdog import Watchdog
 
 SUPERUSER = "postgres"
 DATABASE = "homeward"
-START_TIMEOUT_S = 60.0
-STOP_SIGNALS = (signal.SIGINT, signal.SIGQUIT)  # fast shutdown, then immediate
-STOP_GRACE_S = 10.0
-STAGE = 0
+# SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
+MANNER = Manner("PostgreSQL", (signal.SIGINT, signal.SIGQUIT), start_timeout_s=60.0, stop_grace_s=10.0)
 
 SETTINGS = """\
 # Written by Homeward at every start; put settings of your own into own.conf beside this file.
@@ -68,30 +61,17 @@ class PrivatePostgres:
     """One folder's cluster: started and stopped by one process, its addresses readable by every process of the user."""
 
     def __init__(self, folder: Path, programs: Programs, *, durable: bool = True) -> None:
-        self.folder = folder.absolute()
         self._programs = programs
         self._durable = durable
-        self._account: Account = service_account()
-        self._lock = process.FolderLock(self.folder)
-        self._process: subprocess.Popen[bytes] | None = None
-        self._data = self.folder / "data"
-        self._log = self.folder / "postgres.log"
+        self._server = ServerFolder(folder, MANNER)
+        self._folder = self._server.path
+        self._data = self._folder / "data"
+        self._watchdog: Watchdog | None = None
 
     @property
     def pid(self) -> int | None:
-        """The server's process, from its own pid file."""
-        try:
-            return int((self._data / "postmaster.pid").read_text().split()[0])
-        except (FileNotFoundError, IndexError, ValueError):
-            return None
-
-    @property
-    def port(self) -> int:
-        """The port of the present or last start."""
-        try:
-            return int((self.folder / "port").read_text())
-        except FileNotFoundError as missing:
-            raise SetupError(f"{self.folder} holds no database yet; start it with `homeward up`.") from missing
+        """The server's process, where this process started it."""
+        return self._server.pid
 
     @property
     def superuser_url(self) -> str:
@@ -100,14 +80,14 @@ class PrivatePostgres:
 
     def url_for(self, role: str, database: str = DATABASE) -> str:
         """Return the address of the database as one role; give the role its login with `enable_logins` first."""
-        return f"postgresql://{role}:{self._password(role)}@{process.HOST}:{self.port}/{database}"
+        return f"postgresql://{role}:{self._server.password(role)}@{process.HOST}:{self._server.port}/{database}"
 
-    def enable_logins(self, roles: Iterable[str], database: str = DATABASE) -> None:
+    def enable_logins(self, roles: Iterable[str]) -> None:
         """Give roles that a migration made without a login the passwords that `url_for` names."""
-        with psycopg.connect(self.url_for(SUPERUSER, database), autocommit=True) as connection:
+        with psycopg.connect(self.superuser_url, autocommit=True) as connection:
             for role in roles:
                 change = sql.SQL("alter role {} login password {}")
-                connection.execute(change.format(sql.Identifier(role), sql.Literal(self._password(role))))
+                connection.execute(change.format(sql.Identifier(role), sql.Literal(self._server.password(role))))
 
     def is_running(self) -> bool:
         """Tell whether the server answers."""
@@ -119,15 +99,14 @@ class PrivatePostgres:
 
     def start(self, watchdog: Watchdog | None = None) -> None:
         """Make the cluster if there is none, end what a killed parent left behind, start, and wait for an answer."""
-        self._account.make_folder(self.folder)
-        self._lock.acquire()
+        self._server.open(self._data)
+        self._watchdog = watchdog
         try:
-            if self.pid is not None:
-                process.end_left_over(self.pid, self._data, STOP_SIGNALS, STOP_GRACE_S)
             if not (self._data / "PG_VERSION").exists():
                 self._make_cluster()
             self._check_version()
-            self._launch(watchdog)
+            command: list[str | Path] = [self._programs.postgres_bin / "postgres", "-D", self._data]
+            self._server.launch(command, self._configure, self._answers, watchdog)
             self._make_database()
         except BaseException:
             self.stop()
@@ -135,56 +114,33 @@ class PrivatePostgres:
 
     def stop(self) -> None:
         """Stop the server, waiting for it, and let go of the folder."""
-        if self._process is not None:
-            process.stop(self._process, STOP_SIGNALS, STOP_GRACE_S)
-            self._process = None
-        self._lock.release()
-
-    def _launch(self, watchdog: Watchdog | None) -> None:
-        command = [self._programs.postgres_bin / "postgres", "-D", self._data]
-        # A port may be taken between the look and the start; then the next one is tried.
-        for _ in range(3):
-            self._configure(process.free_port(self._last_port()))
-            self._process = process.spawn(command, self._account, self._log, self.folder)
-            if watchdog is not None:
-                watchdog.watch(
-                    self._process.pid, stop_signal=signal.SIGINT, stage=STAGE, grace_s=STOP_GRACE_S, group=False
-                )
-            if process.wait_until(self._answers, self._process, START_TIMEOUT_S):
-                return
-            process.stop(self._process, STOP_SIGNALS, STOP_GRACE_S)
-            if "Address already in use" not in self._log.read_text(errors="replace")[-2000:]:
-                break
-            (self.folder / "port").unlink()
-        raise SetupError(f"PostgreSQL did not start: {process.last_words(self._log)} (log: {self._log}).")
+        self._server.close(self._watchdog)
 
     def _answers(self) -> bool:
         # A socket first: a driver's error for each early attempt costs more than the start itself.
         with socket.socket() as probe:
-            if probe.connect_ex((process.HOST, self.port)):
+            if probe.connect_ex((process.HOST, self._server.port)):
                 return False
         return self.is_running()
 
     def _make_cluster(self) -> None:
         """Make the cluster beside its place and move it there, so that an interruption leaves none by halves."""
-        draft = self.folder / "data.new"
+        draft = self._folder / "data.new"
+        password = self._folder / "initial-password"
         shutil.rmtree(draft, ignore_errors=True)
-        if not (self.folder / "secret").exists():
-            self._account.write_secret(self.folder / "secret", secrets.token_urlsafe(32))
-        self._account.write_secret(self.folder / "initial-password", self._password(SUPERUSER))
-        initdb = [self._programs.postgres_bin / "initdb", "-D", draft, "-U", SUPERUSER, "--encoding=UTF8", "--no-sync"]
+        self._server.account.write_secret(password, self._server.password(SUPERUSER))
         # Letters beyond ASCII sort by code point and fold correctly, whatever locales the machine has.
         builtin = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         locale = builtin if int(self._programs.postgres_version.split(".")[0]) >= 17 else ["--locale=C.UTF-8"]
-        options = [*locale, "--auth=scram-sha-256", f"--pwfile={self.folder / 'initial-password'}", "--no-instructions"]
-        process.run_to_end([*initdb, *options], self._account, self.folder)
-        (self.folder / "initial-password").unlink()
+        options = ["--encoding=UTF8", *locale, "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
+        initdb: list[str | Path] = [self._programs.postgres_bin / "initdb", "-D", draft, "-U", SUPERUSER]
+        process.run_to_end([*initdb, *options, "--no-instructions"], self._server.account, self._folder)
+        password.unlink()
         with (draft / "postgresql.conf").open("a") as settings:
             settings.write("\ninclude 'homeward.conf'\n")
         draft.rename(self._data)
 
     def _configure(self, port: int) -> None:
-        self._account.write_secret(self.folder / "port", str(port))
         memory_mb = _memory_mb()
         text = SETTINGS.format(
             host=process.HOST,
@@ -194,7 +150,7 @@ class PrivatePostgres:
             timezone="UTC" if Path("/usr/share/zoneinfo/UTC").exists() else "GMT",
             durable="on" if self._durable else "off",
         )
-        self._account.write_secret(self._data / "homeward.conf", text)
+        self._server.account.write_secret(self._data / "homeward.conf", text)
 
     def _make_database(self) -> None:
         with psycopg.connect(self.url_for(SUPERUSER, "postgres"), autocommit=True) as connection:
@@ -206,22 +162,9 @@ class PrivatePostgres:
         present = self._programs.postgres_version.split(".")[0]
         if made_by != present:
             raise SetupError(
-                f"{self._data} was made by PostgreSQL {made_by} and this is {present}; upgrade it with pg_upgrade, or set "
-                "HOMEWARD_HOME to a new folder."
+                f"{self._data} was made by PostgreSQL {made_by} and this is {present}; upgrade it with pg_upgrade, "
+                "or set HOMEWARD_HOME to a new folder."
             )
-
-    def _last_port(self) -> int | None:
-        return self.port if (self.folder / "port").exists() else None
-
-    def _password(self, role: str) -> str:
-        """Derive a role's password from the cluster's secret, so that one file is all there is to keep."""
-        try:
-            secret = (self.folder / "secret").read_bytes()
-        except (FileNotFoundError, PermissionError) as failed:
-            raise SetupError(
-                f"{self.folder / 'secret'} cannot be read ({failed.strerror}); start the installation first."
-            ) from failed
-        return base64.urlsafe_b64encode(hmac.digest(secret, role.encode(), hashlib.sha256)).decode().rstrip("=")
 
 
 def _memory_mb() -> int:

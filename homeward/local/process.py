@@ -19,7 +19,6 @@ import psutil
 
 from homeward.local.account import Account
 from homeward.local.errors import SetupError
-from homeward.local.watchdog import is_gone
 
 # The machine's own library path and locale would mislead programs that bring their own libraries.
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
@@ -71,7 +70,7 @@ def free_port(preferred: int | None = None) -> int:
 
 
 def spawn(command: Sequence[str | Path], account: Account, log: Path, folder: Path) -> subprocess.Popen[bytes]:
-    """Start a server as its account, in a session of its own (a terminal's Ctrl-C is for the parent), logging to a file."""
+    """Start a server as its account, logging to a file; in a session of its own, as Ctrl-C is for the parent."""
     options: dict[str, object] = {"cwd": folder, "env": ENVIRONMENT, "start_new_session": True, "umask": 0o077}
     with log.open("ab") as out:
         if account.changes:
@@ -121,25 +120,24 @@ def stop(process: subprocess.Popen[bytes], signals: Sequence[int], grace_s: floa
                 process.wait(grace_s)
 
 
-def end_left_over(pid: int, marker: Path, signals: Sequence[int], grace_s: float) -> None:
-    """End a server that an earlier, killed parent left behind; `marker` in its command line proves that it is that one."""
-    try:
-        if not any(str(marker) in word for word in psutil.Process(pid).cmdline()):
-            return
-    except psutil.Error:
-        return
+def end_left_over(marker: Path, signals: Sequence[int], grace_s: float) -> None:
+    """End the server whose command line names `marker`: an earlier parent was killed and left it behind."""
+    for candidate in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(marker) in candidate.cmdline()[1:]:
+                _end_stranger(candidate, signals, grace_s)
+
+
+def _end_stranger(candidate: psutil.Process, signals: Sequence[int], grace_s: float) -> None:
     for number in (*signals, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-        deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline:
-            if is_gone(pid):
-                return
-            time.sleep(0.02)
+        candidate.send_signal(number)
+        with contextlib.suppress(psutil.TimeoutExpired):
+            candidate.wait(grace_s)
+            return
 
 
-def last_words(log: Path) -> str:
+def last_words(complaint: str) -> str:
     """Return the line of a server's log that says why it ended."""
-    lines = log.read_text(errors="replace").splitlines()[-40:] if log.exists() else []
-    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "Error", "error", "HINT"))]
+    lines = complaint.splitlines()[-40:]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "Error", "error"))]
     return (telling or lines or ["its log is empty"])[-1].strip()

@@ -70,8 +70,12 @@ class Watchdog:
                 self._process.stdin.close()
         self._process.wait(timeout_s)
 
+    def is_alive(self) -> bool:
+        """Tell whether the watchdog is there to stop anything."""
+        return self._process.poll() is None
+
     def _tell(self, line: str) -> None:
-        if self._process.stdin is None or self._process.poll() is not None:
+        if self._process.stdin is None or self._process.stdin.closed or not self.is_alive():
             raise RuntimeError("the watchdog has ended; nothing would stop this installation's processes")
         self._process.stdin.write(line.encode())
         self._process.stdin.flush()
@@ -129,8 +133,8 @@ def _serve() -> None:
         for line in lines:
             word, pid, *how = line.split()
             if word == b"watch":
-                number, stage, grace_s, group = how
-                watched[int(pid)] = Watched(int(pid), int(number), int(stage), float(grace_s), group == b"1")
+                stop_signal, stop_stage, grace_s, group = how
+                watched[int(pid)] = Watched(int(pid), int(stop_signal), int(stop_stage), float(grace_s), group == b"1")
             else:
                 watched.pop(int(pid), None)
     for stage in sorted({process.stage for process in watched.values()}, reverse=True):

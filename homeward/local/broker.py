@@ -1,0 +1,180 @@
+"""How does an installation run a Mosquitto of its own?
+
+Accounts are the dynamic security plug-in's, so a new device needs no restart. That plug-in (as of 2.0) does not put a
+user's name into a topic, so what a device may do stands in an access file: everything below its own name, nothing
+else. Mosquitto asks the file first, and the plug-in's roles where the file does not allow it. A device may subscribe to
+any pattern, as the file has no say in that, but no message reaches it that it may not read.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import signal
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from homeward.local import process
+from homeward.local.programs import Programs
+from homeward.local.server_folder import Manner, ServerFolder
+from homeward.local.watchdog import Watchdog
+
+MANNER = Manner("Mosquitto", (signal.SIGTERM,), start_timeout_s=20.0, stop_grace_s=10.0)
+ADMIN = "homeward-admin"
+ADMIN_ROLE = "homeward-admin"
+SERVICE_ROLE = "homeward-service"
+CONTROL = "$CONTROL/dynamic-security/#"
+HASH_ITERATIONS = 10_000
+
+SETTINGS = """\
+# Written by Homeward at every start.
+listener {port} {host}
+allow_anonymous false
+plugin {plugin}
+plugin_opt_config_file {accounts}
+acl_file {access}
+# Mosquitto's own limits would drop an offline subscriber's messages past the thousandth.
+persistence true
+persistence_location {store}/
+autosave_interval 2
+persistent_client_expiration 14d
+max_inflight_messages 0
+max_queued_messages 0
+max_queued_bytes 0
+message_size_limit {largest_payload}
+max_packet_size {largest_packet}
+retain_available true
+set_tcp_nodelay true
+connection_messages false
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+log_timestamp_format %Y-%m-%dT%H:%M:%S
+"""
+LARGEST_PAYLOAD = 2**20
+LARGEST_PACKET = LARGEST_PAYLOAD + 2**16
+
+ACCESS = """\
+# Every login may do this with the topics of its own name; roles add to it.
+pattern write homeward/v1/+/%u/#
+pattern read homeward/v1/+/%u/receipts
+"""
+
+# What each role may do: (kind of access, topics).
+ROLES = {
+    ADMIN_ROLE: [
+        ("publishClientSend", CONTROL),
+        ("publishClientReceive", CONTROL),
+        ("subscribePattern", CONTROL),
+        ("publishClientReceive", "$SYS/#"),
+        ("subscribePattern", "$SYS/#"),
+    ],
+    SERVICE_ROLE: [
+        ("publishClientSend", "homeward/v1/+/+/receipts"),
+        ("publishClientReceive", "homeward/v1/#"),
+        ("subscribePattern", "homeward/v1/#"),
+    ],
+}
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A login of the broker."""
+
+    user: str
+    password: str
+
+
+class PrivateBroker:
+    """One folder's Mosquitto: started and stopped by one process, its address readable by every process of the user."""
+
+    def __init__(self, folder: Path, programs: Programs) -> None:
+        self._programs = programs
+        self._server = ServerFolder(folder, MANNER)
+        self._folder = self._server.path
+        self._settings = self._folder / "mosquitto.conf"
+        self._accounts = self._folder / "accounts.json"
+        self._watchdog: Watchdog | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process, where this process started it."""
+        return self._server.pid
+
+    @property
+    def url(self) -> str:
+        """The broker's address, without a login."""
+        return f"mqtt://{process.HOST}:{self._server.port}"
+
+    @property
+    def admin(self) -> Credentials:
+        """The login that may manage the broker's accounts, and nothing else."""
+        return self.credentials(ADMIN)
+
+    def credentials(self, user: str) -> Credentials:
+        """Return the login that belongs to a user here; make it known to the broker with `BrokerAccounts` first."""
+        return Credentials(user, self._server.password(user))
+
+    def is_running(self) -> bool:
+        """Tell whether the broker listens."""
+        if not (self._folder / "port").exists():
+            return False
+        with socket.socket() as probe:
+            return probe.connect_ex((process.HOST, self._server.port)) == 0
+
+    def start(self, watchdog: Watchdog | None = None) -> None:
+        """Start the broker, ending first what a killed parent left behind, and wait until it listens."""
+        self._server.open(self._settings)
+        self._watchdog = watchdog
+        try:
+            self._server.account.make_folder(self._folder / "store")
+            self._server.account.write_secret(self._folder / "access.acl", ACCESS)
+            if not self._accounts.exists():
+                self._server.account.write_secret(self._accounts, json.dumps(self._first_accounts(), indent=1))
+            command: list[str | Path] = [self._programs.mosquitto, "-c", self._settings]
+            self._server.launch(command, self._configure, self.is_running, watchdog)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop the broker, which saves its sessions, and let go of the folder."""
+        self._server.close(self._watchdog)
+
+    def _configure(self, port: int) -> None:
+        text = SETTINGS.format(
+            port=port,
+            host=process.HOST,
+            plugin=self._programs.dynamic_security,
+            accounts=self._accounts,
+            access=self._folder / "access.acl",
+            store=self._folder / "store",
+            largest_payload=LARGEST_PAYLOAD,
+            largest_packet=LARGEST_PACKET,
+        )
+        if self._server.account.changes:
+            text += f"user {self._server.account.name}\n"
+        self._server.account.write_secret(self._settings, text)
+
+    def _first_accounts(self) -> dict[str, object]:
+        """Return the plug-in's first configuration: the administrator, the roles, and nothing allowed by default."""
+        salt = os.urandom(12)
+        password = self._server.password(ADMIN).encode()
+        digest = hashlib.pbkdf2_hmac("sha512", password, salt, HASH_ITERATIONS)
+        admin = {
+            "username": ADMIN,
+            "password": base64.b64encode(digest).decode(),
+            "salt": base64.b64encode(salt).decode(),
+            "iterations": HASH_ITERATIONS,
+            "roles": [{"rolename": ADMIN_ROLE}],
+        }
+        default = {"publishClientSend": False, "publishClientReceive": False, "subscribe": False, "unsubscribe": True}
+        roles = [{"rolename": role, "acls": access_rules(role)} for role in ROLES]
+        return {"defaultACLAccess": default, "clients": [admin], "groups": [], "roles": roles}
+
+
+def access_rules(role: str) -> list[dict[str, object]]:
+    """Return a role's rules in the plug-in's words."""
+    return [{"acltype": kind, "topic": topic, "priority": 0, "allow": True} for kind, topic in ROLES[role]]
