@@ -118,7 +118,7 @@ class Chart:
         response_upper: NDArray[np.int8],
     ) -> None:
         """Write the red score and the response levels, certain and at worst, of each sum of codes."""
-        answers = self._answers.take(codes, mode="clip")
+        answers = self._answers.take(codes, mode="wrap")
         np.bitwise_and(answers, 1, out=red.view(np.int8))
         np.right_shift(answers, _CERTAIN, out=response)
         np.bitwise_and(response, _LEVEL, out=response)
