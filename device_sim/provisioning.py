@@ -1,0 +1,276 @@
+"""How do simulated people and devices get into the registry, so that what they send belongs to somebody?
+
+Runs as ``homeward_admin`` for one organisation. Everything is found by device code first, so that playing the same
+recording or the same seed twice meets the same people and devices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from device_sim.people import Person, nhs_numbers
+from schemas.database import acting_for
+from schemas.topic import DEVICE_CODE, LANES, observations_topic
+
+
+class ProvisioningError(Exception):
+    """People or devices cannot be registered; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class DeviceEntry:
+    """One device and who uses it: user number → the person's key; 0 where one person has it alone."""
+
+    code: str
+    kind: str
+    holders: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Registry:
+    """What the database calls them: ids by the person's key and by device code, and how many are new."""
+
+    patients: dict[str, int]
+    devices: dict[str, int]
+    new_patients: int
+    new_devices: int
+
+
+def lane_of(code: str) -> int:
+    """Choose the lane of a device: the same on every machine and in every process."""
+    return zlib.crc32(code.encode()) % LANES
+
+
+def topic_of(code: str) -> str:
+    """Where the device of this code publishes."""
+    return observations_topic(lane_of(code), code)
+
+
+def provision(
+    connection: psycopg.Connection[Any],
+    organisation_id: int,
+    site_id: int,
+    people: Sequence[Person],
+    devices: Sequence[DeviceEntry],
+    pathway_id: int | None = None,
+    *,
+    hub: str | None = None,
+) -> Registry:
+    """Register people and devices, assign the devices, and enrol the people on a pathway, in one transaction.
+
+    Parameters
+    ----------
+    connection : psycopg.Connection
+        Of role ``homeward_admin``.
+    organisation_id, site_id : int
+        Where the people live or are cared for.
+    people : sequence of Person
+    devices : sequence of DeviceEntry
+        A device that is registered already keeps its assignment, and with it its person.
+    pathway_id : int, optional
+        Whoever is enrolled on another pathway is moved to this one.
+    hub : str, optional
+        Code of a hub that may publish for the devices; it is registered where it is missing.
+
+    Raises
+    ------
+    ProvisioningError
+        Where a code cannot be used or belongs to another organisation.
+    """
+    _check(people, devices)
+    with acting_for(connection, organisation_id):
+        hub_id = None
+        if hub is not None:
+            hub_id = _register_devices(connection, organisation_id, None, [DeviceEntry(hub, "hub", {})], None)[0][hub]
+        device_ids, new_devices = _register_devices(connection, organisation_id, site_id, devices, hub_id)
+        patients = _assigned(connection, devices, device_ids)
+        missing = [p for p in people if p.key not in patients]
+        patients |= _register_people(connection, organisation_id, site_id, missing)
+        _assign(connection, organisation_id, devices, device_ids, patients)
+        if pathway_id is not None:
+            _enrol(connection, organisation_id, pathway_id, [patients[p.key] for p in people])
+    return Registry(patients, device_ids, len(missing), new_devices)
+
+
+def _check(people: Sequence[Person], devices: Sequence[DeviceEntry]) -> None:
+    known = {p.key for p in people}
+    for entry in devices:
+        if not DEVICE_CODE.match(entry.code):
+            raise ProvisioningError(
+                f"device {entry.code!r}: a code has 1 to 64 letters, digits, '.', '_' or '-'; rename the device"
+            )
+        if unknown := sorted(set(entry.holders.values()) - known):
+            raise ProvisioningError(f"device {entry.code!r}: its holder {unknown[0]!r} is not among the people given")
+
+
+def _register_devices(
+    connection: psycopg.Connection[Any],
+    organisation_id: int,
+    site_id: int | None,
+    devices: Sequence[DeviceEntry],
+    hub_id: int | None,
+) -> tuple[dict[str, int], int]:
+    codes = [d.code for d in devices]
+    cursor = connection.execute(
+        """
+        insert into device (organisation_id, site_id, hub_id, code, kind, lane)
+        select %s, %s, %s, * from unnest(%s::text[], %s::text[], %s::int[])
+        on conflict (code) do nothing
+        """,
+        [organisation_id, site_id, hub_id, codes, [d.kind for d in devices], [lane_of(c) for c in codes]],
+    )
+    new = cursor.rowcount
+    if hub_id is not None:
+        connection.execute(
+            "update device set hub_id = %s where code = any(%s) and hub_id is distinct from %s", [hub_id, codes, hub_id]
+        )
+    rows = connection.execute("select code, device_id, retired_at from device where code = any(%s)", [codes]).fetchall()
+    found = {code: device_id for code, device_id, retired in rows if retired is None}
+    if lost := sorted(set(codes) - set(found)):
+        raise ProvisioningError(
+            f"device {lost[0]!r} ({len(lost)} in all) is retired or belongs to another organisation; "
+            "use other device codes, or another organisation"
+        )
+    return found, new
+
+
+def _assigned(
+    connection: psycopg.Connection[Any], devices: Sequence[DeviceEntry], device_ids: Mapping[str, int]
+) -> dict[str, int]:
+    """Find the people who hold these devices already."""
+    slots = {(device_ids[d.code], user): key for d in devices for user, key in d.holders.items()}
+    rows = connection.execute(
+        "select device_id, device_user, patient_id from device_assignment "
+        "where device_id = any(%s) and upper_inf(during)",
+        [list(device_ids.values())],
+    ).fetchall()
+    return {slots[d, u]: p for d, u, p in rows if (d, u) in slots}
+
+
+def _register_people(
+    connection: psycopg.Connection[Any], organisation_id: int, site_id: int, people: Sequence[Person]
+) -> dict[str, int]:
+    taken = {
+        number
+        for (number,) in connection.execute("select nhs_number from patient where nhs_number like '999%'").fetchall()
+    }
+    numbers = []
+    for person in people:
+        number = next((n for n in nhs_numbers(person.key) if n not in taken), None)
+        if number is None:
+            raise ProvisioningError("no NHS number of the range 999 is left in this organisation; use another one")
+        taken.add(number)
+        numbers.append(number)
+    rows = connection.execute(
+        """
+        insert into patient (organisation_id, site_id, family_name, given_name, nhs_number, born_on, sex, spo2_scale)
+        select %s, %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[], %s::int[])
+        returning nhs_number, patient_id
+        """,
+        [
+            organisation_id,
+            site_id,
+            [p.family_name for p in people],
+            [p.given_name for p in people],
+            numbers,
+            [p.born_on for p in people],
+            [p.sex for p in people],
+            [p.spo2_scale for p in people],
+        ],
+    ).fetchall()
+    by_number = dict(rows)
+    return {p.key: by_number[n] for p, n in zip(people, numbers, strict=True)}
+
+
+def _assign(
+    connection: psycopg.Connection[Any],
+    organisation_id: int,
+    devices: Sequence[DeviceEntry],
+    device_ids: Mapping[str, int],
+    patients: Mapping[str, int],
+) -> None:
+    """Assign what nobody holds, for all time: a recording's dates may lie anywhere."""
+    slots = [(device_ids[d.code], user, patients[key]) for d in devices for user, key in d.holders.items()]
+    connection.execute(
+        """
+        insert into device_assignment (organisation_id, device_id, device_user, patient_id, during)
+        select %s, given.*, tstzrange(null, null)
+        from unnest(%s::int[], %s::int[], %s::int[]) as given (device_id, device_user, patient_id)
+        where not exists (select from device_assignment a
+                          where a.device_id = given.device_id and a.device_user = given.device_user
+                            and upper_inf(a.during))
+        """,
+        [organisation_id, [s[0] for s in slots], [s[1] for s in slots], [s[2] for s in slots]],
+    )
+
+
+def _enrol(connection: psycopg.Connection[Any], organisation_id: int, pathway_id: int, patients: Iterable[int]) -> None:
+    chosen = list(patients)
+    connection.execute(
+        "update enrolment set ended_at = greatest(now(), started_at + interval '1 microsecond') "
+        "where patient_id = any(%s) and ended_at is null and pathway_id <> %s",
+        [chosen, pathway_id],
+    )
+    connection.execute(
+        "insert into enrolment (organisation_id, patient_id, pathway_id) "
+        "select %s, p, %s from unnest(%s::int[]) p "
+        "where not exists (select from enrolment e where e.patient_id = p and e.ended_at is null)",
+        [organisation_id, pathway_id, chosen],
+    )
+
+
+def publish_policy(
+    connection: psycopg.Connection[Any],
+    organisation_id: int,
+    name: str,
+    title: str,
+    document: str,
+    *,
+    author: str,
+    source: str,
+    reason: str,
+) -> int:
+    """Put a pathway with its policy in force where the organisation has none of that name; give the pathway's id.
+
+    A pathway that exists keeps the version it has: its provider may have changed the numbers.
+    """
+    with acting_for(connection, organisation_id):
+        connection.execute(
+            "insert into pathway (organisation_id, name, title) values (%s, %s, %s) "
+            "on conflict (organisation_id, name) do nothing",
+            [organisation_id, name, title],
+        )
+        row = connection.execute(
+            "select pathway_id, policy_id from pathway where organisation_id = %s and name = %s for update",
+            [organisation_id, name],
+        ).fetchone()
+        if row is None:
+            raise ProvisioningError(f"pathway {name!r}: organisation {organisation_id} does not exist; create it first")
+        pathway_id, policy_id = row
+        if policy_id is None:
+            connection.execute(
+                """
+                with version as (
+                    insert into policy (organisation_id, pathway_id, version, document, sha256, author, source, reason)
+                    values (%(organisation)s, %(pathway)s, 1, %(document)s, %(sha256)s, %(author)s, %(source)s,
+                            %(reason)s)
+                    returning policy_id)
+                update pathway set policy_id = version.policy_id from version where pathway_id = %(pathway)s
+                """,
+                {
+                    "organisation": organisation_id,
+                    "pathway": pathway_id,
+                    "document": document,
+                    "sha256": hashlib.sha256(document.encode()).digest(),
+                    "author": author,
+                    "source": source,
+                    "reason": reason,
+                },
+            )
+    return int(pathway_id)
