@@ -1,0 +1,426 @@
+"""How are a patient's vital signs drawn over time? Arrays in, a plotly figure out: pure, so tested without a browser.
+
+All panels share one time axis, in the site's zone. A dense vital sign is a middle line in a shaded range; sparse ones are
+points joined by a line. A line never bridges a gap, and an incomplete NEWS2 is drawn as the range in which it lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+
+from dashboard.standing import LimitLine
+from schemas.episode import Severity
+
+Times = NDArray[np.int64]
+Values = NDArray[np.float64]
+
+PANEL_HEIGHT_PX = 158
+_MARGIN_PX = {"l": 46, "r": 14, "t": 30, "b": 34}
+_GAPS_OF_MEDIAN = 3.5
+"""A step of this many usual steps is a gap."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of a figure in one colour scheme; assets/homeward.css has the same ones."""
+
+    text: str
+    muted: str
+    grid: str
+    surface: str
+    lines: tuple[str, ...]
+    severity: dict[Severity, str]
+
+
+THEMES = {
+    "light": Theme(
+        text="#16212b",
+        muted="#55626f",
+        grid="#e6ebef",
+        surface="#ffffff",
+        lines=("#1d5f9e", "#0b7a75", "#6a3fb5", "#a8500f", "#3d4f5f"),
+        severity={Severity.RED: "#b3121d", Severity.AMBER: "#a85400", Severity.YELLOW: "#8a6d00"},
+    ),
+    "dark": Theme(
+        text="#e8edf2",
+        muted="#a7b3bf",
+        grid="#2b343d",
+        surface="#171d23",
+        lines=("#6db3f2", "#4fc9bf", "#b79af2", "#f0a262", "#b9c6d2"),
+        severity={Severity.RED: "#ff8d92", Severity.AMBER: "#ffb56b", Severity.YELLOW: "#ecd06a"},
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line: T instants [µs since 1970 UTC] and values; low and high where it stands for a range."""
+
+    name: str
+    at: Times
+    value: Values
+    low: Values | None = None
+    high: Values | None = None
+    colour: int = 0
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """NEWS2 over time: T instants and bounds; equal where the observation set was complete."""
+
+    at: Times
+    lower: Values
+    upper: Values
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of the stack."""
+
+    title: str
+    series: tuple[Series, ...] = ()
+    repeats: tuple[Series, ...] = ()
+    limits: tuple[LimitLine, ...] = ()
+    scores: Scores | None = None
+    decimals: int = 0
+
+
+@dataclass(frozen=True)
+class Shade:
+    """An episode behind the charts [µs since 1970 UTC]."""
+
+    since: int
+    until: int
+    severity: Severity
+
+
+@dataclass(frozen=True)
+class Words:
+    """The few words inside a figure."""
+
+    repeat: str = ""
+    incomplete: str = ""
+    score: str = ""
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time axis: from, to [µs since 1970 UTC], and the zone it is written in."""
+
+    since: int
+    until: int
+    zone: str = "UTC"
+    gap_us: dict[str, int] = field(default_factory=dict)
+
+
+def local_times(at: Times, zone: str) -> NDArray[np.datetime64]:
+    """Write instants as wall-clock times of a zone: plotly knows no zones.
+
+    Parameters
+    ----------
+    at : int array, shape (T,)
+        Instants [µs since 1970 UTC].
+    zone : str
+        Name in the time-zone database.
+
+    Returns
+    -------
+    datetime64[us] array, shape (T,)
+        What a clock on the wall showed. The offset is looked up once an hour, so a changeover is exact.
+    """
+    hour_us = 3_600_000_000
+    hours, where = np.unique(at // hour_us, return_inverse=True)
+    info = ZoneInfo(zone)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    offsets = [(epoch + timedelta(hours=int(h))).astimezone(info).utcoffset() or timedelta() for h in hours]
+    offset_us = np.array([o // timedelta(microseconds=1) for o in offsets], dtype=np.int64)
+    shifted = at + (offset_us[where] if len(at) else 0)
+    return shifted.astype("datetime64[us]")
+
+
+def usual_step(at: Times) -> int:
+    """Give the median distance between neighbouring instants [µs]; 0 where there are fewer than two."""
+    return int(np.median(np.diff(at))) if len(at) > 1 else 0
+
+
+def gap_positions(at: Times, longest_us: int) -> NDArray[np.intp]:
+    """Find where a line must be broken: positions before which more than ``longest_us`` passed, shape (G,)."""
+    return np.flatnonzero(np.diff(at) > longest_us) + 1
+
+
+def broken(series: Series, longest_us: int) -> Series:
+    """Put a missing value into each gap, so that no line is drawn across it."""
+    positions = gap_positions(series.at, longest_us)
+    if not len(positions):
+        return series
+
+    def with_nan(values: Values | None) -> Values | None:
+        return None if values is None else np.insert(values, positions, np.nan)
+
+    at = np.insert(series.at, positions, series.at[positions - 1] + 1)
+    value = np.insert(series.value, positions, np.nan)
+    return Series(series.name, at, value, with_nan(series.low), with_nan(series.high), series.colour, series.unit)
+
+
+def vital_signs(panels: Sequence[Panel], span: Span, shades: Sequence[Shade], scheme: str, words: Words) -> go.Figure:
+    """Draw the stack of panels of one patient on a common time axis."""
+    theme = THEMES[scheme]
+    figure = make_subplots(rows=max(1, len(panels)), cols=1, shared_xaxes=True, vertical_spacing=_spacing(len(panels)))
+    shown = {"repeat": False}
+    for row, panel in enumerate(panels, start=1):
+        _episodes(figure, row, shades, span, theme)
+        _limits(figure, row, panel, span, theme)
+        for series in panel.series:
+            _line(figure, row, series, panel, span, theme)
+        for series in panel.repeats:
+            _repeats(figure, row, series, span, theme, words, first=not shown["repeat"])
+            shown["repeat"] = True
+        if panel.scores is not None:
+            _scores(figure, row, panel.scores, span, theme, words)
+        _axes(figure, row, panel, theme)
+    _layout(figure, len(panels), span, theme)
+    return figure
+
+
+def _spacing(panels: int) -> float:
+    return min(0.3 / max(1, panels - 1), 42 / (PANEL_HEIGHT_PX * max(1, panels)))
+
+
+def _x(at: Times, span: Span) -> list[str]:
+    return [str(t) for t in np.datetime_as_string(local_times(at, span.zone), unit="s")]
+
+
+def _y(values: Values) -> list[float | None]:
+    return [None if np.isnan(v) else round(float(v), 2) for v in values]
+
+
+def _line(figure: go.Figure, row: int, series: Series, panel: Panel, span: Span, theme: Theme) -> None:
+    longest = max(span.gap_us.get(series.name, 0), int(_GAPS_OF_MEDIAN * usual_step(series.at)))
+    series = broken(series, longest)
+    colour, x = theme.lines[series.colour % len(theme.lines)], _x(series.at, span)
+    hover = f"%{{y:.{panel.decimals}f}} {series.unit}<extra>{series.name}</extra>"
+    if series.low is not None and series.high is not None:
+        edge = {"line": {"width": 0}, "showlegend": False, "hoverinfo": "skip", "mode": "lines"}
+        figure.add_trace(go.Scatter(x=x, y=_y(series.low), **edge), row=row, col=1)
+        figure.add_trace(
+            go.Scatter(x=x, y=_y(series.high), fill="tonexty", fillcolor=_faded(colour, 0.2), **edge), row=row, col=1
+        )
+    sparse = series.low is None
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=_y(series.value),
+            name=series.name,
+            mode="lines+markers" if sparse and len(x) <= 240 else "lines",
+            line={"color": colour, "width": 1.8},
+            marker={"size": 5, "color": colour},
+            hovertemplate=hover,
+            showlegend=False,
+        ),
+        row=row,
+        col=1,
+    )
+
+
+def _repeats(
+    figure: go.Figure, row: int, series: Series, span: Span, theme: Theme, words: Words, *, first: bool
+) -> None:
+    figure.add_trace(
+        go.Scatter(
+            x=_x(series.at, span),
+            y=_y(series.value),
+            name=words.repeat,
+            legendgroup="repeat",
+            mode="markers",
+            marker={"symbol": "circle-open", "size": 9, "color": theme.muted, "line": {"width": 2}},
+            hovertemplate=f"%{{y}} {series.unit}<extra>{series.name}: {words.repeat.lower()}</extra>",
+            showlegend=first,
+        ),
+        row=row,
+        col=1,
+    )
+
+
+def _scores(figure: go.Figure, row: int, scores: Scores, span: Span, theme: Theme, words: Words) -> None:
+    complete = scores.lower == scores.upper
+    _complete_scores(figure, row, scores, complete, span, theme, words)
+    if complete.all():
+        return
+    at, lower, upper = scores.at[~complete], scores.lower[~complete], scores.upper[~complete]
+    x = _x(np.repeat(at, 3), span)
+    y = np.stack([lower, upper, np.full(len(at), np.nan)], axis=1).ravel()
+    figure.add_trace(
+        go.Scatter(
+            x=x,
+            y=_y(y),
+            name=words.incomplete,
+            legendgroup="incomplete",
+            mode="lines",
+            line={"color": _faded(theme.lines[4], 0.45), "width": 5},
+            hoverinfo="skip",
+        ),
+        row=row,
+        col=1,
+    )
+    figure.add_trace(
+        go.Scatter(
+            x=_x(at, span),
+            y=_y(lower),
+            customdata=_y(upper),
+            legendgroup="incomplete",
+            showlegend=False,
+            mode="markers",
+            marker={"symbol": "circle-open", "size": 6, "color": theme.lines[4], "line": {"width": 1.5}},
+            hovertemplate=f"%{{y:.0f}}–%{{customdata:.0f}}<extra>{words.score}: {words.incomplete.lower()}</extra>",  # noqa: RUF001
+        ),
+        row=row,
+        col=1,
+    )
+
+
+def _complete_scores(
+    figure: go.Figure, row: int, scores: Scores, complete: NDArray[np.bool_], span: Span, theme: Theme, words: Words
+) -> None:
+    if not complete.any():
+        return
+    figure.add_trace(
+        go.Scatter(
+            x=_x(scores.at, span),
+            y=_y(np.where(complete, scores.lower, np.nan)),
+            name=words.score,
+            mode="lines+markers",
+            line={"color": theme.lines[4], "width": 1.8, "shape": "hv"},
+            marker={"size": 5, "color": theme.lines[4]},
+            hovertemplate=f"%{{y:.0f}}<extra>{words.score}</extra>",
+            showlegend=False,
+        ),
+        row=row,
+        col=1,
+    )
+
+
+def _limits(figure: go.Figure, row: int, panel: Panel, span: Span, theme: Theme) -> None:
+    start, end = _x(np.array([span.since, span.until], dtype=np.int64), span)
+    for limit in panel.limits:
+        figure.add_shape(
+            type="line",
+            x0=start,
+            x1=end,
+            y0=limit.value,
+            y1=limit.value,
+            line={"color": theme.severity[limit.severity], "width": 1.2, "dash": "dash"},
+            layer="below",
+            row=row,
+            col=1,
+        )
+
+
+def _episodes(figure: go.Figure, row: int, shades: Sequence[Shade], span: Span, theme: Theme) -> None:
+    for shade in shades:
+        start, end = max(shade.since, span.since), min(shade.until, span.until)
+        if start >= end or shade.severity is Severity.NONE:
+            continue
+        x0, x1 = _x(np.array([start, end], dtype=np.int64), span)
+        # a domain-high rectangle in this panel only
+        figure.add_shape(
+            type="rect",
+            x0=x0,
+            x1=x1,
+            y0=0,
+            y1=1,
+            xref=f"x{row if row > 1 else ''}",
+            yref=f"y{row if row > 1 else ''} domain",
+            fillcolor=_faded(theme.severity[shade.severity], 0.11),
+            line={"width": 0},
+            layer="below",
+        )
+
+
+def _faded(colour: str, opacity: float) -> str:
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{opacity})"
+
+
+def _range(panel: Panel) -> list[float] | None:
+    """Fit the values, and the limits that are near them: a far-off limit must not flatten the line."""
+    parts = [s.value for s in (*panel.series, *panel.repeats)]
+    parts += [a for s in panel.series for a in (s.low, s.high) if a is not None]
+    if panel.scores is not None:
+        parts += [panel.scores.lower, panel.scores.upper, np.array([0.0, 7.0])]
+    values = np.concatenate(parts) if parts else np.array([])
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
+    reach = max(high - low, 10.0 ** (1 - panel.decimals) / 2)
+    for limit in panel.limits:
+        if low - reach <= limit.value <= high + reach:
+            low, high = min(low, limit.value), max(high, limit.value)
+    pad = 0.08 * max(high - low, reach)
+    return [low - pad, high + pad]
+
+
+def _axes(figure: go.Figure, row: int, panel: Panel, theme: Theme) -> None:
+    figure.update_yaxes(range=_range(panel), nticks=4, gridcolor=theme.grid, zeroline=False, row=row, col=1)
+    figure.update_yaxes(tickfont={"color": theme.muted, "size": 11}, fixedrange=True, row=row, col=1)
+    suffix = str(row) if row > 1 else ""
+    figure.add_annotation(
+        text=panel.title,
+        xref="paper",
+        yref=f"y{suffix} domain",
+        x=0,
+        y=1,
+        xanchor="left",
+        yanchor="bottom",
+        yshift=4,
+        xshift=-40,
+        showarrow=False,
+        font={"color": theme.text, "size": 13},
+    )
+
+
+def _layout(figure: go.Figure, panels: int, span: Span, theme: Theme) -> None:
+    start, end = _x(np.array([span.since, span.until], dtype=np.int64), span)
+    figure.update_xaxes(
+        range=[start, end],
+        gridcolor=theme.grid,
+        tickfont={"color": theme.muted, "size": 11},
+        showspikes=True,
+        spikemode="across",
+        spikethickness=1,
+        spikedash="dot",
+        spikecolor=theme.muted,
+        hoverformat="%a %-d %b %H:%M",
+        tickformatstops=_TICK_FORMATS,
+        nticks=7,
+    )
+    figure.update_layout(
+        height=_MARGIN_PX["t"] + _MARGIN_PX["b"] + PANEL_HEIGHT_PX * max(1, panels),
+        margin=_MARGIN_PX,
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "Inter Variable, system-ui, sans-serif", "color": theme.text, "size": 12},
+        hovermode="x",
+        hoverlabel={"bgcolor": theme.surface, "bordercolor": theme.grid, "font": {"color": theme.text, "size": 12}},
+        hoversubplots="axis",
+        dragmode=False,
+        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right", "yref": "container",
+                "font": {"color": theme.muted, "size": 11}, "bgcolor": "rgba(0,0,0,0)"},
+        uirevision=f"{span.zone}",
+    )  # fmt: skip
+
+
+_TICK_FORMATS = [
+    {"dtickrange": [None, 3_600_000], "value": "%H:%M"},
+    {"dtickrange": [3_600_000, 43_200_000], "value": "%H:%M\n%a %-d %b"},
+    {"dtickrange": [43_200_000, None], "value": "%a %-d %b"},
+]

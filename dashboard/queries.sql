@@ -1,0 +1,272 @@
+-- What the pages ask the database. Every query runs for the person at work, so row-level security has already decided
+-- whose patients exist; a site given here only narrows that further. Observations are read through the view
+-- patient_observation and nothing else.
+
+-- name: sites
+select site_id, name, kind, time_zone
+from site
+where site_id = any ((select visible_sites())::integer[])
+order by name;
+
+-- name: pathway_documents
+-- The policies in force: few, and the rules in them say what "not reporting" means.
+select p.policy_id, p.version, p.document
+from pathway w join policy p on p.policy_id = w.policy_id;
+
+-- name: triage_counts
+-- Patients, not episodes: a patient counts once, at the worst severity that is open.
+with open as (
+    select e.patient_id,
+           max(e.severity) as severity,
+           bool_or(e.acknowledged_at is null) as waiting,
+           min(e.activated_at) filter (where e.acknowledged_at is null) as since,
+           bool_or(e.rule = any (%(overdue_rules)s::text[])) as not_reporting
+    from episode e join patient p using (patient_id)
+    where e.phase = 'active' and p.discharged_at is null
+      and (%(site)s::integer is null or p.site_id = %(site)s)
+    group by e.patient_id
+)
+select count(*) filter (where severity = 3) as red,
+       count(*) filter (where severity = 3 and waiting) as red_waiting,
+       count(*) filter (where severity = 2) as amber,
+       count(*) filter (where severity = 2 and waiting) as amber_waiting,
+       count(*) filter (where severity = 1) as yellow,
+       count(*) filter (where severity = 1 and waiting) as yellow_waiting,
+       count(*) filter (where waiting) as waiting,
+       percentile_cont(0.5) within group (order by extract(epoch from now() - since)) filter (where waiting)
+           as median_waiting_s,
+       extract(epoch from now() - min(since)) as longest_waiting_s,
+       count(*) filter (where not_reporting) as not_reporting,
+       (select count(*) from patient p where p.discharged_at is null
+           and (%(site)s::integer is null or p.site_id = %(site)s)) as patients
+from open;
+
+-- name: triage_open
+-- Patients with an open episode, worst first, then whoever waits for a response, then whoever has waited longest.
+with worst as (
+    select distinct on (e.patient_id) e.patient_id, e.episode_id, e.rule, e.severity, e.activated_at, e.opened_at,
+           e.sentence, e.acknowledged_at, e.acknowledged_by
+    from episode e
+    where e.phase = 'active'
+    order by e.patient_id, e.severity desc, e.acknowledged_at is not null, e.activated_at, e.episode_id
+)
+select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.room, p.spo2_scale, p.usual_news2, s.name as site,
+       s.time_zone, w.episode_id, w.rule, w.severity, coalesce(w.activated_at, w.opened_at) as since, w.sentence,
+       w.acknowledged_at, a.name as acknowledged_name, count(*) over () as total
+from worst w
+join patient p using (patient_id)
+join site s using (site_id)
+left join account a on a.account_id = w.acknowledged_by
+where p.discharged_at is null
+  and (%(site)s::integer is null or p.site_id = %(site)s)
+  and w.severity = any (%(severities)s::smallint[])
+  and (not %(waiting)s or exists (select from episode x where x.patient_id = p.patient_id and x.phase = 'active'
+                                  and x.acknowledged_at is null))
+  and (not %(not_reporting)s or exists (select from episode x where x.patient_id = p.patient_id
+                                        and x.phase = 'active' and x.rule = any (%(overdue_rules)s::text[])))
+  and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
+       or p.family_name || ' ' || p.given_name ilike %(name)s)
+  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
+order by w.severity desc, w.acknowledged_at is not null, coalesce(w.activated_at, w.opened_at), p.patient_id
+limit %(limit)s offset %(offset)s;
+
+-- name: triage_rest
+-- Patients without an open episode, by name: they follow after those with one.
+select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.room, p.spo2_scale, p.usual_news2, s.name as site,
+       s.time_zone
+from patient p join site s using (site_id)
+where p.discharged_at is null
+  and (%(site)s::integer is null or p.site_id = %(site)s)
+  and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
+       or p.family_name || ' ' || p.given_name ilike %(name)s)
+  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
+  and not exists (select from episode e where e.patient_id = p.patient_id and e.phase = 'active')
+order by p.family_name, p.given_name, p.patient_id
+limit %(limit)s offset %(offset)s;
+
+-- name: triage_rest_total
+select count(*) as total
+from patient p
+where p.discharged_at is null
+  and (%(site)s::integer is null or p.site_id = %(site)s)
+  and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
+       or p.family_name || ' ' || p.given_name ilike %(name)s)
+  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
+  and not exists (select from episode e where e.patient_id = p.patient_id and e.phase = 'active');
+
+-- name: patients_in_view
+-- State and policy of the rows that are on the screen.
+select p.patient_id, p.spo2_scale, t.machine, t.last_observed_at, w.policy_id
+from patient p
+left join patient_state t using (patient_id)
+left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
+left join pathway w using (pathway_id)
+where p.patient_id = any (%(patients)s::integer[]);
+
+-- name: open_episodes
+select episode_id, patient_id, rule, severity, coalesce(activated_at, opened_at) as since, sentence, acknowledged_at
+from episode
+where phase = 'active' and patient_id = any (%(patients)s::integer[])
+order by patient_id, severity desc, acknowledged_at is not null, activated_at, episode_id;
+
+-- name: trends
+-- The small line of each row in view: one vital sign a patient, averaged over buckets.
+select q.patient_id, q.vital, b.at, b.value
+from unnest(%(patients)s::integer[], %(vitals)s::smallint[]) as q (patient_id, vital)
+cross join lateral (
+    select time_bucket(%(width)s::interval, o.observed_at) as at, avg(o.value) as value
+    from patient_observation o
+    where o.patient_id = q.patient_id and o.vital = q.vital and o.observed_at > %(since)s and o.flags & 1 = 0
+    group by 1
+) b
+order by q.patient_id, q.vital, b.at;
+
+-- name: patient
+select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.born_on, p.sex, p.room, p.contact, p.allergies,
+       p.resuscitation, p.spo2_scale, p.usual_news2, p.discharged_at, s.name as site, s.time_zone, s.kind as site_kind,
+       w.title as pathway, n.started_at as enrolled_at, y.policy_id, y.version, y.document, y.author,
+       t.machine, t.last_observed_at, t.next_due_at, now() as now
+from patient p
+join site s using (site_id)
+left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
+left join pathway w using (pathway_id)
+left join policy y on y.policy_id = w.policy_id
+left join patient_state t on t.patient_id = p.patient_id
+where p.patient_id = %(patient)s;
+
+-- name: patient_episodes
+select e.episode_id, e.rule, e.opened_at, e.activated_at, e.resolved_at, e.phase, e.severity, e.peak_severity,
+       e.retrospective, e.sentence, e.explanation, e.acknowledged_at, a.name as acknowledged_name
+from episode e left join account a on a.account_id = e.acknowledged_by
+where e.patient_id = %(patient)s and e.phase in ('active', 'resolved')
+  and (e.resolved_at is null or e.resolved_at > %(since)s)
+order by e.phase, e.severity desc, e.activated_at desc
+limit 500;
+
+-- name: patient_events
+select v.event_id, v.episode_id, v.kind, v.at, v.severity, v.value, v.note, a.name as account, e.sentence, e.rule,
+       e.retrospective
+from episode_event v
+join episode e using (episode_id)
+left join account a on a.account_id = v.account_id
+where v.patient_id = %(patient)s and v.at > %(since)s and not v.retracted and v.kind <> 'opened'
+order by v.at desc, v.event_id desc
+limit %(limit)s;
+
+-- name: patient_notes
+select n.note_id, n.at, n.body, a.name as account
+from note n join account a using (account_id)
+where n.patient_id = %(patient)s and n.at > %(since)s
+order by n.at desc
+limit %(limit)s;
+
+-- name: patient_devices
+select d.device_id, d.code, d.kind, h.code as hub, lower(a.during) as since
+from device_assignment a
+join device d using (device_id)
+left join device h on h.device_id = d.hub_id
+where a.patient_id = %(patient)s and a.during @> now()
+order by d.kind, d.code;
+
+-- name: observation_counts
+select vital, count(*) as observations
+from patient_observation
+where patient_id = %(patient)s and observed_at > %(since)s and observed_at <= %(until)s
+group by vital
+order by vital;
+
+-- name: observations
+-- Every observation of the vital signs that are sparse enough to draw one by one, and every suspected repeat.
+select vital, observed_at, value, flags, device_id
+from patient_observation
+where patient_id = %(patient)s and observed_at > %(since)s and observed_at <= %(until)s
+  and (vital = any (%(vitals)s::smallint[]) or flags & 1 <> 0)
+order by observed_at, vital
+limit 20000;
+
+-- name: observations_bucketed
+-- Dense vital signs: the middle and the range of each bucket. Suspected repeats are drawn apart, so they do not count.
+select vital, time_bucket(%(width)s::interval, observed_at) as at, count(*) as observations,
+       percentile_cont(0.5) within group (order by value) as middle, min(value) as low, max(value) as high
+from patient_observation
+where patient_id = %(patient)s and observed_at > %(since)s and observed_at <= %(until)s
+  and vital = any (%(vitals)s::smallint[]) and flags & 1 = 0
+group by vital, 2
+order by vital, 2;
+
+-- name: last_of_buckets
+select time_bucket(%(width)s::interval, observed_at) as at, vital, last(value, observed_at) as value,
+       max(observed_at) as observed_at
+from patient_observation
+where patient_id = %(patient)s and observed_at > %(since)s and observed_at <= %(until)s
+  and vital = any (%(vitals)s::smallint[]) and flags & %(not_scored)s = 0
+group by 1, vital
+order by 1, vital;
+
+-- name: usual_ranges
+-- Where the middle four fifths of a patient's own observations lie.
+select vital, percentile_cont(array[0.1, 0.9]) within group (order by value) as bounds, count(*) as observations
+from patient_observation
+where patient_id = %(patient)s and observed_at > %(since)s and observed_at <= %(until)s and flags & 1 = 0
+group by vital;
+
+-- name: device_gaps
+-- Silences of a device that are longer than is told as an event.
+select g.code, g.kind, g.since, g.until
+from (
+    select d.code, d.kind, o.observed_at as until,
+           lag(o.observed_at) over (partition by o.device_id order by o.observed_at) as since
+    from (select distinct device_id, observed_at from patient_observation
+          where patient_id = %(patient)s and observed_at > %(since)s) o
+    join device d using (device_id)
+) g
+where g.until - g.since > %(longer)s::interval
+order by g.until desc
+limit %(limit)s;
+
+-- name: observation_table
+select o.observed_at, o.received_at, o.vital, o.value, o.flags, d.code as device
+from patient_observation o left join device d using (device_id)
+where o.patient_id = %(patient)s and o.observed_at <= %(until)s and o.observed_at > %(since)s
+order by o.observed_at desc, o.vital
+limit %(limit)s;
+
+-- name: quarantine_groups
+select q.reason, d.code as device, count(*) as messages, sum(q.observations) as observations,
+       min(q.received_at) as first_at, max(q.received_at) as last_at,
+       (array_agg(q.detail order by q.received_at desc))[1] as detail,
+       (array_agg(q.topic order by q.received_at desc))[1] as topic
+from quarantine q left join device d using (device_id)
+where q.status = 'waiting'
+group by q.reason, d.code
+order by max(q.received_at) desc
+limit 500;
+
+-- name: devices
+select d.device_id, d.code, d.kind, d.retired_at, s.name as site, s.time_zone, h.code as hub, p.patient_id,
+       p.given_name, p.family_name, t.last_observed_at, count(*) over () as total
+from device d
+left join site s on s.site_id = d.site_id
+left join device h on h.device_id = d.hub_id
+left join device_assignment a on a.device_id = d.device_id and a.during @> now()
+left join patient p on p.patient_id = a.patient_id
+left join lateral (
+    select o.observed_at as last_observed_at from patient_observation o
+    where o.patient_id = a.patient_id and o.device_id = d.device_id and o.observed_at > now() - interval '30 days'
+    order by o.observed_at desc limit 1
+) t on true
+where (%(site)s::integer is null or d.site_id = %(site)s)
+  and (%(search)s::text is null or d.code ilike %(search)s or p.given_name || ' ' || p.family_name ilike %(search)s)
+order by d.retired_at is not null, d.code, a.device_user
+limit %(limit)s offset %(offset)s;
+
+-- name: services
+select service, count(*) as instances, min(started_at) as started_at, max(seen_at) as seen_at, now() as now
+from service_instance
+where seen_at > now() - interval '1 day'
+group by service
+order by service;
+
+-- name: last_stored
+select max(last_observed_at) as last_observed_at, max(updated_at) as updated_at, count(*) as patients
+from patient_state;

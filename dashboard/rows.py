@@ -1,0 +1,167 @@
+"""What does one row of the triage list show? Database rows and state records in, plain values for the grid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+
+from alerts import state
+from dashboard import text
+from dashboard.standing import (
+    NEWS2_CODES,
+    Standard,
+    points_severity,
+    score,
+    score_severity,
+    valid_values,
+)
+from dashboard.wording import clock, full_name, microseconds, nhs_number, place, score_range
+from schemas.episode import Severity
+from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
+
+Row = dict[str, Any]
+SHOWN = ("respiration_rate", "spo2", "bp_systolic", "pulse", "temperature")
+_PREFERRED = [BY_NAME[n].code for n in ("spo2", "bp_systolic", "pulse", "weight", "glucose", "temperature")]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Where P patients stand at one instant: their last values, which of them count, and their scores."""
+
+    position: dict[int, int]
+    standards: list[Standard | None]
+    recent: Any
+    recent_at: Any
+    counting: Any
+    scores: Any
+    now_us: int
+
+
+def situation(
+    patients: Sequence[int], details: dict[int, Row], standards: dict[int, Standard], now: datetime
+) -> Situation:
+    """Read the state records of some patients and score them, all at once."""
+    size, now_us = len(patients), microseconds(now)
+    machines = state.initial(size)
+    followed: list[Standard | None] = []
+    scale = np.ones(size, dtype=np.int64)
+    for row, patient in enumerate(patients):
+        detail = details.get(patient, {})
+        record = detail.get("machine")
+        if record is not None and len(record) == state.MACHINE.itemsize:
+            machines[row] = np.frombuffer(record, state.MACHINE)[0]
+        followed.append(standards.get(detail.get("policy_id", -1)))
+        scale[row] = detail.get("spo2_scale", 1)
+    valid = np.array([(s.valid_us or 0) if s else 0 for s in followed], dtype=np.int64)
+    recent, recent_at = machines["recent"][:, :, 0], machines["recent_at"][:, :, 0]
+    counting = valid_values(recent, recent_at, valid, now_us)
+    scores = score(counting, scale) if size else None
+    return Situation({p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us)
+
+
+def value_cell(at: Situation, row: int, code: int) -> Row | None:
+    """One last value: its text, its severity, and whether it is too old to count."""
+    seen = int(at.recent_at[row, code])
+    if not seen:
+        return None
+    vital, value, followed = CATALOGUE[code - 1], float(at.recent[row, code]), at.standards[row]
+    severity = Severity.NONE
+    if followed is not None:
+        severity = followed.severity_of(code, value)
+        if followed.score_rule is not None and code in NEWS2_CODES:
+            points = float(at.scores.points[row, NEWS2_CODES.index(code)])
+            severity = max(severity, points_severity(points))
+    oldest = followed.oldest_us.get(code) if followed else None
+    stale = oldest is not None and at.now_us - seen > oldest
+    severity = Severity.NONE if stale else severity
+    number = vital.format(value).removesuffix(vital.display_unit).strip()
+    return {"text": number, "level": int(severity), "stale": stale, "at": seen // 1000}
+
+
+def score_cell(at: Situation, row: int) -> Row | None:
+    """NEWS2 as one number or as a range; nothing where the policy has no such rule or nothing counts."""
+    followed = at.standards[row]
+    if followed is None or followed.score_rule is None:
+        return None
+    if np.isnan(at.counting[row, list(NEWS2_CODES)]).all():
+        return None
+    lower, upper = float(at.scores.lower[row]), float(at.scores.upper[row])
+    complete = not np.isnan(at.scores.aggregate[row])
+    level = score_severity(followed.score_rule, lower, bool(at.scores.red[row]))
+    return {
+        "text": score_range(lower, upper),
+        "level": int(level),
+        "complete": complete,
+        "title": f"{text.NEWS2} {score_range(lower, upper)}" + ("" if complete else f". {text.INCOMPLETE}"),
+    }
+
+
+def trend_vital(at: Situation, row: int, rule: str | None) -> int | None:
+    """Which vital sign the small line shows: the one that raised the episode, else the one that matters most."""
+    followed = at.standards[row]
+    if rule and followed and (code := followed.vital_of(rule)):
+        return code
+    seen = [c for c in range(1, VITALS) if at.recent_at[row, c]]
+    if followed is not None and followed.score_rule is not None:
+        points = at.scores.points[row]
+        drawn = [(points[i], c) for i, c in enumerate(NEWS2_CODES) if points[i] > 0 and CATALOGUE[c - 1].unit != "1"]
+        if drawn:
+            return max(drawn, key=lambda pair: pair[0])[1]
+    return next((c for c in _PREFERRED if c in seen), seen[0] if seen else None)
+
+
+def grid_row(
+    row: Row, at: Situation, episodes: Sequence[Row], trend: Sequence[Row], vital: int | None, now: datetime
+) -> Row:
+    """Put together what the grid's cells draw."""
+    position = at.position[row["patient_id"]]
+    severity = Severity(row.get("severity") or 0)
+    waiting = [e["episode_id"] for e in episodes if e["acknowledged_at"] is None]
+    cells: Row = {
+        "id": row["patient_id"],
+        "name": full_name(row["given_name"], row["family_name"]),
+        "place": place(row["site"], row["room"]),
+        "nhs": nhs_number(row["nhs_number"]),
+        "level": int(severity),
+        "word": text.SEVERITY[severity] if severity else text.NO_EPISODE,
+        "reason": row.get("sentence") or "",
+        "more": max(0, len(episodes) - 1),
+        "news2": score_cell(at, position),
+        "since": microseconds(row["since"]) // 1000 if row.get("since") else None,
+        "waiting": waiting,
+        "owner": _owner(row, now),
+        "trend": trend_cell(trend, vital, severity, at.now_us),
+    }
+    for name in SHOWN:
+        cells[name] = value_cell(at, position, BY_NAME[name].code)
+    return cells
+
+
+def _owner(row: Row, now: datetime) -> Row | None:
+    if not row.get("acknowledged_at"):
+        return None
+    return {"name": row["acknowledged_name"] or "", "at": clock(row["acknowledged_at"], row["time_zone"], now)}
+
+
+TREND_US = 24 * 3_600_000_000
+
+
+def trend_cell(rows: Sequence[Row], vital: int | None, severity: Severity, now_us: int) -> Row | None:
+    """The small line: positions across the last 24 h [0–1] with values, oldest first."""
+    if vital is None or not rows:
+        return None
+    begun = now_us - TREND_US
+    points = [(round((microseconds(r["at"]) - begun) / TREND_US, 4), round(float(r["value"]), 2)) for r in rows]
+    sign = CATALOGUE[vital - 1]
+    return {
+        "x": [min(1.0, max(0.0, x)) for x, _ in points],
+        "y": [y for _, y in points],
+        "label": sign.short_label,
+        "title": f"{sign.label}: {sign.format(points[0][1])} → {sign.format(points[-1][1])}",
+        "level": int(severity),
+        "step": sign.resolution,
+    }

@@ -1,0 +1,177 @@
+"""How do a patient's last observations stand against the policy that watches them?
+
+Arrays and documents in, values ready to be shown out; no database. The rules themselves are read from the policy: what
+a screen colours is what the policy calls yellow, amber or red, or the points that NEWS2 gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
+from alerts.news2 import News2, news2
+from alerts.news2_chart import PARAMETERS
+from alerts.policy import LimitRule, OverdueRule, Policy, Rule, ScoreRule, duration, parse
+from schemas.episode import Severity
+from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
+
+NEWS2_CODES = tuple(BY_NAME[name].code for name in PARAMETERS)
+_BANDS = load_bands(NEWS2_BANDS)
+# Three NEWS2 points are a red score, so they carry its colour; two and one follow below it.
+_POINTS_TO_SEVERITY = (Severity.NONE, Severity.YELLOW, Severity.AMBER, Severity.RED)
+
+
+@dataclass(frozen=True)
+class LimitLine:
+    """One dashed line of a chart."""
+
+    value: float
+    severity: Severity
+    label: str
+
+
+@dataclass(frozen=True)
+class Standard:
+    """What a policy says, in the form in which pages ask for it."""
+
+    policy: Policy
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The policy's rules."""
+        return self.policy.rules
+
+    @cached_property
+    def score_rule(self) -> ScoreRule | None:
+        """The rule by which NEWS2 is scored, where the policy has one."""
+        return next((r for r in self.rules if isinstance(r, ScoreRule)), None)
+
+    @cached_property
+    def valid_us(self) -> int | None:
+        """How long an observation counts in the score [µs]."""
+        return duration(self.score_rule.valid, "valid") if self.score_rule else None
+
+    @cached_property
+    def overdue_rules(self) -> tuple[str, ...]:
+        """Names of the rules that say that observations do not come."""
+        return tuple(r.name for r in self.rules if isinstance(r, OverdueRule))
+
+    @cached_property
+    def oldest_us(self) -> dict[int, int]:
+        """For each vital sign's code, how old its last observation may be before it is greyed [µs]."""
+        found: dict[int, int] = {}
+        if self.valid_us is not None:
+            found = dict.fromkeys(NEWS2_CODES, self.valid_us)
+        for rule in self.rules:
+            if isinstance(rule, OverdueRule):
+                span = duration(rule.every, "every") + duration(rule.grace, "grace")
+                for name in rule.vitals:
+                    found.setdefault(BY_NAME[name].code, span)
+        return found
+
+    def title(self, rule: str) -> str:
+        """The name of a rule in words; the bare name where this version has it no more."""
+        return next((r.title for r in self.rules if r.name == rule), rule.replace("_", " "))
+
+    def vital_of(self, rule: str) -> int | None:
+        """The vital sign that a rule watches, where it is one."""
+        for r in self.rules:
+            if r.name == rule and isinstance(r, LimitRule):
+                return BY_NAME[r.vital].code
+        return None
+
+    def severity_of(self, code: int, value: float) -> Severity:
+        """How far beyond the policy's alarm limits a value lies."""
+        worst = Severity.NONE
+        for rule in self.rules:
+            if isinstance(rule, LimitRule) and BY_NAME[rule.vital].code == code:
+                for level in (Severity.YELLOW, Severity.AMBER, Severity.RED):
+                    limit = getattr(rule, level.word)
+                    if limit is not None and (value <= limit if rule.side == "low" else value >= limit):
+                        worst = max(worst, level)
+        return worst
+
+    def lines(self, code: int, spo2_scale: int) -> tuple[LimitLine, ...]:
+        """The limits to draw for a vital sign: the policy's own, and where NEWS2 gives three points."""
+        own = [
+            LimitLine(limit, level, rule.title)
+            for rule in self.rules
+            if isinstance(rule, LimitRule) and BY_NAME[rule.vital].code == code
+            for level in (Severity.YELLOW, Severity.AMBER, Severity.RED)
+            if (limit := getattr(rule, level.word)) is not None
+        ]
+        if self.score_rule is None:
+            return tuple(own)
+        return (*own, *_red_score_lines(CATALOGUE[code - 1].name, spo2_scale))
+
+
+@lru_cache(maxsize=256)
+def standard(document: str, policy_id: int = 0, version: int = 0) -> Standard:
+    """Read a policy document, once for each version."""
+    return Standard(parse(document, policy_id=policy_id, version=version))
+
+
+def _red_score_lines(parameter: str, spo2_scale: int) -> list[LimitLine]:
+    # Scale 2 is drawn as for air: on oxygen its upper bands follow the oxygen, which a line cannot say.
+    rows = [b for b in _BANDS if b.parameter == parameter and b.scale in (None, spo2_scale) and b.on_oxygen in (None, 0)]
+    if parameter in ("on_oxygen", "consciousness"):
+        return []
+    return [LimitLine(_edge(b), Severity.RED, "NEWS2: 3 points") for b in rows if b.points == len(_POINTS_TO_SEVERITY) - 1]
+
+
+def _edge(band: BandRow) -> float:
+    edge = band.upper if band.lower is None else band.lower
+    assert edge is not None, "a chart's band has at least one edge"
+    return float(edge)
+
+
+def valid_values(
+    recent: NDArray[np.float64], recent_at: NDArray[np.int64], valid_us: NDArray[np.int64], now_us: int
+) -> NDArray[np.float64]:
+    """Keep what is not too old to count.
+
+    Parameters
+    ----------
+    recent : float array, shape (P, VITALS)
+        Last value of each vital sign; NaN where never observed.
+    recent_at : int array, shape (P, VITALS)
+        When [µs since 1970 UTC; 0 = never].
+    valid_us : int array, shape (P,)
+        How long an observation counts [µs].
+    now_us : int
+        The instant to judge at [µs since 1970 UTC].
+
+    Returns
+    -------
+    float array, shape (P, VITALS)
+        NaN where too old or never observed.
+    """
+    counts = (recent_at > 0) & (now_us - recent_at <= valid_us[:, None])
+    return np.where(counts, recent, np.nan)
+
+
+def score(values: NDArray[np.float64], spo2_scale: Sequence[int] | NDArray[np.int64]) -> News2:
+    """Score rows of values by vital-sign code, shape (P, VITALS), on the NEWS2 chart."""
+    assert values.shape[1] == VITALS, "one column a vital sign, indexed by its code"
+    columns = {name: values[:, BY_NAME[name].code] for name in PARAMETERS}
+    return news2(**columns, spo2_scale=np.asarray(spo2_scale))
+
+
+def points_severity(points: float) -> Severity:
+    """The colour of a NEWS2 parameter's points; none where it was not observed."""
+    return Severity.NONE if np.isnan(points) else _POINTS_TO_SEVERITY[int(points)]
+
+
+def score_severity(rule: ScoreRule, lower: float, red: bool) -> Severity:
+    """What the policy calls an aggregate score of at least ``lower``, red score included."""
+    worst = Severity.of(rule.red_score) if red and rule.red_score else Severity.NONE
+    for level in (Severity.YELLOW, Severity.AMBER, Severity.RED):
+        threshold = getattr(rule, level.word)
+        if threshold is not None and lower >= threshold:
+            worst = max(worst, level)
+    return worst

@@ -1,0 +1,167 @@
+"""Which English words do people read on the screens? All of them are here, so that they can be read as one text."""
+
+from __future__ import annotations
+
+from schemas.episode import Severity
+
+BRAND = "Homeward"
+ALL_SITES = "All sites"
+SITE = "Site"
+NAVIGATION = "Main navigation"
+TRIAGE = "Triage"
+DEVICES = "Devices"
+QUARANTINE = "Quarantine"
+SYSTEM = "System"
+SKIP = "Skip to the main content"
+MENU = "Open or close the navigation"
+THEME = "Switch between light and dark"
+PERSON_MENU = "Your account"
+SIGN_OUT = "Sign out"
+LIVE = "Live"
+CONNECTING = "Connecting"
+NOT_LIVE_SINCE = "Not live since"
+
+ROLES = {
+    "administrator": "Administrator",
+    "clinician": "Clinician",
+    "carer": "Carer",
+    "technician": "Technician",
+    "auditor": "Auditor",
+    "read_only": "Read only",
+}
+SEVERITY = {Severity.NONE: "None", Severity.YELLOW: "Yellow", Severity.AMBER: "Amber", Severity.RED: "Red"}
+NO_EPISODE = "No open episode"
+
+# triage: the filters, as the segmented control and the cards show them
+FILTERS = {
+    "all": "All patients",
+    "any": "Any episode",
+    "amber_red": "Amber and red",
+    "red": "Red",
+    "amber": "Amber",
+    "yellow": "Yellow",
+    "waiting": "Waiting for a response",
+    "not_reporting": "Not reporting",
+}
+SEGMENTS = ("all", "any", "amber_red", "red")
+CARDS = ("red", "amber", "yellow", "waiting", "not_reporting")
+FILTER_BY = "Which patients to show"
+SEARCH = "Search by name or NHS number"
+KEYS = "j and k move, Enter opens, a acknowledges"
+SHORTCUTS = (("j", "next"), ("k", "previous"), ("Enter", "open"), ("a", "acknowledge"), ("/", "search"))
+COLUMNS = {
+    "severity": "Priority",
+    "patient": "Patient",
+    "reason": "Reason",
+    "news2": "NEWS2",
+    "trend": "24 h trend",
+    "since": "Open",
+    "owner": "Owner",
+}
+ACKNOWLEDGE = "Acknowledge"
+ACKNOWLEDGING = "Acknowledging…"
+ACKNOWLEDGED = "Acknowledged"
+ACKNOWLEDGE_FAILED = "Not acknowledged: the change could not be stored. Try again."
+NOT_ALLOWED = "Your role cannot do this."
+NO_MATCH = "No patient matches. Clear the search or choose another view."
+NONE_OPEN = "Nobody needs attention here: no patient in this view has an open episode."
+LOADING = "Loading…"
+TROUBLE = "This could not be read from the database. It is tried again with the next update; reload to try now."
+INCOMPLETE = "Incomplete observation set: the score lies in this range"
+STALE = "older than the policy lets it count"
+
+# the patient page
+UNKNOWN_PATIENT = "There is no such patient, or not among the sites you work for."
+BACK = "Back to triage"
+ALLERGIES = "Allergies"
+TARGET = "Target SpO₂"
+SCALE = {1: "96 % and over (scale 1)", 2: "88–92 % (scale 2)"}
+RESUSCITATION = "Resuscitation"
+USUAL_NEWS2 = "Usual NEWS2"
+CONTACT = "Contact"
+NOT_RECORDED = "Not recorded"
+NOT_ENROLLED = "Not enrolled on a pathway"
+NO_NHS_NUMBER = "NHS number not recorded"
+VITAL_SIGNS = "Vital signs"
+SPANS = {"24h": "24 h", "7d": "7 days", "30d": "30 days"}
+SPAN = "How far back"
+NEWS2 = "NEWS2"
+COMPLETE = "complete"
+NEVER = "never observed"
+USUAL = "usual"
+TIMELINE = "Timeline"
+EPISODES = "Open episodes"
+NO_OPEN_EPISODES = "No open episode."
+ADD_NOTE = "Add a note"
+NOTE_PLACEHOLDER = "What was found, what was done"
+SAVE_NOTE = "Save note"
+NOTE_SAVED = "Note saved."
+NOTE_FAILED = "The note could not be saved. It is still in the box; try again."
+NOTHING_YET = "Nothing has happened in this time."
+NO_OBSERVATIONS = "No observations in this time."
+OBSERVATIONS = "Observations"
+OBSERVATION_COLUMNS = ("Observed", "Vital sign", "Value", "Quality", "Device", "Received")
+FLAG_WORDS = {
+    1: "suspected repeat",
+    2: "irregular pulse",
+    4: "movement",
+    8: "cuff fit",
+    16: "clock unset",
+    32: "too late to score",
+    64: "by hand",
+}
+SUSPECTED_REPEAT = "Suspected repeat"
+OUTSIDE_TIME = "Retrospective: came too late to act on"
+EVENT_WORDS = {
+    "activated": "Raised",
+    "severity": "Severity changed to",
+    "resolved": "Resolved",
+    "withdrawn": "Withdrawn: later observations showed that it was not so",
+    "acknowledged": "Acknowledged",
+    "released": "Acknowledgement released",
+    "snoozed": "Snoozed",
+    "escalated": "Escalated",
+    "noted": "Noted",
+}
+DEVICE_KINDS = {
+    "hub": "Hub",
+    "cuff": "Blood pressure cuff",
+    "oximeter": "Pulse oximeter",
+    "thermometer": "Thermometer",
+    "scale": "Scale",
+    "glucometer": "Glucometer",
+    "monitor": "Monitor",
+    "manual": "Entry by hand",
+}
+SEX = {"female": "female", "male": "male", "other": "other sex", "unknown": "sex not recorded"}
+
+# the other pages
+DEVICE_COLUMNS = ("Device", "Kind", "Patient", "Site", "Speaks through", "Last observation", "State")
+DEVICE_STATES = {
+    "reporting": "Reporting",
+    "silent": "Silent",
+    "never": "Never heard",
+    "retired": "Retired",
+    "spare": "Not assigned",
+}
+DEVICES_LEAD = "Every registered device, whom it belongs to, and when it was last heard."
+QUARANTINE_LEAD = (
+    "Messages that could not be understood, belong to nobody or are implausible. Nothing is dropped: they are kept "
+    "whole and can be replayed once the cause is mended."
+)
+QUARANTINE_COLUMNS = ("Reason", "What to do", "Device", "Observations", "Last seen")
+QUARANTINE_EMPTY = "Nothing is in quarantine."
+DEVICES_EMPTY = "No device matches."
+SYSTEM_LEAD = "What each running service last said of itself."
+SYSTEM_COLUMNS = ("Service", "Processes", "Started", "Last heard", "State")
+SYSTEM_EMPTY = "No service has reported in the last day."
+RUNNING = "Running"
+SILENT = "Silent"
+NOT_FOUND = "This page does not exist."
+
+# signing in
+SIGN_IN = "Sign in"
+SIGN_IN_NAME = "User name"
+PASSWORD = "Password"  # noqa: S105 - a label
+SIGN_IN_LEAD = "Remote monitoring for virtual wards, long-term conditions and care homes."
+NOT_A_DEVICE = "Not a medical device."
