@@ -12,8 +12,8 @@ import json
 import os
 import signal
 import socket
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from homeward.local import process
 from homeward.local.programs import Programs
@@ -79,8 +79,7 @@ ROLES = {
 }
 
 
-@dataclass(frozen=True)
-class Credentials:
+class Credentials(NamedTuple):
     """A login of the broker."""
 
     user: str

@@ -1,0 +1,179 @@
+"""Do the private servers start from nothing, again, and after their parent was killed; and does nothing stay behind?"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from homeward.local import SetupError
+from homeward.local.broker import PrivateBroker
+from homeward.local.postgres import PrivatePostgres
+from homeward.local.programs import Programs
+from homeward.local.watchdog import Watchdog
+
+PARENT = """
+import json, signal, sys, time
+from pathlib import Path
+from homeward.local.broker import PrivateBroker
+from homeward.local.postgres import PrivatePostgres
+from homeward.local.programs import ensure_programs
+from homeward.local.watchdog import Watchdog
+watchdog = Watchdog() if sys.argv[2] == "watched" else None
+programs = ensure_programs()
+postgres = PrivatePostgres(Path(sys.argv[1]) / "postgres", programs, durable=False)
+broker = PrivateBroker(Path(sys.argv[1]) / "broker", programs)
+postgres.start(watchdog)
+broker.start(watchdog)
+print(json.dumps([postgres.pid, broker.pid] + ([watchdog.pid] if watchdog else [])), flush=True)
+signal.pause()
+"""
+
+
+@pytest.fixture
+def postgres(service_folder: Path, programs: Programs, request: pytest.FixtureRequest) -> Iterator[PrivatePostgres]:
+    """A cluster of the test's own, stopped at its end."""
+    server = PrivatePostgres(service_folder / request.node.name / "postgres", programs, durable=False)
+    yield server
+    server.stop()
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait until the condition holds; fail when it does not come to hold."""
+    deadline = time.monotonic() + timeout_s
+    pause = psutil.Process()
+    while not condition():
+        assert time.monotonic() < deadline, "the awaited condition did not come to hold"
+        pause.cpu_percent(interval=0.05)
+
+
+def kill_a_parent(folder: Path, how: str) -> list[int]:
+    """Start both servers from another process, kill it without notice, and return the processes it had started."""
+    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(folder), how], stdout=subprocess.PIPE)
+    assert parent.stdout is not None
+    pids: list[int] = json.loads(parent.stdout.readline())
+    pids += [child.pid for pid in pids for child in psutil.Process(pid).children(recursive=True)]
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    return pids
+
+
+def test_cluster_starts_from_nothing_and_again_on_the_same_port(postgres: PrivatePostgres) -> None:
+    postgres.start()
+    url = postgres.superuser_url
+    with psycopg.connect(url) as connection:
+        connection.execute("create extension timescaledb")
+        connection.execute("create table kept (n integer)")
+        telemetry = connection.execute("show timescaledb.telemetry_level").fetchone()
+    assert telemetry == ("off",)
+    postgres.stop()
+    assert not postgres.is_running()
+    postgres.start()
+    assert postgres.superuser_url == url
+    with psycopg.connect(url) as connection:
+        assert connection.execute("select count(*) from kept").fetchone() == (0,)
+
+
+def test_servers_never_run_as_root(postgres: PrivatePostgres) -> None:
+    postgres.start()
+    assert psutil.Process(postgres.pid).uids().real != 0
+
+
+def test_another_port_is_taken_where_the_last_one_is_in_use(postgres: PrivatePostgres) -> None:
+    import socket
+
+    postgres.start()
+    first = int(postgres.superuser_url.rpartition(":")[2].partition("/")[0])
+    postgres.stop()
+    with socket.create_server(("127.0.0.1", first)):
+        postgres.start()
+        assert f":{first}/" not in postgres.superuser_url
+        assert postgres.is_running()
+
+
+def test_a_wrong_password_is_refused(postgres: PrivatePostgres) -> None:
+    postgres.start()
+    address = postgres.superuser_url.rpartition("@")[2]
+    with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+        psycopg.connect(f"postgresql://postgres:guess@{address}")
+
+
+def test_one_folder_has_one_owner(postgres: PrivatePostgres, programs: Programs, service_folder: Path) -> None:
+    postgres.start()
+    folder = service_folder / "test_one_folder_has_one_owner/postgres"
+    with pytest.raises(SetupError, match=f"in use by process {os.getpid()}"):
+        PrivatePostgres(folder, programs).start()
+    assert postgres.is_running()
+
+
+def test_a_cluster_of_another_version_is_explained(
+    postgres: PrivatePostgres, programs: Programs, service_folder: Path
+) -> None:
+    postgres.start()
+    postgres.stop()
+    version = service_folder / "test_a_cluster_of_another_version_is_explained/postgres/data/PG_VERSION"
+    version.write_text("12\n")
+    with pytest.raises(SetupError, match=r"made by PostgreSQL 12 and this is \d+; upgrade"):
+        postgres.start()
+
+
+@pytest.mark.slow
+def test_a_killed_parent_leaves_no_process(service_folder: Path, programs: Programs) -> None:
+    pids = kill_a_parent(service_folder / "killed", "watched")
+    assert len(pids) > 5
+    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+
+
+@pytest.mark.slow
+def test_a_start_ends_what_a_killed_parent_left(service_folder: Path, programs: Programs) -> None:
+    folder = service_folder / "left_over"
+    left = kill_a_parent(folder, "unwatched")
+    assert all(psutil.pid_exists(pid) for pid in left)
+    postgres = PrivatePostgres(folder / "postgres", programs, durable=False)
+    broker = PrivateBroker(folder / "broker", programs)
+    try:
+        postgres.start()
+        broker.start()
+        assert postgres.is_running()
+        assert broker.is_running()
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in left))
+    finally:
+        broker.stop()
+        postgres.stop()
+
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+
+
+def test_watchdog_stops_in_stages_and_kills_what_does_not_listen() -> None:
+    watchdog = Watchdog()
+    options = {"stdout": subprocess.PIPE, "start_new_session": True}
+    server = subprocess.Popen(["sleep", "600"], **options)
+    service = subprocess.Popen([sys.executable, "-c", STUBBORN], **options)
+    assert service.stdout.readline() == b"1\n"
+    watchdog.watch(server.pid, stage=0)
+    watchdog.watch(service.pid, stage=1, grace_s=0.2)
+    watchdog.end_all()
+    assert service.wait(1) == -signal.SIGKILL
+    assert server.wait(1) == -signal.SIGTERM
+    service.stdout.close()
+    server.stdout.close()
+
+
+def test_watchdog_leaves_alone_what_was_taken_off_its_list() -> None:
+    watchdog = Watchdog()
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    watchdog.watch(process.pid)
+    watchdog.forget(process.pid)
+    watchdog.end_all()
+    assert process.poll() is None
+    process.kill()
+    process.wait()
