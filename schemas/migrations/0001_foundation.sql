@@ -220,6 +220,7 @@ create index patient_state_due on patient_state (next_due_at) where next_due_at 
 create table patient_snapshot (
     patient_id integer not null references patient,
     at         timestamptz not null,
+    fine       boolean not null default false,       -- kept only while it is among the patient's newest
     machine    bytea not null,
     primary key (patient_id, at)
 );
