@@ -111,6 +111,8 @@ def _applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
         "create table if not exists homeward_migration (number integer primary key, name text not null, "
         "sha256 text not null, applied_at timestamptz not null default now())"
     )
+    # every service may ask whether the schema is its own
+    connection.execute("grant select on homeward_migration to public")
     rows = connection.execute("select number, name, sha256 from homeward_migration").fetchall()
     return {number: (name, sha256) for number, name, sha256 in rows}
 

@@ -1,0 +1,175 @@
+"""What does a person do here, and what does each act write?
+
+An act is one transaction: its rows, an event in the episode's history, an entry in the audit log, and the word to every
+browser that something changed. Where two people take the same episode on, the first has it and the second is told so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from dashboard import audit, identity, store
+from dashboard.identity import Person
+from dashboard.permissions import Permission, require
+from schemas.episode import Event, Phase
+
+FILE = "actions.sql"
+LONGEST_NOTE = 4000
+MOST_AT_ONCE = 500
+_ACKNOWLEDGEABLE = (Phase.ACTIVE, Phase.RESOLVED)
+
+
+class InvalidActionError(ValueError):
+    """What was asked for cannot be done as it stands; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """An episode that somebody has taken on already."""
+
+    episode_id: int
+    by: str
+    account_id: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of each episode: done now, held by somebody, or not there for this person."""
+
+    done: tuple[int, ...]
+    held: tuple[Held, ...]
+    missing: tuple[int, ...]
+
+
+async def acknowledge(episode_ids: Iterable[int], note: str = "") -> Outcome:
+    """Take episodes on for the person at work; those that somebody else holds stay with them."""
+    person = identity.current()
+    return await _act(Event.ACKNOWLEDGED, "acknowledge", episode_ids, note, lambda row: _is_free(row, person))
+
+
+async def release(episode_ids: Iterable[int], note: str = "") -> Outcome:
+    """Let go of episodes that the person at work holds, so that they wait for somebody again."""
+    person = identity.current()
+    return await _act(Event.RELEASED, "release", episode_ids, note, lambda row: _is_own(row, person))
+
+
+async def add_note(patient_id: int, body: str, episode_id: int | None = None) -> int | None:
+    """Write a note about a patient, and on an episode where one is named; ``None`` where the person sees no such."""
+    person = identity.current()
+    require(person, Permission.WRITE_NOTES)
+    body = checked_note(body)
+    if not body:
+        raise InvalidActionError("A note needs some text.")
+    async with store.transaction() as connection:
+        if not await _run(connection, "visible_patient", patient=patient_id):
+            return None
+        if episode_id is not None:
+            locked = await _run(connection, "lock_episodes", episodes=[episode_id])
+            if not locked or locked[0]["patient_id"] != patient_id:
+                return None
+        written = await _run(
+            connection,
+            "add_note",
+            organisation=person.organisation_id,
+            patient=patient_id,
+            account=person.account_id,
+            body=body,
+        )
+        if episode_id is not None:
+            await _add_events(connection, person, Event.NOTED, [episode_id], body)
+        note_id: int = written[0]["note_id"]
+        await audit.write(connection, person, "note_written", f"patient/{patient_id}", note=note_id, episode=episode_id)
+        await _tell_browsers(connection, person, [patient_id], episodes=episode_id is not None)
+    return note_id
+
+
+def checked_note(text: str) -> str:
+    """Tidy the text of a note; raises `InvalidActionError` where it is too long or not text."""
+    tidy = text.strip()
+    if len(tidy) > LONGEST_NOTE:
+        raise InvalidActionError(f"A note has at most {LONGEST_NOTE} characters; this one has {len(tidy)}.")
+    if "\0" in tidy:
+        raise InvalidActionError("A note is text; this one has a character that is none.")
+    return tidy
+
+
+async def _act(
+    event: Event, statement: str, episode_ids: Iterable[int], note: str, may_take: Callable[[dict[str, Any]], bool]
+) -> Outcome:
+    person = identity.current()
+    require(person, Permission.ACKNOWLEDGE)
+    note = checked_note(note)
+    wanted = sorted(set(episode_ids))
+    if len(wanted) > MOST_AT_ONCE:
+        raise InvalidActionError(f"At most {MOST_AT_ONCE} episodes at once; these are {len(wanted)}.")
+    async with store.transaction() as connection:
+        found = await _run(connection, "lock_episodes", episodes=wanted)
+        taken = [row for row in found if may_take(row)]
+        if taken:
+            await _take(connection, person, event, statement, taken, note)
+    return _outcome(wanted, found, taken, person)
+
+
+async def _take(
+    connection: psycopg.AsyncConnection[Any],
+    person: Person,
+    event: Event,
+    statement: str,
+    taken: Sequence[dict[str, Any]],
+    note: str,
+) -> None:
+    episodes = [row["episode_id"] for row in taken]
+    await _run(connection, statement, episodes=episodes, account=person.account_id)
+    await _add_events(connection, person, event, episodes, note)
+    for row in taken:
+        await audit.write(
+            connection, person, f"episode_{event}", f"episode/{row['episode_id']}", patient=row["patient_id"]
+        )
+    await _tell_browsers(connection, person, [row["patient_id"] for row in taken], episodes=True)
+
+
+def _is_free(row: dict[str, Any], person: Person) -> bool:
+    return row["phase"] in _ACKNOWLEDGEABLE and row["acknowledged_by"] is None
+
+
+def _is_own(row: dict[str, Any], person: Person) -> bool:
+    return bool(row["acknowledged_by"] == person.account_id)
+
+
+def _outcome(
+    wanted: Sequence[int], found: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]], person: Person
+) -> Outcome:
+    done = {row["episode_id"] for row in taken}
+    held = tuple(
+        Held(row["episode_id"], row["acknowledged_name"] or "", row["acknowledged_by"], row["acknowledged_at"])
+        for row in found
+        if row["episode_id"] not in done and row["acknowledged_by"] is not None
+    )
+    known = done | {h.episode_id for h in held}
+    return Outcome(tuple(sorted(done)), held, tuple(e for e in wanted if e not in known))
+
+
+async def _add_events(
+    connection: psycopg.AsyncConnection[Any], person: Person, event: Event, episodes: Sequence[int], note: str
+) -> None:
+    await _run(
+        connection, "add_events", kind=event.value, account=person.account_id, episodes=list(episodes), note=note
+    )
+
+
+async def _tell_browsers(
+    connection: psycopg.AsyncConnection[Any], person: Person, patients: Iterable[int], *, episodes: bool
+) -> None:
+    payload = {"organisation": person.organisation_id, "patients": sorted(set(patients)), "episodes": episodes}
+    await _run(connection, "tell_browsers", payload=json.dumps(payload))
+
+
+async def _run(connection: psycopg.AsyncConnection[Any], name: str, **parameters: Any) -> list[dict[str, Any]]:
+    return await store.rows(connection, store.queries(FILE)[name], **parameters)

@@ -1,0 +1,34 @@
+-- What a person does to episodes and patients. Every statement runs in a transaction that acts for that person, so what
+-- they may not see is not there.
+
+-- name: lock_episodes
+-- In the order of their numbers, so that two people who take on overlapping lists wait for each other once.
+select e.episode_id, e.patient_id, e.severity, e.phase, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name
+from episode e left join account a on a.account_id = e.acknowledged_by
+where e.episode_id = any(%(episodes)s::bigint[])
+order by e.episode_id
+for update of e
+
+-- name: acknowledge
+update episode set acknowledged_by = %(account)s, acknowledged_at = now(), updated_at = now()
+where episode_id = any(%(episodes)s::bigint[])
+
+-- name: release
+update episode set acknowledged_by = null, acknowledged_at = null, updated_at = now()
+where episode_id = any(%(episodes)s::bigint[])
+
+-- name: add_events
+insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, account_id, note)
+select organisation_id, episode_id, patient_id, %(kind)s, now(), severity, %(account)s, %(note)s
+from episode where episode_id = any(%(episodes)s::bigint[])
+
+-- name: visible_patient
+select patient_id, organisation_id from patient where patient_id = %(patient)s
+
+-- name: add_note
+insert into note (organisation_id, patient_id, account_id, body)
+values (%(organisation)s, %(patient)s, %(account)s, %(body)s)
+returning note_id
+
+-- name: tell_browsers
+select pg_notify('homeward_live', %(payload)s)

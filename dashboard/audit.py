@@ -1,0 +1,70 @@
+"""Who looked at what, who changed what, and has anyone touched the record of it?
+
+Each organisation's entries form a chain: an entry's hash covers its content and the hash of the entry before. `verify`
+walks the chain and computes every hash anew, in this process rather than in the database that it mistrusts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from dashboard import identity, store
+
+# The fields in the order in which audit_digest of the first migration joins them.
+_ENTRIES = """
+    select audit_id, previous_hash, hash, concat_ws(e'\\x1f', organisation_id, extract(epoch from at),
+        coalesce(account_id, 0), action, object, detail::text)
+    from audit_log where organisation_id = %s order by audit_id
+"""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a walk along the chain found; an empty chain is intact."""
+
+    entries: int
+    first_broken: int | None
+    last_hash: str
+
+    @property
+    def intact(self) -> bool:
+        """Say whether every entry is as it was written and none is missing between two others."""
+        return self.first_broken is None
+
+
+def verify(connection: psycopg.Connection[Any], organisation_id: int) -> Verification:
+    """Walk an organisation's chain and name the first entry that is changed or follows a removed one.
+
+    Entries cut off at the end leave a shorter intact chain: compare ``entries`` and ``last_hash`` with an earlier
+    report. The connection must be allowed to read the organisation's audit log (`schemas.database.acting_for`).
+    """
+    previous, count = b"", 0
+    with connection.transaction(), connection.cursor(name="audit_walk") as cursor:
+        cursor.execute(_ENTRIES, [organisation_id])
+        for audit_id, previous_hash, digest, content in cursor:
+            expected = hashlib.sha256(bytes(previous_hash) + content.encode()).digest()
+            if bytes(previous_hash) != previous or bytes(digest) != expected:
+                return Verification(count, audit_id, previous.hex())
+            previous, count = bytes(digest), count + 1
+    return Verification(count, None, previous.hex())
+
+
+async def write(
+    connection: psycopg.AsyncConnection[Any], person: identity.Person, action: str, subject: str, **detail: Any
+) -> None:
+    """Add an entry in the transaction of what it tells about; that transaction acts for the person's organisation."""
+    await connection.execute(
+        "insert into audit_log (organisation_id, account_id, action, object, detail) values (%s, %s, %s, %s, %s)",
+        [person.organisation_id, person.account_id, action, subject, Jsonb(detail)],
+    )
+
+
+async def looked_at(kind: str, identifier: int | str = "", **detail: Any) -> None:
+    """Record that the person at work looked at something: ``await looked_at("patient", 12)``."""
+    async with store.transaction() as connection:
+        await write(connection, identity.current(), "looked_at", f"{kind}/{identifier}".rstrip("/"), **detail)

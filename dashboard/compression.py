@@ -1,0 +1,146 @@
+"""How do 4 MB of scripts reach a phone on a ward's network?
+
+Brotli where the browser takes it (browsers offer it over TLS and on this machine only), gzip elsewhere. What our own
+files compress to is kept, so each is compressed once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+
+import brotli
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.gate import STATIC
+
+SMALLEST = 600
+LARGEST = 16 * 2**20
+KEPT = 64 * 2**20
+# Past this size compressing would hold up other requests for milliseconds: it goes to a thread.
+AWAY_FROM = 32 * 2**10
+_TYPES = (
+    "text/",
+    "application/json",
+    "application/problem+json",
+    "application/fhir+json",
+    "application/javascript",
+    "application/manifest+json",
+    "image/svg+xml",
+)
+
+Key = tuple[str, str, str]
+
+
+def _brotli(body: bytes, quality: int) -> bytes:
+    packed: bytes = brotli.compress(body, quality=quality)
+    return packed
+
+
+def _gzip(body: bytes, quality: int) -> bytes:
+    return gzip.compress(body, compresslevel=quality, mtime=0)
+
+
+_PACKERS: dict[str, Callable[[bytes, int], bytes]] = {"br": _brotli, "gzip": _gzip}
+
+
+class Compression:
+    """Compresses responses of text, whole: it is put around nothing that streams without end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        encoding = _accepted(Headers(scope=scope)) if scope["type"] == "http" else None
+        if encoding is None or scope["method"] != "GET":
+            await self._app(scope, receive, send)
+            return
+        await self._app(scope, receive, _Response(self, scope, send, encoding).receive)
+
+    async def pack(self, scope: Scope, headers: Headers, body: bytes, encoding: str) -> bytes:
+        """Compress a body, or give what the same file was compressed to before."""
+        is_file = scope["path"].startswith(STATIC)
+        key = (scope["path"], headers.get("etag", "") or str(len(body)), encoding)
+        if is_file and key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        work = partial(_PACKERS[encoding], body, 6 if is_file else 4)
+        packed = await asyncio.to_thread(work) if len(body) > AWAY_FROM else work()
+        if is_file and key not in self._kept:
+            self._keep(key, packed)
+        return packed
+
+    def _keep(self, key: Key, packed: bytes) -> None:
+        self._kept[key] = packed
+        self._kept_bytes += len(packed)
+        while self._kept_bytes > KEPT:
+            self._kept_bytes -= len(self._kept.popitem(last=False)[1])
+
+
+class _Response:
+    """One response on its way: held back until it is whole, then sent compressed."""
+
+    def __init__(self, compression: Compression, scope: Scope, send: Send, encoding: str) -> None:
+        self._compression = compression
+        self._scope = scope
+        self._send = send
+        self._encoding = encoding
+        self._start: Message | None = None
+        self._body = bytearray()
+
+    async def receive(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and _is_worth_it(message):
+            self._start = message
+        elif self._start is None:
+            await self._send(message)
+        elif message["type"] == "http.response.body":
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await self._finish(self._start)
+            elif len(self._body) > LARGEST:
+                await self._give_up(self._start)
+
+    async def _give_up(self, start: Message) -> None:
+        self._start = None
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": bytes(self._body), "more_body": True})
+
+    async def _finish(self, start: Message) -> None:
+        body = bytes(self._body)
+        headers = MutableHeaders(scope=start)
+        headers.add_vary_header("Accept-Encoding")
+        if len(body) >= SMALLEST:
+            body = await self._compression.pack(self._scope, headers, body, self._encoding)
+            headers["Content-Encoding"] = self._encoding
+            headers["Content-Length"] = str(len(body))
+            if "etag" in headers and not headers["etag"].startswith("W/"):
+                headers["ETag"] = "W/" + headers["etag"]
+        await self._send(start)
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _accepted(headers: Headers) -> str | None:
+    if "range" in headers:
+        return None
+    offered = {}
+    for item in headers.get("accept-encoding", "").lower().split(","):
+        name, _, quality = item.strip().partition(";q=")
+        offered[name.strip()] = quality.strip() not in ("0", "0.0", "0.00", "0.000")
+    return next((name for name in ("br", "gzip") if offered.get(name)), None)
+
+
+def _is_worth_it(start: Message) -> bool:
+    headers = Headers(raw=start["headers"])
+    if start["status"] in (204, 206, 304) or "content-encoding" in headers:
+        return False
+    if not headers.get("content-type", "").startswith(_TYPES) or headers.get("content-type", "").startswith(
+        "text/event"
+    ):
+        return False
+    return SMALLEST <= int(headers.get("content-length", LARGEST)) <= LARGEST

@@ -1,0 +1,62 @@
+"""What may a person in each role do?
+
+The one table. Which patients a person may do it to is not decided here: row-level security in the database decides it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import MappingProxyType
+
+from dashboard.identity import Person
+
+
+class Permission(StrEnum):
+    """Something that not everybody may do."""
+
+    SEE_PATIENTS = "see_patients"
+    ACKNOWLEDGE = "acknowledge"
+    WRITE_NOTES = "write_notes"
+    SEE_DEVICES = "see_devices"
+    SEE_QUARANTINE = "see_quarantine"
+    SEE_SYSTEM = "see_system"
+    SEE_AUDIT = "see_audit"
+
+
+_CARE = frozenset({Permission.SEE_PATIENTS, Permission.ACKNOWLEDGE, Permission.WRITE_NOTES, Permission.SEE_DEVICES})
+_RUNNING = frozenset({Permission.SEE_DEVICES, Permission.SEE_QUARANTINE, Permission.SEE_SYSTEM})
+
+PERMISSIONS = MappingProxyType(
+    {
+        # runs the organisation's installation; taking a patient on is a clinical act and not part of that
+        "administrator": _RUNNING | {Permission.SEE_PATIENTS, Permission.SEE_AUDIT},
+        "clinician": _CARE | _RUNNING,
+        "carer": _CARE,
+        # mends what is broken and needs no patient's record for it
+        "technician": _RUNNING,
+        "auditor": frozenset({Permission.SEE_AUDIT, Permission.SEE_SYSTEM}),
+        "read_only": frozenset({Permission.SEE_PATIENTS, Permission.SEE_DEVICES}),
+    }
+)
+
+
+class NotPermittedError(Exception):
+    """The person's role does not include this."""
+
+
+def may(person: Person | None, permission: str) -> bool:
+    """Say whether the person's role includes the permission; nobody and unknown roles may do nothing."""
+    return person is not None and Permission(permission) in PERMISSIONS.get(person.role, frozenset())
+
+
+def require(person: Person, permission: str) -> None:
+    """Go on only where the person's role includes the permission.
+
+    Raises
+    ------
+    NotPermittedError
+        Where it does not; the message is for the person.
+    """
+    if not may(person, permission):
+        what = Permission(permission).value.replace("_", " ")
+        raise NotPermittedError(f"The role {person.role.replace('_', ' ')} may not {what}; ask an administrator.")

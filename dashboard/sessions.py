@@ -1,0 +1,77 @@
+"""Which sign-in does a token belong to, and when does a sign-in begin and end?
+
+The token is 32 random bytes that only the browser knows; the database keeps its SHA-256, so that a copy of the table
+signs nobody in. Nothing is cached: a sign-out or a disabled account ends everything with the next request.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from psycopg_pool import AsyncConnectionPool
+
+from dashboard import audit
+from dashboard.identity import Person, Session
+from schemas.database import acting_for_async
+
+# A long shift with its handovers; after it everyone signs in anew.
+LIFETIME = timedelta(hours=12)
+# Told at sign-out, so that every process closes that session's live connections; the payload is the hash in hex.
+CHANNEL = "homeward_session"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+
+
+class Sessions:
+    """The sign-ins of this installation, as the database has them."""
+
+    def __init__(self, pool: AsyncConnectionPool) -> None:
+        self._pool = pool
+
+    async def find(self, token: str) -> Session | None:
+        """Give the session of a token; ``None`` where there is none, it has ended or the account is disabled."""
+        if not _TOKEN.match(token):
+            return None
+        return await self.find_by_hash(_digest(token))
+
+    async def find_by_hash(self, token_hash: bytes) -> Session | None:
+        """Give the session again later, to learn whether it still stands."""
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(
+                "select account_id, organisation_id, name, role, expires_at from account_for_session(%s)", [token_hash]
+            )
+            row = await cursor.fetchone()
+        return Session(token_hash, Person(*row[:4]), row[4]) if row else None
+
+    async def open(self, person: Person) -> tuple[str, Session]:
+        """Begin a session and give its token, which is nowhere else."""
+        token = secrets.token_urlsafe(32)
+        session = Session(_digest(token), person, datetime.now(UTC) + LIFETIME)
+        async with (
+            self._pool.connection() as connection,
+            acting_for_async(connection, person.organisation_id, person.account_id),
+        ):
+            await connection.execute("delete from session where expires_at < now()")
+            await connection.execute(
+                "insert into session (token_hash, organisation_id, account_id, expires_at) values (%s, %s, %s, %s)",
+                [session.token_hash, person.organisation_id, person.account_id, session.expires_at],
+            )
+            await audit.write(connection, person, "signed_in", f"account/{person.account_id}")
+        return token, session
+
+    async def close(self, session: Session) -> None:
+        """End a session everywhere, live connections included."""
+        person = session.person
+        async with (
+            self._pool.connection() as connection,
+            acting_for_async(connection, person.organisation_id, person.account_id),
+        ):
+            await connection.execute("delete from session where token_hash = %s", [session.token_hash])
+            await connection.execute("select pg_notify(%s, %s)", [CHANNEL, session.token_hash.hex()])
+            await audit.write(connection, person, "signed_out", f"account/{person.account_id}")
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
