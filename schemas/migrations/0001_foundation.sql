@@ -332,6 +332,8 @@ create function chain_audit_entry() returns trigger language plpgsql
     security definer set search_path = homeward, pg_temp as $$
 begin
     perform pg_advisory_xact_lock(hashtext('homeward.audit_log'), new.organisation_id);
+    -- numbered under the lock: of two that wait for it, the one that was numbered first may get it last
+    new.audit_id := nextval(pg_get_serial_sequence('homeward.audit_log', 'audit_id'));
     new.at := clock_timestamp();
     new.previous_hash := coalesce((select hash from audit_log
         where organisation_id = new.organisation_id order by audit_id desc limit 1), ''::bytea);
