@@ -1,5 +1,5 @@
 """Private TimescaleDB and Mosquitto: fetched, unpacked, started and stopped without touching the system."""
 
-from homeward.local.errors import SetupError
+from homeward.local.errors import SettingsError, SetupError
 
-__all__ = ["SetupError"]
+__all__ = ["SettingsError", "SetupError"]

@@ -2,4 +2,12 @@
 
 
 class SetupError(Exception):
-    """One sentence that says what is wrong and what to do; commands print it and exit with a code other than 0."""
+    """One sentence that says what is wrong and what to do; commands print it and exit with `exit_code`."""
+
+    exit_code = 1
+
+
+class SettingsError(SetupError):
+    """A setting in the environment that cannot be used."""
+
+    exit_code = 2

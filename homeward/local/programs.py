@@ -15,8 +15,9 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from homeward.local.apt import PrivateApt, Progress
 from homeward.local.errors import SetupError
@@ -53,19 +54,43 @@ def programs_folder() -> Path:
 
 def ensure_programs(progress: Progress = lambda _: None) -> Programs:
     """Return the programs, fetching those that the machine lacks; at once when they are there already."""
+    found = find_programs()
+    if found is not None:
+        return found
+    folder = _unpacked_folder()
+    with _one_at_a_time(folder):
+        if not (folder / "manifest.json").exists():
+            _fetch(folder, progress)
+    fetched = find_programs()
+    if fetched is None:
+        raise SetupError(f"{folder} is incomplete; remove it and run `make setup` again.")
+    return fetched
+
+
+def find_programs() -> Programs | None:
+    """Return the programs where nothing needs to be fetched: the machine's own, and unpacked ones for what it lacks."""
     postgres = _machine_postgres()
     mosquitto = _machine_mosquitto()
-    if postgres is None or mosquitto is None:
-        unpacked = _unpacked_programs(progress)
-        postgres = postgres or (unpacked.postgres_bin, unpacked.postgres_version, unpacked.postgres_origin)
-        mosquitto = mosquitto or (unpacked.mosquitto, unpacked.dynamic_security, unpacked.mosquitto_version)
-        origin = unpacked.mosquitto_origin if mosquitto[0] == unpacked.mosquitto else "machine"
-    else:
-        origin = "machine"
-    return Programs(postgres[0], mosquitto[0], mosquitto[1], postgres[1], mosquitto[2], postgres[2], origin)
+    manifest = _unpacked_folder() / "manifest.json"
+    if postgres is not None and mosquitto is not None:
+        return Programs(**postgres, **mosquitto)
+    if not manifest.exists():
+        return None
+    return Programs(**{**_unpacked(manifest), **(postgres or {}), **(mosquitto or {})})
 
 
-def _machine_postgres() -> tuple[Path, str, str] | None:
+def _unpacked_folder() -> Path:
+    return programs_folder() / f"debian-{RELEASE}-{os.uname().machine}"
+
+
+def _unpacked(manifest: Path) -> dict[str, Any]:
+    found = json.loads(manifest.read_text())["programs"]
+    for name in ("postgres_bin", "mosquitto", "dynamic_security"):
+        found[name] = manifest.parent / found[name]
+    return dict(found)
+
+
+def _machine_postgres() -> dict[str, Any] | None:
     """Find the machine's newest PostgreSQL that has the extension's files."""
     found = []
     for control in Path("/usr/share/postgresql").glob("*/extension/timescaledb.control"):
@@ -75,30 +100,25 @@ def _machine_postgres() -> tuple[Path, str, str] | None:
     if not found:
         return None
     folder = max(found)[1]
-    return folder, _version(folder / "postgres", "--version"), "machine"
+    version = _version(folder / "postgres", "--version")
+    return {"postgres_bin": folder, "postgres_version": version, "postgres_origin": "machine"}
 
 
-def _machine_mosquitto() -> tuple[Path, Path, str] | None:
+def _machine_mosquitto() -> dict[str, Any] | None:
     """Find the machine's Mosquitto with the plug-in that manages its accounts."""
     path = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     plugin = next(Path("/usr/lib").glob("**/mosquitto_dynamic_security.so"), None) if path else None
     if path is None or plugin is None:
         return None
     version = _version(Path(path), "-h")
-    return (Path(path), plugin, version) if int(version.split(".")[0]) >= OLDEST_MOSQUITTO else None
-
-
-def _unpacked_programs(progress: Progress) -> Programs:
-    architecture = sysconfig.get_platform().rpartition("-")[2]
-    folder = programs_folder() / f"debian-{RELEASE}-{architecture}"
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        with _one_at_a_time(folder):
-            if not manifest.exists():
-                _fetch(folder, progress)
-    found = json.loads(manifest.read_text())["programs"]
-    paths = {name: folder / found.pop(name) for name in ("postgres_bin", "mosquitto", "dynamic_security")}
-    return Programs(**paths, **found)
+    if int(version.split(".")[0]) < OLDEST_MOSQUITTO:
+        return None
+    return {
+        "mosquitto": Path(path),
+        "dynamic_security": plugin,
+        "mosquitto_version": version,
+        "mosquitto_origin": "machine",
+    }
 
 
 @contextlib.contextmanager
@@ -190,8 +210,3 @@ def _version(program: Path, option: str) -> str:
     if found is None:
         raise SetupError(f"{program} does not start: {(done.stderr or done.stdout).strip()[:200]}")
     return found[0]
-
-
-def as_facts(programs: Programs) -> dict[str, str]:
-    """Return the programs as plain words, for `homeward doctor --json`."""
-    return {name: str(value) for name, value in asdict(programs).items()}

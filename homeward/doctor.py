@@ -1,0 +1,243 @@
+"""What does this installation find on its machine, what is wrong, and what should be done about it?"""
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import psycopg
+from paho.mqtt.enums import CallbackAPIVersion
+from rich.console import Console
+
+from homeward.local.account import service_account
+from homeward.local.broker import PrivateBroker
+from homeward.local.errors import SetupError
+from homeward.local.postgres import PrivatePostgres
+from homeward.local.programs import OLDEST_POSTGRES, SPACE_NEEDED, Programs, find_programs, programs_folder
+from homeward.settings import Settings, load_settings, unknown_settings
+
+OLDEST_PYTHON = (3, 11)
+OLDEST_TIMESCALE = (2, 10)
+DATA_SPACE = 2 * 2**30
+ANSWER_S = 5.0
+MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: how it stands, in a sentence, and what to do where it does not stand well."""
+
+    subject: str
+    state: str
+    sentence: str
+    remedy: str = ""
+
+
+def check() -> list[Finding]:
+    """Look at everything an installation needs; changes nothing and fetches nothing."""
+    findings = [_python(), _environment(), *_settings()]
+    try:
+        settings = load_settings()
+    except SetupError:
+        return findings
+    programs = find_programs()
+    findings += [*_programs(settings, programs), *_space(settings.home), _account(), _time_zones()]
+    findings += [_database(settings, programs), _broker(settings, programs), _http(settings)]
+    return findings
+
+
+def report(as_json: bool = False) -> int:
+    """Print the findings and return the exit code: 1 where something is wrong."""
+    findings = check()
+    if as_json:
+        print(json.dumps({"findings": [asdict(finding) for finding in findings]}))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        for finding in findings:
+            console.print(f"{MARKS[finding.state]} {finding.subject}: ", end="")
+            console.print(" ".join(filter(None, (finding.sentence, finding.remedy))), markup=False)
+    return int(any(finding.state == "fail" for finding in findings))
+
+
+def require_database(url: str) -> str:
+    """Return in words which server answers at the address; raise `SetupError` where it is none we can use."""
+    try:
+        with psycopg.connect(url, connect_timeout=int(ANSWER_S), autocommit=True) as connection:
+            version = connection.info.server_version
+            row = connection.execute(
+                "select default_version, coalesce(current_setting('timescaledb.license', true), 'unknown') "
+                "from pg_available_extensions where name = 'timescaledb'"
+            ).fetchone()
+    except psycopg.OperationalError as failed:
+        reason = str(failed).strip().splitlines()[0]
+        raise SetupError(f"The database does not answer ({reason}); check HOMEWARD_DATABASE_URL.") from failed
+    words = f"PostgreSQL {version // 10000}.{version % 10000}"
+    if version < OLDEST_POSTGRES * 10000:
+        raise SetupError(f"The database is {words} and Homeward needs {OLDEST_POSTGRES} or newer; upgrade the server.")
+    if row is None:
+        raise SetupError(f"The database is {words} without TimescaleDB; install the extension on the server.")
+    extension, edition = row
+    if tuple(int(part) for part in extension.split(".")[:2]) < OLDEST_TIMESCALE:
+        oldest = ".".join(map(str, OLDEST_TIMESCALE))
+        raise SetupError(f"The database has TimescaleDB {extension} and Homeward needs {oldest} or newer; upgrade it.")
+    return f"{words} with TimescaleDB {extension} ({_edition(edition)})"
+
+
+def require_broker(url: str) -> str:
+    """Return in words what answers at the address; raise `SetupError` where it is no MQTT 5 broker."""
+    parts = urlsplit(url)
+    answered = threading.Event()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    # A refusal will do: only an MQTT 5 broker sends one.
+    client.on_connect = lambda *_: answered.set()
+    if parts.scheme == "mqtts":
+        client.tls_set()
+    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
+    where = f"{parts.hostname}:{port}"
+    try:
+        client.connect(parts.hostname or "", port)
+    except OSError as failed:
+        raise SetupError(f"No broker answers at {where} ({failed}); check HOMEWARD_MQTT_URL.") from failed
+    client.loop_start()
+    spoke = answered.wait(ANSWER_S)
+    client.disconnect()
+    client.loop_stop()
+    if not spoke:
+        raise SetupError(f"What listens at {where} does not speak MQTT 5; check HOMEWARD_MQTT_URL.")
+    return f"an MQTT 5 broker answers at {where}"
+
+
+def require_free_port(host: str, port: int) -> None:
+    """Raise `SetupError` where another program listens on the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as failed:
+            raise SetupError(
+                f"{host}:{port} cannot be listened on ({failed.strerror}); stop the program that uses it, or set "
+                "HOMEWARD_HTTP to another host:port."
+            ) from failed
+
+
+def _edition(license_name: str) -> str:
+    editions = {"apache": "Apache edition, without compression", "timescale": "Community edition, with compression"}
+    return editions.get(license_name, "edition known once the extension is loaded")
+
+
+def _tried(subject: str, attempt: Callable[[], str]) -> Finding:
+    try:
+        return Finding(subject, "ok", f"{attempt()}.")
+    except SetupError as failed:
+        return Finding(subject, "fail", str(failed))
+
+
+def _python() -> Finding:
+    words = f"Python {platform.python_version()}."
+    if sys.version_info < OLDEST_PYTHON:
+        return Finding("python", "fail", words, "Homeward needs 3.11 or newer.")
+    return Finding("python", "ok", words)
+
+
+def _environment() -> Finding:
+    if sys.prefix == sys.base_prefix:
+        return Finding("environment", "warn", "Not run from a virtual environment.", "Use .venv, made by `make setup`.")
+    return Finding("environment", "ok", f"{sys.prefix}.")
+
+
+def _settings() -> Iterator[Finding]:
+    for name in unknown_settings():
+        yield Finding("settings", "warn", f"{name} is not a setting of Homeward.", "Is it misspelt?")
+    try:
+        settings = load_settings()
+        yield Finding("settings", "ok", f"Data in {settings.home}, dashboard on {settings.http}.")
+    except SetupError as failed:
+        yield Finding("settings", "fail", str(failed))
+
+
+def _programs(settings: Settings, programs: Programs | None) -> Iterator[Finding]:
+    if programs is not None:
+        for name, version, origin in (
+            ("PostgreSQL", programs.postgres_version, programs.postgres_origin),
+            ("Mosquitto", programs.mosquitto_version, programs.mosquitto_origin),
+        ):
+            place = "the machine's own" if origin == "machine" else f"in {origin}"
+            yield Finding("programs", "ok", f"{name} {version}, {place}.")
+        return
+    if settings.database_url and settings.mqtt_url:
+        yield Finding("programs", "ok", "None needed: the settings name both servers.")
+    elif shutil.which("apt-get") and shutil.which("dpkg"):
+        yield Finding("programs", "warn", "Not fetched yet.", "`make setup` fetches them (about 40 MB).")
+    else:
+        yield Finding(
+            "programs",
+            "fail",
+            "Neither TimescaleDB and Mosquitto nor an apt to fetch them with.",
+            "Install both, or set HOMEWARD_DATABASE_URL and HOMEWARD_MQTT_URL.",
+        )
+
+
+def _space(home: Path) -> Iterator[Finding]:
+    for subject, folder, needed in (
+        ("data folder", home, DATA_SPACE),
+        ("programs folder", programs_folder(), SPACE_NEEDED),
+    ):
+        present = next(parent for parent in (folder, *folder.parents) if parent.exists())
+        free = shutil.disk_usage(present).free
+        words = f"{folder} has {free // 2**20} MB free."
+        if not present.is_dir() or not os.access(present, os.W_OK):
+            yield Finding(subject, "fail", f"{folder} cannot be written.", "Set HOMEWARD_HOME to a folder of your own.")
+        elif free < needed:
+            yield Finding(subject, "warn", words, f"Keep at least {needed // 2**20} MB free.")
+        else:
+            yield Finding(subject, "ok", words)
+
+
+def _account() -> Finding:
+    return _tried("account", lambda: f"Private servers run as '{service_account().name}'")
+
+
+def _time_zones() -> Finding:
+    if Path("/usr/share/zoneinfo/UTC").exists():
+        return Finding("time zones", "ok", "Present.")
+    return Finding("time zones", "warn", "/usr/share/zoneinfo is missing.", "Install the package tzdata.")
+
+
+def _database(settings: Settings, programs: Programs | None) -> Finding:
+    if settings.database_url:
+        url = settings.database_url
+        return _tried("database", lambda: require_database(url))
+    if programs is not None:
+        private = PrivatePostgres(settings.home / "postgres", programs)
+        if private.is_running():
+            return _tried("database", lambda: f"Private: {require_database(private.superuser_url)}")
+    return Finding("database", "ok", "Private, not running; `homeward up` starts it.")
+
+
+def _broker(settings: Settings, programs: Programs | None) -> Finding:
+    if settings.mqtt_url:
+        url = settings.mqtt_url
+        return _tried("broker", lambda: require_broker(url))
+    with contextlib.suppress(SetupError, PermissionError):
+        if programs is not None and PrivateBroker(settings.home / "broker", programs).is_running():
+            private = PrivateBroker(settings.home / "broker", programs)
+            return _tried("broker", lambda: f"Private: {require_broker(private.url)}")
+    return Finding("broker", "ok", "Private, not running; `homeward up` starts it.")
+
+
+def _http(settings: Settings) -> Finding:
+    try:
+        require_free_port(settings.http_host, settings.http_port)
+    except SetupError as failed:
+        return Finding("dashboard", "warn", str(failed), "Nothing to do where it is Homeward itself.")
+    return Finding("dashboard", "ok", f"{settings.http} is free.")

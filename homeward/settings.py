@@ -1,0 +1,98 @@
+"""In what do deployments differ? Four settings in the environment; everything else has one place in code or data."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from homeward.local.errors import SettingsError
+
+PREFIX = "HOMEWARD_"
+
+
+def default_home() -> Path:
+    """Return where an installation keeps its data: the system's place for root, whose home its servers cannot enter."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/homeward")
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser() / "homeward"
+
+
+class Settings(BaseSettings):
+    """The settings of one installation, checked before anything connects."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+
+    database_url: str | None = Field(None, description="PostgreSQL with TimescaleDB; a private one where not set")
+    mqtt_url: str | None = Field(None, description="MQTT 5 broker; a private Mosquitto where not set")
+    http: str = Field("127.0.0.1:8080", description="host:port of the dashboard and the API; port 0 takes a free one")
+    home: Path = Field(default_factory=default_home, description="folder of the installation's data")
+
+    @property
+    def http_host(self) -> str:
+        """The address that the dashboard listens on."""
+        return self.http.rpartition(":")[0].strip("[]")
+
+    @property
+    def http_port(self) -> int:
+        """The port that the dashboard listens on; 0 stands for a free one."""
+        return int(self.http.rpartition(":")[2])
+
+    @field_validator("database_url")
+    @classmethod
+    def _is_database(cls, url: str | None) -> str | None:
+        return _checked_url(url, ("postgresql", "postgres"), "postgresql://user:password@host:5432/homeward")
+
+    @field_validator("mqtt_url")
+    @classmethod
+    def _is_broker(cls, url: str | None) -> str | None:
+        return _checked_url(url, ("mqtt", "mqtts"), "mqtt://host:1883 or mqtts://host:8883")
+
+    @field_validator("http")
+    @classmethod
+    def _is_address(cls, address: str) -> str:
+        host, _, port = address.rpartition(":")
+        if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+            raise ValueError("is not host:port, such as 127.0.0.1:8080")
+        return address
+
+    @field_validator("home")
+    @classmethod
+    def _is_folder(cls, home: Path) -> Path:
+        home = home.expanduser().absolute()
+        if home.exists() and not home.is_dir():
+            raise ValueError("is a file; name a folder")
+        return home
+
+
+def load_settings() -> Settings:
+    """Read the settings, or say in one sentence which one cannot be used and what it should be."""
+    try:
+        return Settings()
+    except ValidationError as failed:
+        first = failed.errors()[0]
+        name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+        complaint = first["msg"].removeprefix("Value error, ")
+        # The value is not repeated: it may hold a password.
+        raise SettingsError(f"{name} {complaint}.") from None
+
+
+def unknown_settings() -> list[str]:
+    """Return the names in the environment that look like settings and are none, such as a slip of the pen."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def _checked_url(url: str | None, schemes: tuple[str, ...], example: str) -> str | None:
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in schemes and bool(parts.hostname or parts.scheme.startswith("postgres"))
+        valid = valid and (parts.port is None or parts.port > 0)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError(f"is not an address such as {example}")
+    return url
