@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from alerts.episodes import OPENED
 from alerts.news2_chart import PARAMETERS
 from alerts.policy import LimitRule, OverdueRule, Policy, Rule, ScoreRule, rule_key
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
-
-MICROSECONDS = 1_000_000
 
 
 def rule_of(policy: Policy, transition: np.void) -> Rule | None:
@@ -38,6 +37,8 @@ def sentence(policy: Policy, transition: np.void) -> str:
 def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     vital = BY_NAME[rule.vital]
     now = f"{vital.label} {vital.format(float(transition['value']))}"
+    if transition["kind"] == OPENED:
+        return f"{now}: not confirmed yet."
     if transition["severity"] == 0:
         return f"{now}: back {'above' if rule.side == 'low' else 'below'} the limit."
     severity = Severity(int(transition["severity"]))

@@ -80,9 +80,7 @@ class Run:
         self._w = Working(aligned, bank, people)
         for k in range(self._instants.depth):
             self._step(k)
-        last = until[self._order]
-        self._fire(len(machines), last + 1)
-        self._w.clock_at = np.maximum(self._w.clock_at, last)
+        self._finish(until[self._order])
 
     def _step(self, k: int) -> None:
         w, (n, at, observed) = self._w, self._instants.at(k)
@@ -104,15 +102,24 @@ class Run:
     def _fire(self, n: int, before: NDArray[np.int64]) -> None:
         self._note(schedule.fire(self._w, n, before))
 
+    def _finish(self, until: NDArray[np.int64]) -> None:
+        """Fire what is due after the last instant; an observation may yet come that belongs before it."""
+        w, n = self._w, len(until)
+        due = schedule.due_at(w, n).min(axis=1, initial=schedule.NEVER)
+        self._keep_snapshots(n, np.where(due <= until, due, w.last_at), due <= until)
+        self._fire(n, until + 1)
+        w.clock_at = np.maximum(w.clock_at, until)
+
     def _note(self, transitions: NDArray[np.void]) -> None:
         if len(transitions):
             self._transitions.append(transitions)
 
-    def _keep_snapshots(self, n: int, at: NDArray[np.int64]) -> None:
+    def _keep_snapshots(self, n: int, at: NDArray[np.int64], moving: NDArray[np.bool_] | bool = True) -> None:
+        """Keep the states of those who are about to move on to ``at``, now and then."""
         w, step = self._w, self._coarse[:n]
-        coarse = (at // step != w.last_at[:n] // step) | (w.instants[:n] == 0)
+        coarse = (at // step != w.last_at[:n] // step) | (w.last_at[:n] == 0)
         fine = ~coarse & (w.instants[:n] % SNAPSHOT_EVERY == 0)
-        rows = np.flatnonzero(coarse | fine)
+        rows = np.flatnonzero((coarse | fine) & moving)
         if len(rows):
             self._kept.append((rows, fine[rows], w.records(rows)))
 

@@ -1,0 +1,134 @@
+"""How would a service feed the core, with plain Python in the place of the database?
+
+Keeps observations, snapshots and episodes in dictionaries; what is late, which snapshot serves, and how transitions are
+applied follows the writer's rules. Shared by the tests of the core.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from alerts import state
+from alerts.episodes import PHASES
+from alerts.evaluate import Evaluation, History, evaluate
+from alerts.policy import Policy, PolicyBank, rule_key
+from schemas.observation import Flag, ObservationBatch
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+START = 1_760_000_000_000_000
+
+
+class Seen(NamedTuple):
+    """One observation of the tests: minutes since the start, vital sign's code, device, value."""
+
+    patient: int
+    minute: float
+    vital: int
+    value: float
+    device: int = 1
+
+    @property
+    def at(self) -> int:
+        """The instant in microseconds."""
+        return START + round(self.minute * MINUTE)
+
+
+@dataclass
+class Ward:
+    """A ward of patients 0 to P-1 under given policies."""
+
+    policies: list[Policy]
+    patients: int = 1
+    spo2_scale: int = 1
+    machines: Any = None
+    stored: dict[tuple[int, int, int, int], tuple[float, int]] = field(default_factory=dict)
+    shelf: dict[int, dict[int, Any]] = field(default_factory=dict)
+    episodes: dict[tuple[int, str, int], dict[str, Any]] = field(default_factory=dict)
+    too_late: int = 0
+
+    def __post_init__(self) -> None:
+        self.bank = PolicyBank(self.policies)
+        self.people = np.zeros(self.patients, state.PERSON)
+        self.people["policy"] = np.arange(self.patients) % len(self.policies)
+        self.people["spo2_scale"] = self.spo2_scale
+        self.people["enrolled_at"] = START
+        self.machines = state.initial(self.patients)
+        self.names = {rule_key(r.name): r.name for p in self.policies for r in p.rules}
+
+    def feed(self, seen: list[Seen], now: int) -> Evaluation:
+        """Give the ward one batch in any order; ``now`` is when it arrives."""
+        new = list(dict.fromkeys(s for s in seen if (s.patient, s.at, s.vital, s.device) not in self.stored))
+        late = {s.patient for s in new if s.at <= self.machines["last_at"][s.patient]}
+        history, kept = self._history(late, new)
+        result = evaluate(self.machines, _rows(kept), _batch(kept), self.bank, self.people, now, history)
+        self.machines = result.machines
+        for s, flags in zip(kept, result.flags.tolist(), strict=True):
+            self.stored[s.patient, s.at, s.vital, s.device] = (s.value, flags)
+        if history is not None:
+            for s, flags in zip(self._known, result.known_flags.tolist(), strict=True):
+                self.stored[s.patient, s.at, s.vital, s.device] = (s.value, flags)
+        shots = result.snapshots
+        for row, at, machine in zip(shots.row.tolist(), shots.at.tolist(), shots.machines, strict=True):
+            self.shelf.setdefault(row, {})[at] = machine.copy()
+        self._apply(result)
+        return result
+
+    def _history(self, late: set[int], new: list[Seen]) -> tuple[History | None, list[Seen]]:
+        rows, machines, self._known = [], [], []
+        for patient in sorted(late):
+            earliest = min(s.at for s in new if s.patient == patient)
+            serving = max((at for at in self.shelf[patient] if at < earliest), default=None)
+            if serving is None:
+                self.too_late += 1
+                raise AssertionError("the tests stay within the lateness")
+            rows.append(patient)
+            machines.append(self.shelf[patient][serving])
+            self.shelf[patient] = {at: m for at, m in self.shelf[patient].items() if at <= serving}
+            self._known += [
+                Seen(p, (at - START) / MINUTE, v, value, d)
+                for (p, at, v, d), (value, _) in self.stored.items()
+                if p == patient and at > serving
+            ]
+        if not rows:
+            return None, new
+        return History(np.array(rows), np.array(machines, state.MACHINE), _batch(self._known), _rows(self._known)), new
+
+    def _apply(self, result: Evaluation) -> None:
+        for t in result.episodes:
+            key = (int(t["row"]), self.names[int(t["rule"])], int(t["opened_at"]))
+            self.episodes[key] = {
+                "phase": str(PHASES[int(t["phase"])]),
+                "severity": int(t["severity"]),
+                "peak": int(t["peak"]),
+                "activated_at": int(t["activated_at"]),
+                "at": int(t["at"]),
+            }
+
+    def standing(self) -> dict[tuple[int, str, int], dict[str, Any]]:
+        """Give the episodes that were not withdrawn."""
+        return {k: e for k, e in self.episodes.items() if e["phase"] != "withdrawn"}
+
+    def flagged(self) -> set[tuple[int, int, int, int]]:
+        """Give the keys of the observations marked as suspected repeats."""
+        return {k for k, (_, flags) in self.stored.items() if flags & Flag.SUSPECTED_REPEAT}
+
+
+def _rows(seen: list[Seen]) -> Any:
+    return np.array([s.patient for s in seen], np.intp)
+
+
+def _batch(seen: list[Seen]) -> ObservationBatch:
+    at = [s.at for s in seen]
+    return ObservationBatch.of(
+        [s.patient for s in seen],
+        [s.device for s in seen],
+        [s.vital for s in seen],
+        at,
+        at,
+        [s.value for s in seen],
+        [0] * len(seen),
+    )

@@ -1,0 +1,185 @@
+"""What would one patient's episodes be, worked out slowly, one instant and one rule at a time?
+
+Written from the words of the rules and not from the arrays: plain loops over everything that is known at the end, in
+the order of time. The core must agree with it whatever the order of arrival was.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from alerts.policy import Confirmation, LimitRule, OverdueRule, Policy, RepeatRule, ScoreRule, duration
+from schemas.vital_signs import BY_NAME
+from tests.reference_news2 import points_of
+
+WORDS = ("yellow", "amber", "red")
+NEWS2_ORDER = ("respiration_rate", "spo2", "on_oxygen", "bp_systolic", "pulse", "consciousness", "temperature")
+
+
+def reference_episodes(
+    policy: Policy, observations: list[tuple[int, str, float, int]], enrolled_at: int, now: int, spo2_scale: int = 1
+) -> tuple[dict[tuple[str, int], dict[str, Any]], set[tuple[int, str]]]:
+    """Give the episodes by (rule, opened_at), and the suspected repeats by (instant, vital sign)."""
+    patient = _Patient(policy, enrolled_at, spo2_scale)
+    for at in sorted({o[0] for o in observations}):
+        values: dict[str, list[float]] = {}
+        for _, vital, value, _device in (o for o in observations if o[0] == at):
+            values.setdefault(vital, []).append(value)
+        patient.instant(at, {v: sorted(x)[(len(x) - 1) // 2] for v, x in values.items()})
+    patient.fire(now + 1)
+    return patient.episodes, patient.repeats
+
+
+class _Patient:
+    def __init__(self, policy: Policy, enrolled_at: int, spo2_scale: int) -> None:
+        self.policy, self.enrolled_at, self.scale = policy, enrolled_at, spo2_scale
+        self.recent: dict[str, list[tuple[int, float]]] = {}
+        self.episodes: dict[tuple[str, int], dict[str, Any]] = {}
+        self.repeats: set[tuple[int, str]] = set()
+        self.rules: dict[str, dict[str, Any]] = {
+            r.name: {"open": None, "last": None, "seen": 0, "basis": set(), "levels": [_level() for _ in WORDS]}
+            for r in policy.rules
+        }
+
+    def fire(self, before: int) -> None:
+        for rule in self.policy.rules:
+            memory = self.rules[rule.name]
+            if isinstance(rule, OverdueRule) and memory["open"] is None:
+                wait = duration(rule.every, "") + duration(rule.grace, "")
+                due = max(memory["seen"], self.enrolled_at) + wait
+                if due < before:
+                    severity = WORDS.index(rule.severity) + 1
+                    memory["open"] = (rule.name, due)
+                    self.episodes[rule.name, due] = {
+                        "phase": "active", "severity": severity, "peak": severity, "activated_at": due, "at": due
+                    }  # fmt: skip
+
+    def instant(self, at: int, values: dict[str, float]) -> None:
+        self.fire(at)
+        values = self._without_repeats(at, values)
+        for vital, value in values.items():
+            self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:4]
+        for rule in self.policy.rules:
+            if isinstance(rule, LimitRule) and rule.vital in values:
+                self._limit(rule, at, values[rule.vital])
+            elif isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
+                self._score(rule, at)
+            elif isinstance(rule, OverdueRule) and set(values) & set(rule.vitals):
+                self._arrived(rule, at)
+
+    def _without_repeats(self, at: int, values: dict[str, float]) -> dict[str, float]:
+        for rule in self.policy.rules:
+            if not isinstance(rule, RepeatRule) or not set(values) & set(rule.vitals):
+                continue
+            step, most = duration(rule.multiple_of, ""), duration(rule.at_most, "")
+            if all(
+                v in values
+                and any(
+                    old == values[v] and 0 < at - then <= most and (at - then) % step == 0
+                    for then, old in self.recent.get(v, [])
+                )
+                for v in rule.vitals
+            ):
+                self.repeats |= {(at, v) for v in rule.vitals}
+                values = {v: x for v, x in values.items() if v not in rule.vitals}
+        return values
+
+    def _limit(self, rule: LimitRule, at: int, value: float) -> None:
+        resolution = BY_NAME[rule.vital].resolution
+        value = math.floor(value / resolution + 0.5 + 5e-7) * resolution
+        sign = -1 if rule.side == "low" else 1
+        met, clear = [], []
+        for word in WORDS:
+            threshold = getattr(rule, word)
+            met.append(threshold is not None and sign * value >= sign * threshold - 1e-9)
+            clear.append(threshold is not None and sign * value < sign * threshold - rule.deadband - 1e-9)
+        sure = rule.extreme is not None and sign * value >= sign * rule.extreme - 1e-9
+        self._advance(rule, at, met, clear, sure)
+
+    def _score(self, rule: ScoreRule, at: int) -> None:
+        since = at - duration(rule.valid, "")
+        known = {v: self.recent[v][0][1] for v in NEWS2_ORDER if self.recent.get(v) and self.recent[v][0][0] >= since}
+        points = _points(known, self.scale)
+        lower, red = sum(p for p in points.values() if p is not None), 3 in points.values()
+        if points["spo2"] is None and "spo2" in known:  # scale 2 and oxygen not known: at least the milder of the two
+            lower += min(
+                sum(_points(known | {"on_oxygen": o}, self.scale)[v] or 0 for v in ("spo2", "on_oxygen"))
+                for o in (0.0, 1.0)
+            )
+        memory = self.rules[rule.name]
+        met = []
+        for index, word in enumerate(WORDS):
+            threshold = getattr(rule, word)
+            by_red = red and rule.red_score is not None and WORDS.index(rule.red_score) >= index
+            met.append((threshold is not None and lower >= threshold) or by_red)
+        answered = memory["basis"] <= {p for p, x in points.items() if x is not None}
+        if any(met):
+            memory["basis"] = {p for p, x in points.items() if x}
+        self._advance(rule, at, met, [not m and answered for m in met], sure=False)
+
+    def _advance(self, rule: Any, at: int, met: list[bool], clear: list[bool], sure: bool) -> None:
+        memory = self.rules[rule.name]
+        elapsed = at - memory["last"] if memory["last"] is not None else None
+        counted = elapsed // 1000 if elapsed is not None and elapsed <= duration(rule.gap, "") else 0
+        for index, level in enumerate(memory["levels"]):
+            wanted: Confirmation = rule.clear_after
+            if not level["on"]:
+                wanted = getattr(rule.raise_after, WORDS[index]) or rule.raise_after
+            if not (clear if level["on"] else met)[index]:
+                level["run"] = None
+                continue
+            if level["run"] is None:
+                level["run"] = {"since": at, "held": 0, "count": 1}
+            else:
+                level["run"]["held"] += counted
+                level["run"]["count"] += 1
+            run = level["run"]
+            if (
+                run["count"] >= wanted.consecutive
+                and at - run["since"] >= duration(wanted.apart, "")
+                and run["held"] >= duration(wanted.hold, "") // 1000
+            ) or (sure and not level["on"]):
+                level["on"], level["run"] = not level["on"], None
+        memory["last"] = at
+        self._episode(rule, at)
+
+    def _episode(self, rule: Any, at: int) -> None:
+        memory = self.rules[rule.name]
+        severity = max((i + 1 for i, level in enumerate(memory["levels"]) if level["on"]), default=0)
+        waiting = any(level["run"] and not level["on"] for level in memory["levels"])
+        if memory["open"] is None:
+            if severity or waiting:
+                memory["open"] = (rule.name, at)
+                self.episodes[memory["open"]] = {
+                    "phase": "active" if severity else "pending", "severity": severity, "peak": severity,
+                    "activated_at": at if severity else 0, "at": at,
+                }  # fmt: skip
+            return
+        episode = self.episodes[memory["open"]]
+        episode["peak"] = max(episode["peak"], severity)
+        if episode["phase"] == "pending" and severity:
+            episode.update(phase="active", activated_at=at, at=at, severity=severity)
+        elif severity == 0 and (episode["phase"] == "active" or not waiting):
+            episode.update(phase="resolved", severity=0, at=at)
+            memory["open"] = None
+        elif severity != episode["severity"]:
+            episode.update(severity=severity, at=at)
+
+    def _arrived(self, rule: OverdueRule, at: int) -> None:
+        memory = self.rules[rule.name]
+        memory["seen"] = at
+        if memory["open"] is not None:
+            self.episodes[memory["open"]].update(phase="resolved", severity=0, at=at)
+            memory["open"] = None
+
+
+def _points(known: dict[str, float], scale: int) -> dict[str, int | None]:
+    observed: dict[str, Any] = dict.fromkeys(NEWS2_ORDER) | known
+    if observed["consciousness"] is not None:
+        observed["consciousness"] = "ACVPU"[int(observed["consciousness"])]
+    return dict(zip(NEWS2_ORDER, points_of(observed, scale), strict=True))
+
+
+def _level() -> dict[str, Any]:
+    return {"on": False, "run": None}

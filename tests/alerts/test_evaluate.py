@@ -1,0 +1,305 @@
+"""Does the core raise, worsen, ease and take back episodes as its rules say, however the observations arrive?"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts import state
+from alerts.evaluate import evaluate
+from alerts.policy import PolicyBank, parse, shipped, shipped_names
+from schemas.observation import ObservationBatch
+from schemas.vital_signs import BY_NAME, CATALOGUE
+from tests.alerts.in_memory_ward import HOUR, MINUTE, START, Seen, Ward
+from tests.alerts.reference_ward import reference_episodes
+
+pytestmark = pytest.mark.pure
+
+SPO2, SYSTOLIC, DIASTOLIC = (BY_NAME[n].code for n in ("spo2", "bp_systolic", "bp_diastolic"))
+OXIMETRY = shipped("pulse_oximetry_home")
+PRESSURE = shipped("blood_pressure_home")
+CARE_HOME = shipped("care_home_news2")
+DAY = START + 24 * HOUR
+
+STRICT = """
+name = "strict"
+title = "Holds, gaps and deadbands"
+author = "test"
+source = "test"
+reason = "test"
+lateness = "40 d"
+actionable = "1 h"
+[[limit]]
+name = "fast_pulse"
+title = "Fast pulse"
+vital = "pulse"
+side = "high"
+yellow = 100
+amber = 120
+red = 140
+extreme = 200
+deadband = 5
+raise_after = { consecutive = 2, hold = "10 min", red = { consecutive = 3 } }
+clear_after = { consecutive = 2, apart = "5 min", hold = "5 min" }
+gap = "15 min"
+source = "test"
+"""
+
+
+def saturations(text: str, every: float = 10, patient: int = 0) -> list[Seen]:
+    """Write a course of saturations as on a chart: values every ten minutes, ``.`` where none was taken."""
+    return [Seen(patient, i * every, SPO2, float(v)) for i, v in enumerate(text.split()) if v != "."]
+
+
+def story(ward: Ward, rule: str) -> list[tuple[str, int, int]]:
+    """Give phase, severity and peak of a rule's standing episodes in the order of their beginning."""
+    found = sorted((k[2], e) for k, e in ward.standing().items() if k[1] == rule)
+    return [(e["phase"], e["severity"], e["peak"]) for _, e in found]
+
+
+@pytest.mark.parametrize(
+    ("course", "expected"),
+    [
+        ("97 96 98 97", []),
+        ("97 92", [("pending", 0, 0)]),
+        ("97 92 97", [("resolved", 0, 0)]),  # not confirmed: nobody is paged
+        ("97 92 91", [("active", 3, 3)]),
+        ("97 94 93", [("active", 2, 2)]),
+        ("97 94 92", [("active", 2, 2)]),  # the second confirms amber only
+        ("97 94 92 92", [("active", 3, 3)]),
+        ("97 83", [("active", 3, 3)]),  # extreme: no second is waited for
+        ("97 84", [("pending", 0, 0)]),
+        ("91 91 95 95", [("active", 3, 3)]),  # ten minutes of normal values are not yet a quarter of an hour
+        ("91 91 95 95 95", [("resolved", 0, 3)]),
+        ("91 91 93 93 93", [("active", 2, 3)]),  # eases to amber
+        ("91 91 95 91 95 95", [("active", 3, 3)]),
+        ("91 91 . . . . . . 95 95 95", [("resolved", 0, 3)]),
+        ("92.4 92.4", [("active", 3, 3)]),  # charted as 92
+        ("92.5 92.5", [("active", 2, 2)]),  # charted as 93
+    ],
+)
+def test_low_saturation(course: str, expected: list[tuple[str, int, int]]) -> None:
+    ward = Ward([OXIMETRY])
+    for seen in saturations(course):
+        ward.feed([seen], seen.at)
+    assert story(ward, "low_saturation") == expected
+
+
+@pytest.mark.parametrize(
+    ("course", "expected"),
+    [
+        # minutes and pulses; hold ten minutes, gaps over 15 minutes do not count as duration
+        ("0:105 5:105", [("pending", 0, 0)]),
+        ("0:105 5:105 10:105", [("active", 1, 1)]),
+        ("0:105 20:105 40:105", [("pending", 0, 0)]),
+        ("0:105 15:105", [("active", 1, 1)]),  # a gap is longer than fifteen minutes, not as long
+        ("0:105 20:105 30:105", [("active", 1, 1)]),
+        ("0:105 5:99 10:105 15:105", [("resolved", 0, 0), ("pending", 0, 0)]),
+        ("0:200", [("active", 3, 3)]),
+        ("0:150 5:150 10:150", [("active", 3, 3)]),
+        ("0:150 10:150 20:96 30:96 40:96", [("active", 1, 2)]),  # within the deadband of yellow it stays
+        ("0:150 10:150 20:94 26:94", [("resolved", 0, 2)]),
+    ],
+)
+def test_hold_gap_and_deadband(course: str, expected: list[tuple[str, int, int]]) -> None:
+    ward = Ward([parse(STRICT)])
+    for part in course.split():
+        minute, value = part.split(":")
+        seen = Seen(0, float(minute), BY_NAME["pulse"].code, float(value))
+        ward.feed([seen], seen.at)
+    assert story(ward, "fast_pulse") == expected
+
+
+def test_three_oximeters_make_one_episode() -> None:
+    ward = Ward([OXIMETRY])
+    for minute in range(5):
+        for device, value in ((1, 90.0), (2, 91.0), (3, 97.0)):
+            ward.feed([Seen(0, minute, SPO2, value, device)], START + minute * MINUTE)
+    assert story(ward, "low_saturation") == [("active", 3, 3)]
+
+
+def test_overdue_is_dated_when_it_was_due_and_ends_with_the_next_observation() -> None:
+    ward = Ward([OXIMETRY])
+    result = ward.feed(saturations("97"), START)
+    assert result.next_due_at.tolist() == [START + 12 * HOUR]
+    assert not len(ward.feed([], START + 12 * HOUR - 1).transitions)
+    ward.feed([], START + 13 * HOUR)
+    assert [k[2] for k in ward.standing()] == [START + 12 * HOUR]
+    ward.feed([Seen(0, 14 * 60, SPO2, 97.0)], START + 14 * HOUR)
+    assert story(ward, "saturation_overdue") == [("resolved", 0, 1)]
+
+
+def test_an_observation_that_came_late_withdraws_what_was_overdue() -> None:
+    ward = Ward([OXIMETRY])
+    ward.feed(saturations("97"), START)
+    ward.feed([], START + 13 * HOUR)
+    result = ward.feed([Seen(0, 11 * 60, SPO2, 97.0)], START + 13 * HOUR)
+    assert [str(t["kind"]) for t in result.transitions if t["retracted"]] == ["2"]
+    assert ward.standing() == {}
+    assert result.next_due_at.tolist() == [START + 23 * HOUR]
+
+
+def test_old_news_is_retrospective_and_fresh_news_is_not() -> None:
+    fresh, stale = Ward([OXIMETRY]), Ward([OXIMETRY])
+    low = saturations("91 91")
+    assert not fresh.feed(low, START + HOUR).episodes["retrospective"].any()
+    late = stale.feed(low, START + 13 * HOUR).episodes
+    assert late["retrospective"].tolist() == [True, False]  # overdue since ten minutes is fresh
+
+
+def test_repeats_three_hours_later_are_flagged_and_do_not_confirm() -> None:
+    ward = Ward([PRESSURE])
+    first = [Seen(0, 0, SYSTOLIC, 185.0), Seen(0, 0, DIASTOLIC, 95.0)]
+    again = [Seen(0, 180, SYSTOLIC, 185.0), Seen(0, 180, DIASTOLIC, 95.0)]
+    near = [Seen(0, 180.5, SYSTOLIC, 185.0), Seen(0, 180.5, DIASTOLIC, 95.0)]
+    ward.feed(first + again, START + 3 * HOUR)
+    assert {k[1] for k in ward.flagged()} == {START + 3 * HOUR}
+    assert story(ward, "severe_systolic") == [("active", 2, 2)]
+    ward.feed(near, START + 4 * HOUR)
+    assert len(ward.flagged()) == 2
+    assert story(ward, "severe_systolic") == [("active", 3, 3)]
+
+
+def test_a_missing_parameter_neither_raises_nor_clears_a_score() -> None:
+    ward = Ward([CARE_HOME])
+    code = {v.name: v.code for v in CATALOGUE}
+    ward.feed([Seen(0, 0, code["respiration_rate"], 26.0), Seen(0, 0, code["pulse"], 135.0)], START)
+    ward.feed([Seen(0, 1, code["temperature"], 39.5)], START)  # 3 + 3 + 2: red on the lower bound alone
+    assert story(ward, "news2") == [("active", 3, 3)]
+    # thirteen hours later respiration and pulse are stale: unknown, so nothing is clear
+    for minute in (800, 840, 880):
+        ward.feed([Seen(0, minute, code["temperature"], 36.5)], START + 15 * HOUR)
+    assert story(ward, "news2") == [("active", 3, 3)]
+    for minute in (900, 940):
+        calm = {"respiration_rate": 16.0, "pulse": 70.0}
+        ward.feed([Seen(0, minute, code[v], x) for v, x in calm.items()], START + 16 * HOUR)
+    assert story(ward, "news2") == [("resolved", 0, 3)]
+
+
+def test_an_unordered_observation_without_history_is_refused() -> None:
+    ward = Ward([OXIMETRY])
+    ward.feed(saturations("97 97"), START + HOUR)
+    with pytest.raises(ValueError, match="give the patient's history"):
+        evaluate(
+            ward.machines,
+            np.zeros(1, np.intp),
+            ObservationBatch.of([0], [1], [SPO2], [START], [START], [90.0], [0]),
+            ward.bank,
+            ward.people,
+            START + HOUR,
+        )
+
+
+def test_a_new_policy_version_keeps_what_its_rules_know() -> None:
+    ward = Ward([OXIMETRY])
+    ward.feed(saturations("97 91 91"), START + HOUR)
+    newer = OXIMETRY.text.replace("[[limit]]", STRICT[STRICT.index("[[limit]]") :] + "\n[[limit]]", 1)
+    ward.bank = PolicyBank([parse(newer)])
+    ward.names |= Ward([parse(newer)]).names
+    result = ward.feed([Seen(0, 30, SPO2, 90.0)], START + HOUR)
+    assert not len(result.transitions)
+    assert story(ward, "low_saturation") == [("active", 3, 3)]
+
+
+def test_a_rule_that_is_gone_resolves_its_episode() -> None:
+    ward = Ward([OXIMETRY])
+    ward.feed(saturations("97 91 91"), START + HOUR)
+    names = ward.names
+    ward.bank, ward.names = PolicyBank([parse(STRICT)]), names
+    ward.feed([Seen(0, 30, SPO2, 90.0)], START + HOUR)
+    assert story(ward, "low_saturation") == [("resolved", 0, 3)]
+
+
+courses = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        # close together, and on round minutes, so that holds, gaps and timers are met exactly
+        st.one_of(
+            st.integers(0, 24).map(lambda i: 5 * i), st.integers(0, 20).map(lambda i: 120 * i), st.integers(0, 2400)
+        ),
+        st.sampled_from(
+            [
+                ("spo2", (83.0, 91.0, 92.0, 94.0, 95.0, 97.0)),
+                ("pulse", (35.0, 70.0, 95.0, 104.0, 125.0, 145.0, 210.0)),
+                ("respiration_rate", (8.0, 15.0, 22.0, 26.0)),
+                ("bp_systolic", (95.0, 130.0, 176.0, 185.0)),
+                ("bp_diastolic", (80.0, 121.0)),
+                ("temperature", (36.05, 36.5, 39.2)),
+                ("on_oxygen", (0.0, 1.0)),
+            ]
+        ),
+        st.integers(0, 6),
+        st.integers(1, 2),
+    ),
+    min_size=1,
+    max_size=50,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    courses=courses, data=st.data(), policy=st.sampled_from([*shipped_names(), "strict"]), scale=st.sampled_from([1, 2])
+)
+def test_any_order_split_and_duplication_gives_the_reference(
+    courses: list[tuple[int, int, tuple[str, tuple[float, ...]], int, int]],
+    data: st.DataObject,
+    policy: str,
+    scale: int,
+) -> None:
+    text = STRICT if policy == "strict" else shipped(policy).text
+    rules = parse("\n".join('lateness = "40 d"' if x.startswith("lateness") else x for x in text.splitlines()))
+    seen = list(
+        {
+            (p, minute, vital, device): Seen(p, minute, BY_NAME[vital].code, values[k % len(values)], device)
+            for p, minute, (vital, values), k, device in courses
+        }.values()
+    )
+    arrivals = data.draw(st.permutations(seen + seen[: len(seen) // 3]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(arrivals)), max_size=6)))
+    ward, now = Ward([rules], patients=2, spo2_scale=scale), START
+    for start, stop in zip([0, *cuts], [*cuts, len(arrivals)], strict=True):
+        now += data.draw(st.integers(0, 600)) * MINUTE
+        ward.feed(arrivals[start:stop], now)
+    end = START + 60 * HOUR
+    ward.feed([], end)
+    names = {v.code: v.name for v in CATALOGUE}
+    for patient in (0, 1):
+        mine = [(s.at, names[s.vital], s.value, s.device) for s in seen if s.patient == patient]
+        expected, repeats = reference_episodes(rules, mine, START, end, scale)
+        got = {k[1:]: e for k, e in ward.standing().items() if k[0] == patient}
+        assert got == expected
+        assert {(k[1], names[k[2]]) for k in ward.flagged() if k[0] == patient} == repeats
+    at_once = Ward([rules], patients=2, spo2_scale=scale)
+    at_once.feed(seen, end)
+    assert at_once.machines.tobytes() == ward.machines.tobytes()
+
+
+@settings(max_examples=30, deadline=None)
+@given(courses=courses, data=st.data())
+def test_a_patient_is_scored_the_same_alone_and_in_a_ward(
+    courses: list[tuple[int, int, tuple[str, tuple[float, ...]], int, int]], data: st.DataObject
+) -> None:
+    policies = [CARE_HOME, OXIMETRY, PRESSURE, parse(STRICT)]
+    seen = list(
+        {
+            (p, m, v, d): Seen(p + 2 * (k % 2), m, BY_NAME[v].code, values[k % len(values)], d)
+            for p, m, (v, values), k, d in courses
+        }.values()
+    )
+    together = Ward(policies, patients=4)
+    together.feed(seen, DAY)
+    for patient in range(4):
+        alone = Ward([policies[patient]])
+        alone.feed([s._replace(patient=0) for s in seen if s.patient == patient], DAY)
+        # slots beyond the ward's longest policy are empty in both
+        assert alone.machines[0].tobytes() == together.machines[patient].tobytes()
+
+
+def test_the_same_call_gives_the_same_bytes() -> None:
+    ward = Ward([OXIMETRY])
+    batch, rows = ObservationBatch.of([0], [1], [SPO2], [START + 1], [START + 1], [83.0], [0]), np.zeros(1, np.intp)
+    results = [evaluate(state.initial(1), rows, batch, ward.bank, ward.people, DAY) for _ in range(2)]
+    assert results[0].machines.tobytes() == results[1].machines.tobytes()
+    assert results[0].transitions.tobytes() == results[1].transitions.tobytes()

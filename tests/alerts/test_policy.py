@@ -1,0 +1,67 @@
+"""Is a policy that says something impossible refused, with the place and what to do?"""
+
+from __future__ import annotations
+
+import pytest
+
+from alerts.policy import SECOND, PolicyBank, PolicyError, duration, parse, rule_key, shipped, shipped_names
+
+pytestmark = pytest.mark.pure
+
+GOOD = shipped("pulse_oximetry_home").text
+
+
+def test_every_template_parses_and_states_its_sources() -> None:
+    assert shipped_names() == ["blood_pressure_home", "care_home_news2", "pulse_oximetry_home"]
+    for name in shipped_names():
+        policy = shipped(name)
+        assert policy.document.name == name
+        assert all(rule.source for rule in policy.rules)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('vital = "spo2"', 'vital = "spo3"', "rule low_saturation: unknown vital sign 'spo3'; expected one of"),
+        ("amber = 94", "amber = 91", "red = 92 would be met before amber = 91; exchange them"),
+        ("red = 92", "red = 20", "red = 20 can never be met: Oxygen saturation is taken as plausible from 40 to 100 %"),
+        ('side = "low"', 'side = "lower"', r"\$.limit\[0\].side"),
+        ('gap = "30 min"', 'gap = "half an hour"', "gap: 'half an hour' is not a duration"),
+        ("consecutive = 2 }", "consecutive = 0 }", r"\$.limit\[0\].raise_after.consecutive"),
+        ('name = "saturation_overdue"', 'name = "low_saturation"', "two rules have this name; rename one"),
+        ('lateness = "12 h"', "", "missing required field `lateness`"),
+        ("amber = 94", "ambre = 94", "unknown field `ambre`"),
+        ('vitals = ["spo2"]', 'vitals = ["saturation"]', "unknown vital sign 'saturation'"),
+        ("amber = 94\nred = 92\n", "", "no threshold; state at least one of yellow, amber, red"),
+        ("[[limit]]", "[[limit]", "not TOML"),
+    ],
+)
+def test_a_bad_policy_is_refused_with_its_place(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(PolicyError, match=message):
+        parse(GOOD.replace(old, new))
+
+
+def test_a_policy_without_rules_is_refused() -> None:
+    with pytest.raises(PolicyError, match="no rule; add at least one"):
+        parse(GOOD[: GOOD.index("[[limit]]")])
+
+
+def test_a_template_that_is_not_there_names_those_that_are() -> None:
+    with pytest.raises(PolicyError, match="'nope' is not shipped; there are blood_pressure_home, care_home_news2"):
+        shipped("nope")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90 s", 90), ("15 min", 900), ("1.5 h", 5400), ("14 d", 1_209_600), ("0 s", 0)]
+)
+def test_duration(text: str, seconds: int) -> None:
+    assert duration(text, "here") == seconds * SECOND
+
+
+def test_a_bank_finds_the_rules_of_each_policy() -> None:
+    bank = PolicyBank([shipped(n) for n in shipped_names()])
+    found = bank.rule(2, rule_key("low_saturation"))
+    assert found is not None
+    assert found.title == "Low oxygen saturation"
+    assert bank.rule(1, rule_key("low_saturation")) is None
