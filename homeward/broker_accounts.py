@@ -6,7 +6,7 @@ Through Mosquitto's dynamic security plug-in, over MQTT, while it runs. Works wi
 import json
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -76,6 +76,27 @@ class BrokerAccounts:
         """Give a service its login: it hears every device and sends receipts."""
         self._send([{"command": "createRole", "rolename": SERVICE_ROLE, "acls": access_rules(SERVICE_ROLE)}], EXISTS)
         self._add([(user, password, SERVICE_ROLE)])
+
+    def add_hub(self, user: str, password: str, topics: Sequence[str]) -> None:
+        """Give a hub its login: beside its own topics it may use those of the devices it speaks for.
+
+        ``topics`` name where those devices publish; a known hub's are replaced.
+        """
+        role = f"homeward-hub-{user}"
+        rules = [{"acltype": "publishClientSend", "topic": topic, "priority": 0, "allow": True} for topic in topics]
+        receipts = [topic.rpartition("/")[0] + "/receipts" for topic in topics]
+        rules += [{"acltype": "publishClientReceive", "topic": t, "priority": 0, "allow": True} for t in receipts]
+        if self._send([{"command": "createRole", "rolename": role, "acls": rules}], EXISTS):
+            self._send([{"command": "modifyRole", "rolename": role, "acls": rules}], "")
+        self._add([(user, password, role)])
+
+    def is_managed(self, within_s: float = 3.0) -> bool:
+        """Tell whether this broker has the plug-in; one without it takes the question and never answers."""
+        key = uuid.uuid4().hex
+        question = {"commands": [{"command": "getDefaultACLAccess", "correlationData": key}]}
+        self._client.publish(REQUESTS, json.dumps(question), qos=1)
+        with self._changed:
+            return self._changed.wait_for(partial(self._has_answered, {key}), within_s)
 
     def remove(self, user: str) -> None:
         """Take a login away; its connection ends at once. One that is not there is no error."""

@@ -1,0 +1,273 @@
+"""How are tenants, sites, accounts, policies and devices set up?
+
+The functions behind the commands `user`, `policy` and `device`. Each takes a connection of role ``homeward_admin``, is
+one transaction for one organisation, and leaves an entry in that organisation's audit log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from alerts import policy as policies
+from dashboard.passwords import hash_password
+from device_sim.provisioning import lane_of
+from schemas import named_queries
+from schemas.database import acting_for
+from schemas.topic import DEVICE_CODE
+
+Connection = psycopg.Connection[Any]
+Row = dict[str, Any]
+ROLES = ("administrator", "clinician", "carer", "technician", "auditor", "read_only")
+DEVICE_KINDS = ("hub", "cuff", "oximeter", "thermometer", "scale", "glucometer", "monitor", "manual")
+SHORTEST_PASSWORD = 12
+
+_QUERIES = named_queries.load("homeward", "provisioning.sql")
+
+
+class ProvisioningError(Exception):
+    """Something cannot be set up as asked; the message says why and what to do."""
+
+
+def run(connection: Connection, query: str, /, **parameters: Any) -> list[Row]:
+    """Run one of this module's named queries in the transaction that is open."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(_QUERIES[query].encode(), parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+def new_password() -> str:
+    """Make a password that can be read out over the telephone: four groups of four, without look-alikes."""
+    letters = "abcdefghjkmnpqrstuvwxyz23456789"
+    return "-".join("".join(secrets.choice(letters) for _ in range(4)) for _ in range(4))
+
+
+# ------------------------------------------------------------------------------------------- organisations and sites
+
+
+def ensure_organisation(connection: Connection, name: str) -> int:
+    """Find or make the organisation of this name."""
+    with connection.transaction():
+        run(connection, "add_organisation", name=name)
+        return next(int(o["organisation_id"]) for o in run(connection, "organisations") if o["name"] == name)
+
+
+def find_organisation(connection: Connection, name: str | None = None) -> int:
+    """Find an organisation by its name, or the only one there is."""
+    with connection.transaction():
+        known = {o["name"]: int(o["organisation_id"]) for o in run(connection, "organisations")}
+    if name is None and len(known) == 1:
+        return next(iter(known.values()))
+    if not known:
+        raise ProvisioningError("There is no organisation yet; start the installation once with `homeward up`.")
+    if name is None:
+        raise ProvisioningError(f"There are several organisations ({', '.join(known)}); name one with --organisation.")
+    if name not in known:
+        raise ProvisioningError(f"There is no organisation {name!r}; there are: {', '.join(known)}.")
+    return known[name]
+
+
+def ensure_site(connection: Connection, organisation: int, name: str, kind: str) -> int:
+    """Find or make a site of an organisation."""
+    with acting_for(connection, organisation):
+        run(connection, "add_site", organisation=organisation, name=name, kind=kind)
+        return _site(connection, organisation, name)
+
+
+def _site(connection: Connection, organisation: int, name: str) -> int:
+    known = {s["name"]: int(s["site_id"]) for s in run(connection, "sites", organisation=organisation)}
+    if name not in known:
+        raise ProvisioningError(f"There is no site {name!r}; there are: {', '.join(known) or 'none'}.")
+    return known[name]
+
+
+# ---------------------------------------------------------------------------------------------------------- accounts
+
+
+def add_account(
+    connection: Connection,
+    organisation: int,
+    sign_in: str,
+    name: str,
+    role: str,
+    password: str,
+    sites: Sequence[str] = (),
+) -> int:
+    """Make an account that sees the named sites, or every site of the organisation where none is named."""
+    if role not in ROLES:
+        raise ProvisioningError(f"Role {role!r}: expected one of {', '.join(ROLES)}.")
+    _check_password(password)
+    with acting_for(connection, organisation):
+        chosen = [_site(connection, organisation, site) for site in sites]
+        try:
+            with connection.transaction():
+                [made] = run(
+                    connection,
+                    "add_account",
+                    organisation=organisation,
+                    sign_in=sign_in.lower(),
+                    name=name,
+                    role=role,
+                    all_sites=not chosen,
+                    password_hash=hash_password(password),
+                )
+        except psycopg.errors.UniqueViolation as exc:
+            raise ProvisioningError(f"The sign-in {sign_in!r} is taken; choose another.") from exc
+        except psycopg.errors.CheckViolation as exc:
+            raise ProvisioningError("A sign-in and a name cannot be empty.") from exc
+        account = int(made["account_id"])
+        run(connection, "add_account_sites", organisation=organisation, account=account, sites=chosen)
+        _audit(connection, organisation, "account_added", f"account:{account}", role=role, sites=chosen)
+    return account
+
+
+def set_password(connection: Connection, organisation: int, sign_in: str, password: str) -> None:
+    """Give an account another password, and end its sessions."""
+    _check_password(password)
+    with acting_for(connection, organisation):
+        changed = run(connection, "set_password", sign_in=sign_in.lower(), password_hash=hash_password(password))
+        if not changed:
+            raise ProvisioningError(f"There is no account {sign_in!r} in this organisation.")
+        account = changed[0]["account_id"]
+        run(connection, "end_sessions", account=account)
+        _audit(connection, organisation, "password_set", f"account:{account}")
+
+
+def _check_password(password: str) -> None:
+    if len(password) < SHORTEST_PASSWORD:
+        raise ProvisioningError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
+
+
+def accounts(connection: Connection, organisation: int) -> list[Row]:
+    """List the accounts of an organisation."""
+    with acting_for(connection, organisation):
+        return run(connection, "accounts", organisation=organisation)
+
+
+# ---------------------------------------------------------------------------------------------------------- policies
+
+
+def publish_policy(
+    connection: Connection, organisation: int, text: str, *, author: str, reason: str
+) -> tuple[str, int]:
+    """Put a policy document in force as the next version of its pathway; give the pathway's name and the version.
+
+    The document that is in force already is not published again.
+
+    Raises
+    ------
+    alerts.policy.PolicyError
+        Where the document is not a valid policy.
+    """
+    document = policies.parse(text).document
+    digest = hashlib.sha256(text.encode()).digest()
+    with acting_for(connection, organisation):
+        run(connection, "add_pathway", organisation=organisation, name=document.name, title=document.title)
+        [pathway] = run(connection, "lock_pathway", organisation=organisation, name=document.name)
+        if pathway["sha256"] == digest:
+            return document.name, int(pathway["version"])
+        version = int(pathway["version"]) + 1
+        run(
+            connection,
+            "add_policy",
+            organisation=organisation,
+            pathway=pathway["pathway_id"],
+            version=version,
+            document=text,
+            sha256=digest,
+            author=author,
+            source=document.source,
+            reason=reason,
+        )
+        _audit(connection, organisation, "policy_published", f"pathway:{document.name}", version=version, reason=reason)
+    return document.name, version
+
+
+def pathways(connection: Connection, organisation: int) -> list[Row]:
+    """List the pathways of an organisation with the policy version in force."""
+    with acting_for(connection, organisation):
+        return run(connection, "pathways", organisation=organisation)
+
+
+# ----------------------------------------------------------------------------------------------------------- devices
+
+
+def add_device(
+    connection: Connection, organisation: int, code: str, kind: str, *, site: str | None = None, hub: str | None = None
+) -> int:
+    """Register a device; its login at the broker is given by `homeward.broker_accounts`."""
+    if not DEVICE_CODE.match(code):
+        raise ProvisioningError(f"Device {code!r}: a code has 1 to 64 letters, digits, '.', '_' or '-'.")
+    if kind not in DEVICE_KINDS:
+        raise ProvisioningError(f"Kind {kind!r}: expected one of {', '.join(DEVICE_KINDS)}.")
+    with acting_for(connection, organisation):
+        made = run(
+            connection,
+            "add_device",
+            organisation=organisation,
+            site=None if site is None else _site(connection, organisation, site),
+            hub=None if hub is None else _device(connection, hub, kind="hub"),
+            code=code,
+            kind=kind,
+            lane=lane_of(code),
+        )
+        if not made:
+            raise ProvisioningError(f"The device code {code!r} is taken; choose another.")
+        device = int(made[0]["device_id"])
+        _audit(connection, organisation, "device_added", f"device:{device}", kind=kind)
+    return device
+
+
+def assign_device(connection: Connection, organisation: int, code: str, patient: int, user: int = 0) -> None:
+    """Give a device, or one user number of it, to a patient from now on; whoever had it until now has it no more."""
+    with acting_for(connection, organisation):
+        device = _device(connection, code)
+        if not run(connection, "patient", patient=patient):
+            raise ProvisioningError(f"There is no patient {patient} in care in this organisation.")
+        run(connection, "end_assignments", device=device, user=user)
+        try:
+            run(connection, "assign_device", organisation=organisation, device=device, user=user, patient=patient)
+        except psycopg.errors.ExclusionViolation as exc:
+            raise ProvisioningError(f"Device {code!r} is assigned for a later time already; end that first.") from exc
+        _audit(connection, organisation, "device_assigned", f"device:{device}", patient=patient, user=user)
+
+
+def retire_device(connection: Connection, organisation: int, code: str) -> None:
+    """Take a device out of use; what it sends from now on is quarantined."""
+    with acting_for(connection, organisation):
+        device = _device(connection, code)
+        run(connection, "end_assignments", device=device, user=None)
+        run(connection, "retire_device", device=device)
+        _audit(connection, organisation, "device_retired", f"device:{device}")
+
+
+def devices(connection: Connection, organisation: int) -> list[Row]:
+    """List the devices of an organisation with who has them now."""
+    with acting_for(connection, organisation):
+        return run(connection, "devices", organisation=organisation)
+
+
+def _device(connection: Connection, code: str, kind: str | None = None) -> int:
+    found = run(connection, "device", code=code)
+    if not found or found[0]["retired_at"] is not None:
+        raise ProvisioningError(f"There is no device {code!r} in use in this organisation.")
+    if kind is not None and found[0]["kind"] != kind:
+        raise ProvisioningError(f"Device {code!r} is a {found[0]['kind']}, not a {kind}.")
+    return int(found[0]["device_id"])
+
+
+def _audit(connection: Connection, organisation: int, action: str, subject: str, **detail: Any) -> None:
+    run(
+        connection,
+        "audit",
+        organisation=organisation,
+        action=action,
+        object=subject,
+        detail=Jsonb(detail),
+    )

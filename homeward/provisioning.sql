@@ -1,0 +1,98 @@
+-- What an administrator of the installation sets up: tenants, sites, accounts, policies, devices. Every statement runs as
+-- homeward_admin in a transaction that acts for one organisation, so another tenant's rows are not there.
+
+-- name: organisations
+select organisation_id, name from organisation order by name
+
+-- name: add_organisation
+insert into organisation (name) values (%(name)s) on conflict (name) do nothing
+
+-- name: add_site
+insert into site (organisation_id, name, kind) values (%(organisation)s, %(name)s, %(kind)s)
+on conflict (organisation_id, name) do nothing
+
+-- name: sites
+select site_id, name, kind from site where organisation_id = %(organisation)s order by name
+
+-- name: add_account
+insert into account (organisation_id, sign_in, name, role, all_sites, password_hash)
+values (%(organisation)s, %(sign_in)s, %(name)s, %(role)s, %(all_sites)s, %(password_hash)s)
+returning account_id
+
+-- name: add_account_sites
+insert into account_site (account_id, site_id, organisation_id)
+select %(account)s, s, %(organisation)s from unnest(%(sites)s::int[]) s
+
+-- name: accounts
+select a.account_id, a.sign_in, a.name, a.role, a.all_sites, a.disabled_at is null as enabled,
+    coalesce(array_agg(s.name order by s.name) filter (where s.name is not null), '{}') as sites
+from account a left join account_site x using (account_id) left join site s using (site_id)
+where a.organisation_id = %(organisation)s
+group by a.account_id order by a.sign_in
+
+-- name: set_password
+update account set password_hash = %(password_hash)s, failed_sign_ins = 0, locked_until = null
+where sign_in = %(sign_in)s
+returning account_id
+
+-- name: end_sessions
+delete from session where account_id = %(account)s
+
+-- name: pathways
+select w.pathway_id, w.name, w.title, p.version, p.author, p.source, p.reason, p.published_at, p.document,
+    (select count(*) from enrolment e where e.pathway_id = w.pathway_id and e.ended_at is null) as enrolled
+from pathway w join policy p on p.policy_id = w.policy_id
+where w.organisation_id = %(organisation)s order by w.name
+
+-- name: add_pathway
+insert into pathway (organisation_id, name, title) values (%(organisation)s, %(name)s, %(title)s)
+on conflict (organisation_id, name) do update set title = excluded.title
+
+-- name: lock_pathway
+select w.pathway_id, coalesce((select max(version) from policy p where p.pathway_id = w.pathway_id), 0) as version,
+    (select p.sha256 from policy p where p.policy_id = w.policy_id) as sha256
+from pathway w where w.organisation_id = %(organisation)s and w.name = %(name)s
+for update of w
+
+-- name: add_policy
+with published as (
+    insert into policy (organisation_id, pathway_id, version, document, sha256, author, source, reason)
+    values (%(organisation)s, %(pathway)s, %(version)s, %(document)s, %(sha256)s, %(author)s, %(source)s, %(reason)s)
+    returning policy_id)
+update pathway set policy_id = published.policy_id from published where pathway_id = %(pathway)s
+
+-- name: add_device
+insert into device (organisation_id, site_id, hub_id, code, kind, lane)
+values (%(organisation)s, %(site)s, %(hub)s, %(code)s, %(kind)s, %(lane)s)
+on conflict (code) do nothing
+returning device_id
+
+-- name: device
+select device_id, kind, lane, retired_at from device where code = %(code)s
+
+-- name: devices
+select d.code, d.kind, d.lane, h.code as hub, s.name as site, d.retired_at is not null as retired,
+    array_agg(a.patient_id order by a.device_user) filter (where a.patient_id is not null) as patients
+from device d left join device h on h.device_id = d.hub_id left join site s on s.site_id = d.site_id
+left join device_assignment a on a.device_id = d.device_id and upper_inf(a.during)
+where d.organisation_id = %(organisation)s
+group by d.device_id, h.code, s.name order by d.code
+
+-- name: end_assignments
+update device_assignment set during = tstzrange(lower(during), now())
+where device_id = %(device)s and upper_inf(during)
+  and (%(user)s::int is null or device_user = %(user)s) and coalesce(lower(during) < now(), true)
+
+-- name: patient
+select patient_id from patient where patient_id = %(patient)s and discharged_at is null
+
+-- name: assign_device
+insert into device_assignment (organisation_id, device_id, device_user, patient_id, during)
+values (%(organisation)s, %(device)s, %(user)s, %(patient)s, tstzrange(now(), null))
+
+-- name: retire_device
+update device set retired_at = now() where device_id = %(device)s and retired_at is null
+
+-- name: audit
+insert into audit_log (organisation_id, action, object, detail)
+values (%(organisation)s, %(action)s, %(object)s, %(detail)s)
