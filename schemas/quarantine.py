@@ -22,6 +22,7 @@ class Reason(StrEnum):
     TOO_OLD = "too_old"
     IMPLAUSIBLE = "implausible"
     CONTRADICTORY = "contradictory"
+    UNPROCESSABLE = "unprocessable"
 
 
 REMEDY: dict[Reason, str] = {
@@ -39,4 +40,5 @@ REMEDY: dict[Reason, str] = {
     Reason.TOO_OLD: "The time lies further back than stored observations are taken live; import it as history.",
     Reason.IMPLAUSIBLE: "No device can measure this value; check the sensor's placement and the unit.",
     Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
+    Reason.UNPROCESSABLE: "Homeward itself failed on this message; report it, and replay after the next update.",
 }

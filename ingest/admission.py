@@ -1,0 +1,194 @@
+"""From whom is each message, whose are its values, and may they be stored?
+
+What devices sent becomes one `ObservationBatch`; whatever cannot be stored becomes a rejection with its reason. Every
+value ends in one of the two. Single messages cost a dictionary look-up each; the rest is done on whole arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.formats import native
+from ingest.formats.decoded import Decoded, Rejection
+from ingest.limits import FUTURE_TOLERANCE, OLDEST
+from ingest.registry import Registry, RegistryKeeper
+from schemas import topic as topics
+from schemas.observation import Flag, ObservationBatch
+from schemas.quarantine import Reason
+from schemas.vital_signs import BY_NAME, CATALOGUE, PLAUSIBLE_HIGH, PLAUSIBLE_LOW
+
+_UPPER, _LOWER = BY_NAME["bp_systolic"].code, BY_NAME["bp_diastolic"].code
+_UNKNOWN, _FORBIDDEN = -1, -2
+
+
+@dataclass(slots=True)
+class Incoming:
+    """One message as it came: ``received_at`` in microseconds UTC; ``sender`` is the device code in the topic."""
+
+    topic: str
+    payload: bytes
+    received_at: int
+    sender: str
+
+    @classmethod
+    def from_topic(cls, topic: str, payload: bytes, received_at: int) -> Incoming:
+        """Take the sender from the topic; one that is none of ours has no sender."""
+        try:
+            sender = topics.parse(topic).device
+        except ValueError:
+            sender = ""
+        return cls(topic, payload, received_at, sender)
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """What of M messages may be stored.
+
+    Attributes
+    ----------
+    messages : sequence of Incoming, length M
+    batch : ObservationBatch of N
+    message : int array, shape (N,)
+        Which message each observation came in.
+    rejections : list of Rejection
+    registry : Registry
+        By which this was decided; the same scores the observations.
+    """
+
+    messages: Sequence[Incoming]
+    batch: ObservationBatch
+    message: NDArray[np.intp]
+    rejections: list[Rejection]
+    registry: Registry
+
+
+def admit(messages: Sequence[Incoming], keeper: RegistryKeeper) -> Admitted:
+    """Decode messages and decide what may be stored, with a fresh registry where a sender is not known."""
+    decoded = Decoded()
+    for position, message in enumerate(messages):
+        native.decode(message.payload, position, decoded)
+    admission = _Admission(messages, decoded, keeper.registry)
+    if admission.has_strangers and keeper.read_if_known_now(*admission.strangers()):
+        admission = _Admission(messages, decoded, keeper.registry)
+    return admission.result()
+
+
+class _Admission:
+    """One look at decoded messages by one registry: arrays over the S observation sets and their N values."""
+
+    def __init__(self, messages: Sequence[Incoming], decoded: Decoded, registry: Registry) -> None:
+        self._messages, self._decoded, self._registry = messages, decoded, registry
+        self._rejections = list(decoded.rejections)
+        self._message = np.array(decoded.message, np.intp)
+        self._at = np.array(decoded.observed_at, np.int64)
+        received = np.fromiter((m.received_at for m in messages), np.int64, len(messages))
+        self._received = received[self._message]
+        self._user = np.array(decoded.user, np.int32)
+        self._device = self._devices()
+        known = np.maximum(self._device, 0)
+        self._patient = np.where(self._device > 0, registry.wearers(known, self._user, self._at), 0)
+
+    def _devices(self) -> NDArray[np.int32]:
+        """Find the device of each set: the sender itself, or one that the sender, its hub, speaks for."""
+        registry, messages = self._registry, self._messages
+        device_of, hub = registry.device_of, registry.hub
+        found = np.empty(len(self._message), np.int32)
+        named = self._decoded.device
+        for position, message in enumerate(self._decoded.message):
+            sender = device_of.get(messages[message].sender, _UNKNOWN)
+            name = named[position]
+            if name is None or name == messages[message].sender or sender == _UNKNOWN:
+                found[position] = sender
+                continue
+            device = device_of.get(name, _UNKNOWN)
+            found[position] = device if device == _UNKNOWN or hub[device] == sender else _FORBIDDEN
+        retired = (found > 0) & registry.retired[np.maximum(found, 0)]
+        found[retired] = _UNKNOWN
+        return found
+
+    @property
+    def has_strangers(self) -> bool:
+        """Whether a device is not known, or nobody's."""
+        return bool((self._patient == 0).any())
+
+    def strangers(self) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+        """Give the codes that are not known, and the devices that are nobody's, their users and instants."""
+        unknown = np.flatnonzero(self._device < 0)
+        codes = {self._decoded.device[i] or "" for i in unknown}
+        codes |= {self._messages[self._decoded.message[i]].sender for i in unknown}
+        codes = {c for c in codes if topics.DEVICE_CODE.match(c) and c not in self._registry.device_of}
+        nobodys = np.flatnonzero((self._device > 0) & (self._patient == 0))
+        return sorted(codes), self._device[nobodys], self._user[nobodys], self._at[nobodys]
+
+    def result(self) -> Admitted:
+        """Reject what must be, and give the rest as one batch."""
+        size = np.array(self._decoded.size, np.intp)
+        self._set = np.repeat(np.arange(len(size)), size)
+        self._vital = np.array(self._decoded.vital, np.int16)
+        self._value = np.array(self._decoded.value, np.float64)
+        refused = self._refuse_sets(size)
+        kept = ~(refused[self._set] | self._refuse_values(refused))
+        flags = np.array(self._decoded.flags, np.int16)
+        flags[self._registry.by_hand[np.maximum(self._device, 0)]] |= Flag.BY_HAND
+        of_set = self._set[kept]
+        batch = ObservationBatch(
+            self._patient[of_set],
+            self._device[of_set],
+            self._vital[kept],
+            self._at[of_set],
+            self._received[of_set],
+            self._value[kept],
+            flags[of_set],
+        )
+        return Admitted(self._messages, batch, self._message[of_set], self._rejections, self._registry)
+
+    def _refuse_sets(self, size: NDArray[np.intp]) -> NDArray[np.bool_]:
+        """Reject whole sets for their time, sender or wearer; shape (S,)."""
+        early, late = self._received - self._at > OLDEST, self._at - self._received > FUTURE_TOLERANCE
+        unknown, forbidden = self._device == _UNKNOWN, self._device == _FORBIDDEN
+        refused: NDArray[np.bool_] = early | late | (self._patient == 0)
+        for i in np.flatnonzero(refused):
+            sender = self._messages[self._decoded.message[i]].sender
+            code = self._decoded.device[i] or sender
+            ahead = (self._at[i] - self._received[i]) / 1_000_000
+            if unknown[i]:
+                reason, detail = Reason.UNKNOWN_DEVICE, f"device {code!r}: not registered, or retired"
+            elif forbidden[i]:
+                reason, detail = Reason.NOT_PERMITTED, f"device {code!r}: sent by {sender!r}, which is not its hub"
+            elif late[i]:
+                reason, detail = Reason.FUTURE_TIME, f"time: {ahead:.0f} s ahead; the clock of device {code!r} is wrong"
+            elif early[i]:
+                reason, detail = Reason.TOO_OLD, f"time: {-ahead / 86_400:.0f} days ago; expected at most a year"
+            else:
+                reason, detail = Reason.UNASSIGNED, f"device {code!r}, user {self._user[i]}: nobody's at that time"
+            self._reject(i, reason, detail, int(size[i]))
+        return refused
+
+    def _refuse_values(self, refused: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Reject single values that no device can measure, and pairs that exclude each other; shape (N,)."""
+        vital, value, of_set = self._vital, self._value, self._set
+        implausible = ~((value >= PLAUSIBLE_LOW[vital]) & (value <= PLAUSIBLE_HIGH[vital]))
+        for i in np.flatnonzero(implausible & ~refused[of_set]):
+            sign = CATALOGUE[vital[i] - 1]
+            detail = (
+                f"{sign.name}: {value[i]:g}; expected {sign.plausible_low:g} to {sign.plausible_high:g} {sign.unit}"
+            )
+            self._reject(of_set[i], Reason.IMPLAUSIBLE, detail, 1)
+        pressures = np.full((2, len(refused)), np.nan)
+        for row, code in enumerate((_UPPER, _LOWER)):
+            here = (vital == code) & ~implausible
+            pressures[row, of_set[here]] = value[here]
+        crossed = (pressures[0] <= pressures[1]) & ~refused
+        for i in np.flatnonzero(crossed):
+            detail = f"bp_systolic {pressures[0, i]:g} is not above bp_diastolic {pressures[1, i]:g}"
+            self._reject(i, Reason.CONTRADICTORY, detail, 2)
+        wrong: NDArray[np.bool_] = implausible | (crossed[of_set] & ((vital == _UPPER) | (vital == _LOWER)))
+        return wrong
+
+    def _reject(self, one_set: np.intp, reason: Reason, detail: str, observations: int) -> None:
+        code = self._decoded.device[one_set]
+        self._rejections.append(Rejection(self._decoded.message[one_set], reason, detail, observations, code))

@@ -1,0 +1,180 @@
+"""How do the core's transitions become episodes, their events, and jobs for the notifier?"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from alerts import explain
+from alerts.episodes import ACTIVATED, ACTIVE, EVENTS, PENDING, PHASES, RESOLVED, SEVERITY
+from alerts.evaluate import Evaluation
+from ingest.registry import Registry
+from ingest.sql import QUERIES
+
+_Key = tuple[int, int, int]
+
+
+def write_episodes(
+    connection: psycopg.Connection,
+    evaluation: Evaluation,
+    patients: NDArray[np.int32],
+    registry: Registry,
+    *,
+    page: bool,
+) -> list[int]:
+    """Write what happened, inside the caller's transaction, and give the severities of episodes that activated.
+
+    ``patients`` are the patient of each row of the call; without ``page`` nobody is notified (history is imported).
+    """
+    if not len(evaluation.episodes) and not len(evaluation.transitions):
+        return []
+    names = _Names(connection, registry)
+    reasons = _reasons(evaluation)
+    rows = [
+        _episode_row(episode, reasons.get(_key(episode)), patients, registry, names) for episode in evaluation.episodes
+    ]
+    ids = dict(zip(map(_key, evaluation.episodes), _upsert(connection, rows), strict=True))
+    standing = [t for t in evaluation.transitions if not t["retracted"] and _key(t) in ids]
+    retracted = [t for t in evaluation.transitions if t["retracted"] and _key(t) in ids]
+    _write_events(connection, standing, retracted, ids, patients, registry)
+    if page:
+        _write_jobs(connection, standing, ids, patients, registry)
+    return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED]
+
+
+def _key(transition: np.void) -> _Key:
+    return int(transition["row"]), int(transition["rule"]), int(transition["opened_at"])
+
+
+def _reasons(evaluation: Evaluation) -> dict[_Key, np.void]:
+    """Give for each episode the last transition that says why it stands: one with a severity, or its opening."""
+    found: dict[_Key, np.void] = {}
+    for transition in evaluation.transitions:
+        if not transition["retracted"] and transition["phase"] in (PENDING, ACTIVE):
+            found[_key(transition)] = transition
+    for episode in evaluation.episodes:
+        if episode["phase"] in (PENDING, ACTIVE):
+            found[_key(episode)] = episode
+    return found
+
+
+class _Names:
+    """The name of each rule; one that its policy has no more is looked up with its episode."""
+
+    def __init__(self, connection: psycopg.Connection, registry: Registry) -> None:
+        self._connection, self._bank = connection, registry.bank
+
+    def of(self, transition: np.void, patient: int) -> str:
+        rule = explain.rule_of(self._bank.policies[transition["policy"]], transition)
+        if rule is not None:
+            return rule.name
+        known = self._connection.execute(QUERIES["episode_rules"], [patient, int(transition["opened_at"])]).fetchall()
+        key = int(transition["rule"])
+        return next((name for (name,) in known if zlib.crc32(name.encode()) == key), f"rule_{key}")
+
+
+def _episode_row(
+    episode: np.void, reason: np.void | None, patients: NDArray[np.int32], registry: Registry, names: _Names
+) -> dict[str, Any]:
+    patient = int(patients[episode["row"]])
+    policy = registry.bank.policies[episode["policy"]]
+    resolved = int(episode["at"]) if episode["phase"] == RESOLVED else None
+    phase = PHASES[episode["phase"]]
+    return {
+        "organisation": int(registry.patient_organisation[patient]),
+        "patient": patient,
+        "policy": policy.policy_id,
+        "rule": names.of(episode, patient),
+        "opened": int(episode["opened_at"]),
+        "activated": int(episode["activated_at"]) or None,
+        "resolved": resolved,
+        "phase": phase.value if phase else "",
+        "severity": int(episode["severity"]),
+        "peak": int(episode["peak"]),
+        "retrospective": bool(episode["retrospective"]),
+        "sentence": None if reason is None else explain.sentence(policy, reason),
+        "explanation": None if reason is None else json.dumps(explain.explanation(policy, reason)),
+    }
+
+
+def _upsert(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+    if not rows:
+        return []
+    ids: list[int] = []
+    with connection.cursor() as cursor:
+        cursor.executemany(QUERIES["write_episode"], rows, returning=True)
+        while True:
+            ids.extend(row[0] for row in cursor.fetchall())
+            if not cursor.nextset():
+                return ids
+
+
+def _write_events(
+    connection: psycopg.Connection,
+    standing: Sequence[np.void],
+    retracted: Sequence[np.void],
+    ids: dict[_Key, int],
+    patients: NDArray[np.int32],
+    registry: Registry,
+) -> None:
+    with connection.cursor() as cursor:
+        if retracted:
+            cursor.executemany(
+                QUERIES["retract_event"],
+                [(ids[_key(t)], EVENTS[t["kind"]], int(t["at"]), int(t["severity"])) for t in retracted],
+            )
+        rows = []
+        for t in standing:
+            patient = int(patients[t["row"]])
+            value = None if np.isnan(t["value"]) else float(t["value"])
+            organisation = int(registry.patient_organisation[patient])
+            kind = EVENTS[t["kind"]]
+            rows.append((organisation, ids[_key(t)], patient, kind, int(t["at"]), int(t["severity"]), value))
+        if rows:
+            cursor.executemany(QUERIES["write_event"], rows)
+
+
+def _write_jobs(
+    connection: psycopg.Connection,
+    standing: Sequence[np.void],
+    ids: dict[_Key, int],
+    patients: NDArray[np.int32],
+    registry: Registry,
+) -> None:
+    """Queue a notification for what activated or became worse than ever, while it is still actionable."""
+    rows = []
+    for t in standing:
+        worse = t["kind"] == ACTIVATED or (t["kind"] == SEVERITY and t["severity"] == t["peak"])
+        if worse and not t["retrospective"]:
+            episode, severity = ids[_key(t)], int(t["severity"])
+            organisation = int(registry.patient_organisation[patients[t["row"]]])
+            rows.append((organisation, episode, f"{episode}:{severity}:{int(t['activated_at'])}", severity))
+    if rows:
+        with connection.cursor() as cursor:
+            cursor.executemany(QUERIES["write_job"], rows)
+
+
+def tell_dashboards(
+    connection: psycopg.Connection, patients: NDArray[np.int32], registry: Registry, *, episodes: bool
+) -> None:
+    """Announce on ``homeward_live`` which patients have something new, when the transaction commits."""
+    payloads = []
+    organisation = registry.patient_organisation[patients]
+    for one in np.unique(organisation):
+        theirs = patients[organisation == one].tolist()
+        payload: dict[str, Any] = {"organisation": int(one), "episodes": episodes}
+        if len(theirs) <= MOST_NAMED:
+            payload["patients"] = theirs
+        payloads.append(json.dumps(payload))
+    if payloads:
+        connection.execute(QUERIES["tell_dashboards"], [payloads])
+
+
+MOST_NAMED = 500
+"""Patients in one announcement: its payload may not be longer than 8,000 bytes."""

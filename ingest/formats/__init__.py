@@ -1,0 +1,1 @@
+"""Bytes in, columns of observations or rejections out; pure, one module a format."""

@@ -1,0 +1,50 @@
+"""What has been read from many messages, before it is known whose it is?
+
+Columns instead of objects: one element of the first group a message's observation set, one of the second a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ingest.limits import LONGEST_DETAIL
+from schemas.quarantine import Reason
+
+
+@dataclass(slots=True)
+class Rejection:
+    """Why observations of one message cannot be stored; ``message`` is its position among those taken together."""
+
+    message: int
+    reason: Reason
+    detail: str
+    observations: int = 1
+    device: str | None = None
+
+    def __post_init__(self) -> None:
+        # a NUL cannot be stored in a text column, and half a surrogate pair cannot be encoded
+        readable = self.detail.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()
+        self.detail = readable[:LONGEST_DETAIL]
+
+
+@dataclass(slots=True)
+class Decoded:
+    """Observation sets as columns, and what was rejected on the way.
+
+    Attributes
+    ----------
+    message, device, user, observed_at, flags, size : lists, one element an observation set
+        Which message, the device it names (None: the sender's own), its user (0: none given), microseconds UTC,
+        bits of `Flag`, number of values.
+    vital, value : lists, one element a value
+    """
+
+    message: list[int] = field(default_factory=list)
+    device: list[str | None] = field(default_factory=list)
+    user: list[int] = field(default_factory=list)
+    observed_at: list[int] = field(default_factory=list)
+    flags: list[int] = field(default_factory=list)
+    size: list[int] = field(default_factory=list)
+    vital: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)

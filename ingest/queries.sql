@@ -1,0 +1,165 @@
+-- What ingest and the clock ask of the database and write into it. Times travel as microseconds since 1970 UTC; arrays
+-- of them are turned into timestamps here, exactly, because the smallest part of an interval is the microsecond.
+
+-- name: devices
+select device_id, organisation_id, coalesce(hub_id, 0), code, kind = 'manual', retired_at is not null from device;
+
+-- name: assignments
+-- in the order in which they are looked up
+select device_id, device_user, patient_id,
+    (extract(epoch from greatest(lower(during), '1900-01-01')) * 1000000)::bigint,
+    (extract(epoch from least(upper(during), '3000-01-01')) * 1000000)::bigint
+from device_assignment order by device_id, device_user, lower(during) nulls first;
+
+-- name: people
+-- a patient without a pathway in force is stored and not scored: policy 0
+select p.patient_id, p.organisation_id, p.spo2_scale, coalesce(w.policy_id, 0),
+    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0)
+from patient p
+left join enrolment e on e.patient_id = p.patient_id and e.ended_at is null and p.discharged_at is null
+left join pathway w using (pathway_id);
+
+-- name: policies_in_force
+select policy_id, version, document from policy where policy_id in (select policy_id from pathway) order by policy_id;
+
+-- name: known_now
+-- Has any of these senders, or of these assignments, come into being since the registry was read?
+select exists (select from device where code = any(%(codes)s) and retired_at is null)
+    or exists (
+        select from unnest(%(devices)b::int[], %(users)b::int[], %(times)b::bigint[]) as u(device_id, device_user, at)
+        join device_assignment a using (device_id, device_user)
+        where a.during @> timestamptz 'epoch' + u.at * interval '1 microsecond');
+
+-- name: lock_states
+select patient_id, machine,
+    coalesce((extract(epoch from last_observed_at) * 1000000)::bigint, -9223372036854775807)
+from patient_state where patient_id = any(%b::int[]) order by patient_id for update;
+
+-- name: lock_due_states
+select patient_id, machine,
+    coalesce((extract(epoch from last_observed_at) * 1000000)::bigint, -9223372036854775807)
+from patient_state where next_due_at <= timestamptz 'epoch' + %s * interval '1 microsecond'
+order by next_due_at for update skip locked limit %s;
+
+-- name: create_states
+insert into patient_state (patient_id, machine) select unnest(%b::int[]), %b on conflict do nothing;
+
+-- name: stored_already
+-- Which of these have been stored before? Asked only of observations that are not newer than all of their patient's.
+select u.position from unnest(%b::int[], %b::int[], %b::int[], %b::bigint[], %b::int[])
+    as u(position, patient_id, vital, at, device_id)
+join observation o on o.patient_id = u.patient_id and o.vital = u.vital
+    and o.observed_at = timestamptz 'epoch' + u.at * interval '1 microsecond' and o.device_id = u.device_id;
+
+-- name: copy_observations
+copy observation (observed_at, received_at, value, patient_id, device_id, vital, flags) from stdin (format binary)
+
+-- name: write_states
+-- next_due_at is indexed: a row is moved only for an earlier instant, or where its own has passed. The clock worker may
+-- so look too early once in a while, and a common update stays within its page.
+update patient_state s set
+    machine = u.machine,
+    last_observed_at = case when u.last_at > -9223372036854775807
+        then timestamptz 'epoch' + u.last_at * interval '1 microsecond' end,
+    next_due_at = case
+        when s.next_due_at > timestamptz 'epoch' + %(now)b::bigint * interval '1 microsecond'
+            and (u.due_at = 9223372036854775807 or s.next_due_at
+                <= timestamptz 'epoch' + u.due_at * interval '1 microsecond') then s.next_due_at
+        when u.due_at < 9223372036854775807 then timestamptz 'epoch' + u.due_at * interval '1 microsecond' end,
+    updated_at = now()
+from unnest(%(patients)b::int[], %(machines)b::bytea[], %(due)b::bigint[], %(last)b::bigint[])
+    as u(patient_id, machine, due_at, last_at)
+where s.patient_id = u.patient_id;
+
+-- name: snapshots_before
+-- For each patient the newest snapshot before an instant.
+select u.patient_id, s.machine from unnest(%b::int[], %b::bigint[]) as u(patient_id, at)
+cross join lateral (
+    select machine from patient_snapshot p where p.patient_id = u.patient_id
+        and p.at < timestamptz 'epoch' + u.at * interval '1 microsecond'
+    order by p.at desc limit 1) s;
+
+-- name: oldest_snapshots
+select patient_id, (extract(epoch from min(at)) * 1000000)::bigint from patient_snapshot
+where patient_id = any(%b::int[]) group by patient_id;
+
+-- name: observations_since
+-- Everything that was scored after an instant; 32 is Flag.TOO_LATE.
+select o.patient_id, o.device_id, o.vital, (extract(epoch from o.observed_at) * 1000000)::bigint,
+    (extract(epoch from o.received_at) * 1000000)::bigint, o.value, o.flags
+from unnest(%b::int[], %b::bigint[]) as u(patient_id, at)
+cross join lateral (
+    select * from observation o where o.patient_id = u.patient_id and o.flags & 32 = 0
+        and o.observed_at > timestamptz 'epoch' + u.at * interval '1 microsecond') o;
+
+-- name: change_flags
+update observation o set flags = u.flags
+from unnest(%b::int[], %b::int[], %b::int[], %b::bigint[], %b::int[]) as u(patient_id, device_id, vital, at, flags)
+where o.patient_id = u.patient_id and o.device_id = u.device_id and o.vital = u.vital
+    and o.observed_at = timestamptz 'epoch' + u.at * interval '1 microsecond';
+
+-- name: drop_snapshots_since
+delete from patient_snapshot s using unnest(%b::int[], %b::bigint[]) as u(patient_id, at)
+where s.patient_id = u.patient_id and s.at >= timestamptz 'epoch' + u.at * interval '1 microsecond';
+
+-- name: keep_snapshots
+insert into patient_snapshot (patient_id, at, fine, machine)
+select patient_id, timestamptz 'epoch' + at * interval '1 microsecond', fine, machine
+from unnest(%b::int[], %b::bigint[], %b::boolean[], %b::bytea[]) as u(patient_id, at, fine, machine)
+on conflict (patient_id, at) do update set machine = excluded.machine, fine = excluded.fine;
+
+-- name: thin_snapshots
+-- Keep the newest fine ones; of the others all that are newer than the policy's lateness, and one that is older.
+delete from patient_snapshot s
+using unnest(%(patients)b::int[], %(horizons)b::bigint[]) as u(patient_id, horizon)
+where s.patient_id = u.patient_id
+    and (s.fine and s.at < (
+            select f.at from patient_snapshot f where f.patient_id = u.patient_id and f.fine
+            order by f.at desc offset %(fine)b::int limit 1)
+        or not s.fine and s.at < (
+            select max(c.at) from patient_snapshot c where c.patient_id = u.patient_id and not c.fine
+                and c.at < timestamptz 'epoch' + u.horizon * interval '1 microsecond'));
+
+-- name: write_episode
+insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, resolved_at, phase, severity,
+    peak_severity, retrospective, sentence, explanation)
+values (%(organisation)s, %(patient)s, %(policy)s, %(rule)s, timestamptz 'epoch' + %(opened)s::bigint * interval '1 microsecond',
+    timestamptz 'epoch' + %(activated)s::bigint * interval '1 microsecond',
+    timestamptz 'epoch' + %(resolved)s::bigint * interval '1 microsecond', %(phase)s, %(severity)s, %(peak)s, %(retrospective)s,
+    coalesce(%(sentence)s::text, ''), coalesce(%(explanation)s::jsonb, '{}'))
+on conflict (patient_id, rule, opened_at) do update set
+    policy_id = excluded.policy_id, activated_at = excluded.activated_at, resolved_at = excluded.resolved_at,
+    phase = excluded.phase, severity = excluded.severity, peak_severity = excluded.peak_severity,
+    retrospective = episode.retrospective and excluded.retrospective,
+    sentence = coalesce(%(sentence)s::text, episode.sentence),
+    explanation = coalesce(%(explanation)s::jsonb, episode.explanation), updated_at = now()
+returning episode_id;
+
+-- name: write_event
+insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, value)
+values (%s, %s, %s, %s, timestamptz 'epoch' + %s * interval '1 microsecond', %s, %s);
+
+-- name: episode_rules
+-- A rule that its policy has no more is known by its number only; the episode still has its name.
+select rule from episode where patient_id = %s and opened_at = timestamptz 'epoch' + %s * interval '1 microsecond';
+
+-- name: retract_event
+update episode_event set retracted = true
+where episode_id = %s and kind = %s and at = timestamptz 'epoch' + %s * interval '1 microsecond' and severity = %s
+    and account_id is null;
+
+-- name: write_job
+insert into notification_job (organisation_id, episode_id, key, severity) values (%s, %s, %s, %s)
+on conflict do nothing;
+
+-- name: write_quarantine
+insert into quarantine (organisation_id, device_id, topic, payload, reason, detail, observations, received_at)
+select nullif(organisation_id, 0), nullif(device_id, 0), topic, payload, reason, detail, observations,
+    timestamptz 'epoch' + received_at * interval '1 microsecond'
+from unnest(%b::int[], %b::int[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::int[], %b::bigint[])
+    as u(organisation_id, device_id, topic, payload, reason, detail, observations, received_at)
+on conflict (payload_sha256, topic, reason) do nothing
+returning topic, payload_sha256, reason;
+
+-- name: tell_dashboards
+select pg_notify('homeward_live', payload) from unnest(%s::text[]) as payload;

@@ -1,0 +1,141 @@
+"""How are the patients' states locked, read, written back, and kept for observations that come late?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from alerts.run import Snapshots
+from alerts.state import initial, pack, unpack
+from ingest.sql import QUERIES
+
+LONG_AGO = -np.iinfo(np.int64).max
+"""In place of the last observation's instant where there was none."""
+
+FINE_KEPT = 2
+"""Newest fine snapshots kept for each patient: what comes a little late is scored again from one of them."""
+
+
+@dataclass(frozen=True)
+class States:
+    """The locked states of P patients, by ascending patient_id.
+
+    Attributes
+    ----------
+    patients : int32 array, shape (P,)
+    machines : array of MACHINE, shape (P,)
+    last_observed : int64 array, shape (P,)
+        The newest observation stored; `LONG_AGO` where there is none.
+    """
+
+    patients: NDArray[np.int32]
+    machines: NDArray[np.void]
+    last_observed: NDArray[np.int64]
+
+
+def lock_states(connection: psycopg.Connection, patients: NDArray[np.int32]) -> States:
+    """Lock the states of these patients (ascending), in the order of their ids: no two writers lock crosswise."""
+    ids = patients.tolist()
+    found = connection.execute(QUERIES["lock_states"], [ids], binary=True).fetchall()
+    if len(found) < len(ids):
+        missing = sorted(set(ids) - {row[0] for row in found})
+        connection.execute(QUERIES["create_states"], [missing, pack(initial(1))[0]])
+        found += connection.execute(QUERIES["lock_states"], [missing], binary=True).fetchall()
+        found.sort(key=lambda row: row[0])
+    return _states(found)
+
+
+def lock_due_states(connection: psycopg.Connection, now: int, most: int) -> States:
+    """Lock states of which something falls due; those that another worker has locked are left to it."""
+    found = connection.execute(QUERIES["lock_due_states"], [now, most], binary=True).fetchall()
+    return _states(sorted(found, key=lambda row: row[0]))
+
+
+def _states(found: list[tuple[int, bytes, int]]) -> States:
+    return States(
+        np.fromiter((row[0] for row in found), np.int32, len(found)),
+        unpack(row[1] for row in found),
+        np.fromiter((row[2] for row in found), np.int64, len(found)),
+    )
+
+
+def write_states(
+    connection: psycopg.Connection,
+    states: States,
+    machines: NDArray[np.void],
+    next_due_at: NDArray[np.int64],
+    now: int,
+) -> None:
+    """Write the states back; ``states.last_observed`` is what it is after the batch."""
+    parameters = {
+        "patients": states.patients.tolist(),
+        "machines": pack(machines),
+        "due": next_due_at.tolist(),
+        "last": states.last_observed.tolist(),
+        "now": now,
+    }
+    connection.execute(QUERIES["write_states"], parameters)
+
+
+def drop_snapshots(connection: psycopg.Connection, patients: NDArray[np.int32], since: NDArray[np.int64]) -> None:
+    """Drop the snapshots that do not know what came late."""
+    connection.execute(QUERIES["drop_snapshots_since"], [patients.tolist(), since.tolist()])
+
+
+def keep_snapshots(
+    connection: psycopg.Connection,
+    patients: NDArray[np.int32],
+    snapshots: Snapshots,
+    horizon: NDArray[np.int64],
+) -> None:
+    """Store the snapshots that can still be needed, and drop those that no longer can.
+
+    ``horizon``, shape (P,), is the instant before which nothing is scored again.
+    """
+    wanted = _still_needed(snapshots, horizon)
+    if not len(wanted):
+        return
+    row = snapshots.row[wanted]
+    connection.execute(
+        QUERIES["keep_snapshots"],
+        [
+            patients[row].tolist(),
+            snapshots.at[wanted].tolist(),
+            snapshots.fine[wanted].tolist(),
+            pack(snapshots.machines[wanted]),
+        ],
+    )
+    concerned = np.unique(row)
+    connection.execute(
+        QUERIES["thin_snapshots"],
+        {
+            "patients": patients[concerned].tolist(),
+            "horizons": horizon[concerned].tolist(),
+            "fine": FINE_KEPT - 1,
+        },
+    )
+
+
+def _still_needed(snapshots: Snapshots, horizon: NDArray[np.int64]) -> NDArray[np.intp]:
+    """Choose snapshots: the newest fine ones; of the others those since the horizon, and the last one before it.
+
+    A state that contains nothing needs no row: it is what every patient began from.
+    """
+    some = np.flatnonzero(snapshots.at > 0)
+    if not len(some):
+        return some
+    # newest first, so that each one's rank among its patient's tells how many newer ones there are
+    order = some[np.lexsort((-snapshots.at[some], snapshots.fine[some], snapshots.row[some]))]
+    row, at, fine = snapshots.row[order], snapshots.at[order], snapshots.fine[order]
+    before = ~fine & (at < horizon[row])
+    group = row * 4 + fine * 2 + before
+    begins = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
+    rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.r_[begins, len(order)]))
+    needed = np.where(fine, rank < FINE_KEPT, ~before | (rank < 1))
+    chosen: NDArray[np.intp] = order[needed]
+    # two states of one patient can contain the same newest event; the row's key admits one
+    _, first = np.unique(np.stack([snapshots.row[chosen], snapshots.at[chosen]]), axis=1, return_index=True)
+    return chosen[first]
