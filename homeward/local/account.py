@@ -32,11 +32,20 @@ class Account:
 
     def make_folder(self, folder: Path, mode: int = 0o700) -> None:
         """Make a folder of this account's own, and refuse one that the account could not reach."""
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.changes:
-            os.chown(folder, self.user_id, self.group_id)
-            self._check_reachable(folder)
-        folder.chmod(mode)
+        try:
+            for missing in [parent for parent in reversed(folder.parents) if not parent.exists()]:
+                missing.mkdir(exist_ok=True)
+                if self.changes:  # whatever root's umask is, the account must get through
+                    missing.chmod(0o755)
+            folder.mkdir(exist_ok=True)
+            if self.changes:
+                os.chown(folder, self.user_id, self.group_id)
+                self._check_reachable(folder)
+            folder.chmod(mode)
+        except OSError as failed:
+            raise SetupError(
+                f"{folder} cannot be used ({failed.strerror}); set HOMEWARD_HOME to a folder of your own."
+            ) from failed
 
     def write_secret(self, path: Path, text: str) -> None:
         """Write a file that this account alone may read, whole or not at all."""

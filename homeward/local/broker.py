@@ -20,7 +20,7 @@ from homeward.local.programs import Programs
 from homeward.local.server_folder import Manner, ServerFolder
 from homeward.local.watchdog import Watchdog
 
-MANNER = Manner("Mosquitto", (signal.SIGTERM,), start_timeout_s=20.0, stop_grace_s=10.0)
+MANNER = Manner("Mosquitto", "mosquitto", (signal.SIGTERM,), start_timeout_s=20.0, stop_grace_s=10.0)
 ADMIN = "homeward-admin"
 ADMIN_ROLE = "homeward-admin"
 SERVICE_ROLE = "homeward-service"

@@ -22,7 +22,7 @@ from homeward.local.watchdog import Watchdog
 SUPERUSER = "postgres"
 DATABASE = "homeward"
 # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
-MANNER = Manner("PostgreSQL", (signal.SIGINT, signal.SIGQUIT), start_timeout_s=60.0, stop_grace_s=10.0)
+MANNER = Manner("PostgreSQL", "postgres", (signal.SIGINT, signal.SIGQUIT), start_timeout_s=60.0, stop_grace_s=10.0)
 
 SETTINGS = """\
 # Written by Homeward at every start; put settings of your own into own.conf beside this file.

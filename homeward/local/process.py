@@ -120,11 +120,11 @@ def stop(process: subprocess.Popen[bytes], signals: Sequence[int], grace_s: floa
                 process.wait(grace_s)
 
 
-def end_left_over(marker: Path, signals: Sequence[int], grace_s: float) -> None:
+def end_left_over(program: str, marker: Path, signals: Sequence[int], grace_s: float) -> None:
     """End the server whose command line names `marker`: an earlier parent was killed and left it behind."""
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if str(marker) in candidate.cmdline()[1:]:
+            if candidate.name() == program and str(marker) in candidate.cmdline()[1:]:
                 _end_stranger(candidate, signals, grace_s)
 
 

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from homeward.local.errors import SetupError
 from homeward.local.watchdog import Watchdog
 
 ATTEMPTS = 3
+SPACE_NEEDED = 256 * 2**20
+LARGEST_LOG = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,7 @@ class Manner:
     """How a server is started and ended: how long it may take, and which signals end it, the mildest first."""
 
     name: str
+    program: str
     stop_signals: tuple[int, ...]
     start_timeout_s: float
     stop_grace_s: float
@@ -70,8 +74,14 @@ class ServerFolder:
     def open(self, marker: Path) -> None:
         """Make the folder, take its lock, and end a server of it that a killed parent left behind."""
         self.account.make_folder(self.path)
+        free = shutil.disk_usage(self.path).free
+        if free < SPACE_NEEDED:
+            raise SetupError(
+                f"{self.path} has {free // 2**20} MB free and {self._manner.name} needs {SPACE_NEEDED // 2**20} MB to "
+                "start; make room, or set HOMEWARD_HOME to a folder on another disk."
+            )
         self._lock.acquire()
-        process.end_left_over(marker, self._manner.stop_signals, self._manner.stop_grace_s)
+        process.end_left_over(self._manner.program, marker, self._manner.stop_signals, self._manner.stop_grace_s)
         if not (self.path / "secret").exists():
             self.account.write_secret(self.path / "secret", secrets.token_urlsafe(32))
 
@@ -83,6 +93,8 @@ class ServerFolder:
         watchdog: Watchdog | None,
     ) -> None:
         """Start the server on its last port, or on another where that is taken, and wait until it answers."""
+        if self.log.exists() and self.log.stat().st_size > LARGEST_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
         for _ in range(ATTEMPTS):
             port = process.free_port(self.port if (self.path / "port").exists() else None)
             self.account.write_secret(self.path / "port", str(port))

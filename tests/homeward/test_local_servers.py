@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from homeward.local import SetupError
+from homeward.local import SetupError, server_folder
 from homeward.local.broker import PrivateBroker
 from homeward.local.postgres import PrivatePostgres
 from homeward.local.programs import Programs
@@ -88,8 +89,6 @@ def test_servers_never_run_as_root(postgres: PrivatePostgres) -> None:
 
 
 def test_another_port_is_taken_where_the_last_one_is_in_use(postgres: PrivatePostgres) -> None:
-    import socket
-
     postgres.start()
     first = int(postgres.superuser_url.rpartition(":")[2].partition("/")[0])
     postgres.stop()
@@ -123,6 +122,31 @@ def test_a_cluster_of_another_version_is_explained(
     version.write_text("12\n")
     with pytest.raises(SetupError, match=r"made by PostgreSQL 12 and this is \d+; upgrade"):
         postgres.start()
+
+
+def test_a_full_disk_is_explained(postgres: PrivatePostgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_folder, "SPACE_NEEDED", 2**62)
+    with pytest.raises(SetupError, match=r"MB free and PostgreSQL needs .* make room"):
+        postgres.start()
+
+
+def test_a_folder_that_cannot_be_made_is_explained(programs: Programs, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SetupError, match="cannot be used"):
+        PrivateBroker(tmp_path / "file/broker", programs).start()
+
+
+@pytest.mark.slow
+def test_a_start_recovers_from_a_server_killed_at_work(postgres: PrivatePostgres) -> None:
+    for _ in range(3):
+        postgres.start()
+        with psycopg.connect(postgres.superuser_url, autocommit=True) as connection:
+            connection.execute("create table if not exists filled as select g from generate_series(1, 200000) g")
+            os.kill(postgres.pid or 0, signal.SIGKILL)
+            postgres.stop()
+            postgres.start()
+            assert postgres.is_running()
+        postgres.stop()
 
 
 @pytest.mark.slow
