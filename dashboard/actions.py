@@ -50,8 +50,7 @@ class Outcome:
 
 async def acknowledge(episode_ids: Iterable[int], note: str = "") -> Outcome:
     """Take episodes on for the person at work; those that somebody else holds stay with them."""
-    person = identity.current()
-    return await _act(Event.ACKNOWLEDGED, "acknowledge", episode_ids, note, lambda row: _is_free(row, person))
+    return await _act(Event.ACKNOWLEDGED, "acknowledge", episode_ids, note, _is_free)
 
 
 async def release(episode_ids: Iterable[int], note: str = "") -> Outcome:
@@ -114,7 +113,10 @@ async def _act(
         taken = [row for row in found if may_take(row)]
         if taken:
             await _take(connection, person, event, statement, taken, note)
-    return _outcome(wanted, found, taken, person)
+        held = await _held(connection, [row for row in found if row not in taken])
+    done = tuple(row["episode_id"] for row in taken)
+    known = {*done, *(h.episode_id for h in held)}
+    return Outcome(done, held, tuple(e for e in wanted if e not in known))
 
 
 async def _take(
@@ -135,7 +137,7 @@ async def _take(
     await _tell_browsers(connection, person, [row["patient_id"] for row in taken], episodes=True)
 
 
-def _is_free(row: dict[str, Any], person: Person) -> bool:
+def _is_free(row: dict[str, Any]) -> bool:
     return row["phase"] in _ACKNOWLEDGEABLE and row["acknowledged_by"] is None
 
 
@@ -143,17 +145,15 @@ def _is_own(row: dict[str, Any], person: Person) -> bool:
     return bool(row["acknowledged_by"] == person.account_id)
 
 
-def _outcome(
-    wanted: Sequence[int], found: Sequence[dict[str, Any]], taken: Sequence[dict[str, Any]], person: Person
-) -> Outcome:
-    done = {row["episode_id"] for row in taken}
-    held = tuple(
-        Held(row["episode_id"], row["acknowledged_name"] or "", row["acknowledged_by"], row["acknowledged_at"])
-        for row in found
-        if row["episode_id"] not in done and row["acknowledged_by"] is not None
+async def _held(connection: psycopg.AsyncConnection[Any], rows: Sequence[dict[str, Any]]) -> tuple[Held, ...]:
+    """Say who holds the episodes that could not be taken; one that nobody holds is not open to be taken at all."""
+    rows = [row for row in rows if row["acknowledged_by"] is not None]
+    found = await _run(connection, "names", accounts=[row["acknowledged_by"] for row in rows]) if rows else []
+    names = {row["account_id"]: row["name"] for row in found}
+    return tuple(
+        Held(row["episode_id"], names[row["acknowledged_by"]], row["acknowledged_by"], row["acknowledged_at"])
+        for row in rows
     )
-    known = done | {h.episode_id for h in held}
-    return Outcome(tuple(sorted(done)), held, tuple(e for e in wanted if e not in known))
 
 
 async def _add_events(

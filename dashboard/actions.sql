@@ -3,11 +3,14 @@
 
 -- name: lock_episodes
 -- In the order of their numbers, so that two people who take on overlapping lists wait for each other once.
-select e.episode_id, e.patient_id, e.severity, e.phase, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name
-from episode e left join account a on a.account_id = e.acknowledged_by
-where e.episode_id = any(%(episodes)s::bigint[])
-order by e.episode_id
-for update of e
+select episode_id, patient_id, severity, phase, acknowledged_by, acknowledged_at
+from episode where episode_id = any(%(episodes)s::bigint[])
+order by episode_id
+for update
+
+-- name: names
+-- Asked after the lock: joined to it, the row of whoever was first would be missing for whoever waited.
+select account_id, name from account where account_id = any(%(accounts)s::integer[])
 
 -- name: acknowledge
 update episode set acknowledged_by = %(account)s, acknowledged_at = now(), updated_at = now()

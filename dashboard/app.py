@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from fastapi import APIRouter, FastAPI
 
 from dashboard import auth, dash_server, health, problems, push
+from dashboard.api import routes as api
 from dashboard.auth import Cookie, SignIn
 from dashboard.boundary import Boundary
 from dashboard.compression import Compression
@@ -57,6 +58,7 @@ def create_app(database_url: str, *, secure_cookies: bool = False, extra_routers
     app = FastAPI(title="Homeward", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.register(app)
     app.include_router(auth.routes(sign_in, sessions, cookie, dash_server.ASSETS))
+    app.include_router(api.routes(pool, sign_in, sessions, cookie))
     app.include_router(health.routes(pool, metrics, live))
     app.include_router(push.routes(live))
     for router in extra_routers:

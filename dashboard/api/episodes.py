@@ -1,0 +1,155 @@
+"""Which episodes are there, and who takes them on?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, HTTPException, Query, Response
+from fastapi.responses import JSONResponse
+
+from dashboard import actions, audit, identity, store
+from dashboard.actions import Held, InvalidActionError, Outcome
+from dashboard.api import models, paging
+from dashboard.api.paging import After, Limit
+from dashboard.api.rights import EpisodeId, allowed
+from dashboard.permissions import Permission
+from dashboard.problems import problem
+from schemas.episode import Severity
+
+FILE = "api/queries.sql"
+NONE = "There is no such episode."
+router = APIRouter(dependencies=[allowed(Permission.SEE_PATIENTS)], tags=["episodes"])
+
+
+@router.get("/episodes")
+async def episodes(
+    phase: Annotated[list[models.PhaseWord] | None, Query()] = None,
+    severity: Annotated[list[models.SeverityWord] | None, Query()] = None,
+    patient: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    site: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    acknowledged: bool | None = None,
+    limit: Limit = 100,
+    after: After = None,
+) -> models.Page[models.Episode]:
+    """List episodes, the latest first."""
+    after_at, after_id = paging.read(after, datetime.fromisoformat, paging.number)
+    async with store.transaction() as connection:
+        rows = await _find(
+            connection,
+            phases=phase,
+            severities=None if severity is None else [Severity.of(word) for word in severity],
+            patient=patient,
+            site=site,
+            acknowledged=acknowledged,
+            after_at=after_at,
+            after_id=after_id,
+            limit=limit + 1,
+        )
+        await audit.write(connection, identity.current(), "looked_at", "episodes", patients=_patients(rows[:limit]))
+    items = [models.Episode(**_with_words(row)) for row in rows[:limit]]
+    return models.Page(items=items, next=paging.next_of(rows, limit, "opened_at", "episode_id"))
+
+
+@router.get("/episodes/{episode_id}")
+async def episode(episode_id: EpisodeId) -> models.EpisodeInFull:
+    """Give one episode with its explanation and its history."""
+    async with store.transaction() as connection:
+        rows = await _find(connection, episode=episode_id)
+        if not rows:
+            raise HTTPException(404, NONE)
+        details = await store.rows(connection, store.queries(FILE)["episode_details"], episode=episode_id)
+        events = await store.rows(connection, store.queries(FILE)["episode_events"], episode=episode_id)
+        subject = f"patient/{rows[0]['patient_id']}"
+        await audit.write(connection, identity.current(), "looked_at", subject, episode=episode_id)
+    happened = [models.EpisodeEvent(**(row | {"severity": Severity(row["severity"]).word})) for row in events]
+    return models.EpisodeInFull(**_with_words(rows[0]), **details[0], events=happened)
+
+
+@router.post(
+    "/episodes/{episode_id}/acknowledgement",
+    response_model=models.Acknowledgement,
+    responses={409: {"model": models.Problem, "description": "somebody else has taken it on"}},
+    dependencies=[allowed(Permission.ACKNOWLEDGE)],
+)
+async def acknowledge(episode_id: EpisodeId, given: models.ActionNote | None = None) -> Any:
+    """Take an episode on; where somebody else has, 409 says who and when."""
+    outcome = await _do(actions.acknowledge([episode_id], given.note if given else ""))
+    if outcome.missing:
+        raise HTTPException(404, NONE)
+    held = outcome.held[0] if outcome.held else None
+    if held is not None and held.account_id != identity.current().account_id:
+        return _held_problem(held)
+    async with store.transaction(read_only=True) as connection:
+        row = (await _find(connection, episode=episode_id))[0]
+    return models.Acknowledgement(**{name: row[name] for name in models.Acknowledgement.model_fields})
+
+
+@router.delete(
+    "/episodes/{episode_id}/acknowledgement",
+    status_code=204,
+    response_class=Response,
+    responses={409: {"model": models.Problem, "description": "somebody else has taken it on, or nobody"}},
+    dependencies=[allowed(Permission.ACKNOWLEDGE)],
+)
+async def release(episode_id: EpisodeId) -> Response:
+    """Let go of an episode that you have taken on."""
+    outcome = await _do(actions.release([episode_id]))
+    if outcome.held:
+        return _held_problem(outcome.held[0])
+    if outcome.missing:
+        async with store.transaction(read_only=True) as connection:
+            if await _find(connection, episode=episode_id):
+                return problem(409, "Nobody has taken this episode on.")
+        raise HTTPException(404, NONE)
+    return Response(status_code=204)
+
+
+@router.post("/episodes/acknowledgements", dependencies=[allowed(Permission.ACKNOWLEDGE)])
+async def acknowledge_several(given: models.EpisodeList) -> models.Acknowledgements:
+    """Take several episodes on; those that somebody holds stay with them."""
+    outcome = await _do(actions.acknowledge(given.episodes, given.note))
+    return models.Acknowledgements(
+        acknowledged=list(outcome.done),
+        held=[
+            models.Acknowledgement(
+                episode_id=h.episode_id, acknowledged_by=h.account_id, acknowledged_name=h.by, acknowledged_at=h.at
+            )
+            for h in outcome.held
+        ],
+        missing=list(outcome.missing),
+    )
+
+
+async def _do(action: Any) -> Outcome:
+    try:
+        outcome: Outcome = await action
+    except InvalidActionError as exc:
+        raise HTTPException(422, str(exc)) from exc
+    return outcome
+
+
+def _held_problem(held: Held) -> JSONResponse:
+    return problem(
+        409,
+        f"{held.by} has taken this episode on.",
+        episode_id=held.episode_id,
+        acknowledged_by=held.account_id,
+        acknowledged_name=held.by,
+        acknowledged_at=held.at.isoformat(),
+    )
+
+
+async def _find(connection: Any, **given: Any) -> list[dict[str, Any]]:
+    names = ("episode", "phases", "severities", "patient", "site", "acknowledged", "after_at", "after_id")
+    parameters = dict.fromkeys(names) | {"limit": 1} | given
+    return await store.rows(connection, store.queries(FILE)["episodes"], **parameters)
+
+
+def _patients(rows: list[dict[str, Any]]) -> list[int]:
+    return sorted({row["patient_id"] for row in rows})
+
+
+def _with_words(row: dict[str, Any]) -> dict[str, Any]:
+    words = {name: Severity(row[name]).word for name in ("severity", "peak_severity")}
+    return row | words
