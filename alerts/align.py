@@ -36,15 +36,14 @@ def align(
 def _blank(rules: NDArray[np.uint32]) -> NDArray[np.void]:
     slots = np.zeros(len(rules), SLOT)
     slots["rule"] = rules
-    slots["value"] = np.nan
     return slots
 
 
 def _end(row: int, slot: np.void, at: int, policy: int) -> NDArray[np.void]:
     ended = np.zeros(1, TRANSITION)
-    for name in ("rule", "peak", "opened_at", "activated_at", "value"):
+    for name in ("rule", "peak", "opened_at", "activated_at"):
         ended[name] = slot[name]
     ended["row"], ended["policy"], ended["at"] = row, policy, at
     ended["kind"], ended["phase"] = EASED, RESOLVED
-    ended["inputs"] = np.nan
+    ended["value"] = ended["inputs"] = np.nan
     return ended

@@ -69,7 +69,6 @@ def advance(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray
     np.maximum(w.peak[:n], severity, out=w.peak[:n], where=looked)
     np.copyto(w.severity[:n], severity, where=looked)
     np.copyto(w.slot_last_at[:n], instant, where=looked)
-    np.copyto(w.value[:n], c.value, where=looked & c.met.any(axis=2))
     w.phase[:n] = np.select([activated, opened, lapsed | resolved], [ACTIVE, PENDING, IDLE], before)
     return record(w, kind, at, c.value, c.inputs, run_length)
 

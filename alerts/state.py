@@ -1,8 +1,9 @@
 """What does the core remember of one patient between observations?
 
-One packed record, `MACHINE`, kept in ``patient_state.machine``. It holds the last few values of each vital sign and,
-for each rule of the patient's policy, how far its alarm condition has come. Times are microseconds since 1970 UTC; 0
-means never. A record of another `VERSION`, or of another size, is not read: it is rebuilt from the observations.
+One packed record, `MACHINE`, kept in ``patient_state.machine``: the last few values of each vital sign; for each rule of
+the patient's policy, how far its alarm condition has come; and the longer course of a few vital signs. Times are
+microseconds since 1970 UTC; 0 means never. A record of another `VERSION`, or of another size, is not read: it is rebuilt
+from the observations.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from numpy.typing import NDArray
 from schemas.vital_signs import VITALS
 
 VERSION = 1
-SLOTS = 12
+SLOTS = 10
 """Rules that one policy can have."""
-RING = 4
+RING = 3
 """Recent values kept for each vital sign, newest first."""
 LEVELS = 3
 """Yellow, amber, red."""
+MEMORIES = 4
+"""Series of a vital sign, in steps of a rule's own length, that one policy can follow."""
+STEPS = 28
+"""Steps that a memory reaches back: four weeks of days, or a day and a bit of hours."""
 
 SLOT = np.dtype(
     [
@@ -32,11 +37,18 @@ SLOT = np.dtype(
         ("opened_at", "<i8"),
         ("activated_at", "<i8"),
         ("last_at", "<i8"),  # last instant at which the rule was evaluated
-        ("value", "<f8"),  # the value that last met the condition
         ("since", "<i8", (LEVELS,)),  # first instant of the run towards on, or towards off where latched
         ("held_ms", "<u4", (LEVELS,)),  # length of that run without its gaps
         ("count", "<u2", (LEVELS,)),  # instants in that run
         ("latched", "u1", (LEVELS,)),
+    ]
+)
+
+MEMORY = np.dtype(
+    [
+        ("step", "<i4"),  # number of the newest step since 1970
+        ("count", "<u2"),  # observations in it so far; 0 where nothing was ever remembered
+        ("mean", "<f4", (STEPS,)),  # mean of each step, newest first; NaN where it has none
     ]
 )
 
@@ -49,6 +61,7 @@ MACHINE = np.dtype(
         ("recent_at", "<i8", (VITALS, RING)),
         ("recent", "<f8", (VITALS, RING)),
         ("slots", SLOT, (SLOTS,)),
+        ("memories", MEMORY, (MEMORIES,)),
     ]
 )
 
@@ -70,7 +83,7 @@ def initial(size: int) -> NDArray[np.void]:
     machines = np.zeros(size, MACHINE)
     machines["version"] = VERSION
     machines["recent"] = np.nan
-    machines["slots"]["value"] = np.nan
+    machines["memories"]["mean"] = np.nan
     return machines
 
 

@@ -12,17 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.policy import PolicyBank
-from alerts.state import MACHINE, SLOT, VERSION
+from alerts.state import MACHINE, MEMORY, SLOT, VERSION
 
-_OWN = tuple(name for name in MACHINE.names or () if name not in ("version", "slots"))
+_OWN = tuple(name for name in MACHINE.names or () if name not in ("version", "slots", "memories"))
 _SLOT = tuple(SLOT.names or ())
+_MEMORY = tuple(MEMORY.names or ())
 
 
 class Working:
     """P patients' states and their policies' columns as contiguous arrays; row i is one patient throughout.
 
     Attributes named like the fields of `alerts.state.MACHINE` have shape (P, …), those of `alerts.state.SLOT` shape
-    (P, R, …) where R is the number of rules of the longest policy; a slot's last instant is ``slot_last_at``.
+    (P, R, …) where R is the number of rules of the longest policy; a slot's last instant is ``slot_last_at``. Those of
+    `alerts.state.MEMORY` begin with ``memory_``.
     """
 
     instants: NDArray[np.uint32]
@@ -38,11 +40,13 @@ class Working:
     opened_at: NDArray[np.int64]
     activated_at: NDArray[np.int64]
     slot_last_at: NDArray[np.int64]
-    value: NDArray[np.float64]
     since: NDArray[np.int64]
     held_ms: NDArray[np.uint32]
     count: NDArray[np.uint16]
     latched: NDArray[np.uint8]
+    memory_step: NDArray[np.int32]
+    memory_count: NDArray[np.uint16]
+    memory_mean: NDArray[np.float32]
 
     def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void]) -> None:
         self._bank, self.width = bank, bank.width
@@ -51,6 +55,8 @@ class Working:
             setattr(self, name, np.ascontiguousarray(machines[name]))
         for name in _SLOT:
             setattr(self, _attribute(name), np.ascontiguousarray(machines["slots"][name][:, : self.width]))
+        for name in _MEMORY:
+            setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name]))
         policy = people["policy"]
         self.policy: dict[str, NDArray[Any]] = {
             name: column[policy, : self.width] if column.ndim > 1 else column[policy]
@@ -62,11 +68,12 @@ class Working:
         size = len(self.instants[rows])
         machines = np.zeros(size, MACHINE)
         machines["version"] = VERSION
-        machines["slots"]["value"] = np.nan
         for name in _OWN:
             machines[name] = getattr(self, name)[rows]
         for name in _SLOT:
             machines["slots"][name][:, : self.width] = getattr(self, _attribute(name))[rows]
+        for name in _MEMORY:
+            machines["memories"][name] = getattr(self, f"memory_{name}")[rows]
         return machines
 
 
