@@ -12,6 +12,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -118,21 +119,25 @@ class _Hub:
         self.unsent = b""
         self.socket = socket.create_connection((host, port), timeout=15)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(connect_frame(f"{load.user}-load", load.user, load.password))
-        self.window = min(window, self._granted(load.user))
+        try:
+            self.socket.sendall(connect_frame(f"{load.user}-load", load.user, load.password))
+            self.window = min(window, self._granted())
+        except (OSError, LoadError) as exc:
+            self.socket.close()
+            raise LoadError(f"broker does not let {load.user} in ({exc}); check the login") from exc
         self.socket.setblocking(False)
 
-    def _granted(self, user: str) -> int:
+    def _granted(self) -> int:
         while True:
             chunk = self.socket.recv(65_536)
             if not chunk:
-                raise LoadError(f"broker hung up on {user}; check the login")
+                raise LoadError("it hung up")
             self.received += chunk
             for kind, body in packets(self.received):
                 if kind != _CONNACK:
                     continue
                 if body[1] >= 0x80:
-                    raise LoadError(f"broker refused {user} (reason {body[1]:#x}); check the login")
+                    raise LoadError(f"reason {body[1]:#x}")
                 return _receive_maximum(body[2:])
 
     @property
@@ -152,7 +157,7 @@ class _Hub:
                 self.sent = until
             try:
                 written = self.socket.send(self.unsent)
-            except BlockingIOError:
+            except (BlockingIOError, ConnectionError):  # the broker's reason is told where it is read
                 return
             self.unsent = self.unsent[written:]
 
@@ -162,8 +167,11 @@ class _Hub:
             chunk = self.socket.recv(262_144)
         except BlockingIOError:
             return
+        except ConnectionError:
+            chunk = b""
         if not chunk:
-            raise LoadError("broker closed a connection during the run; look into its log")
+            # Mosquitto hangs up on whoever publishes where it may not
+            raise LoadError("broker closed a connection during the run; check the login's rights and the broker's log")
         self.received += chunk
         for kind, body in packets(self.received):
             if kind == _PUBACK:
@@ -208,7 +216,21 @@ def put_on(
         Keep the moment at which each message was sent.
     """
     parts = urlsplit(url)
-    hubs = [_Hub(parts.hostname or "127.0.0.1", parts.port or 1883, load, window) for load in loads]
+    with ExitStack() as stack:
+        hubs = []
+        for load in loads:
+            hub = _Hub(parts.hostname or "127.0.0.1", parts.port or 1883, load, window)
+            stack.callback(hub.socket.close)
+            hubs.append(hub)
+        seconds = _drive(hubs, rate, stamp=stamp)
+        for hub in hubs:
+            hub.socket.sendall(bytes([_DISCONNECT, 0]))
+    sent, confirmed, refused = (sum(getattr(h, n) for h in hubs) for n in ("sent", "confirmed", "refused"))
+    return LoadResult(sent, confirmed, refused, seconds, [h.sent_at for h in hubs])
+
+
+def _drive(hubs: Sequence[_Hub], rate: float | None, *, stamp: bool) -> float:
+    """Send and receive on all connections until the last PUBACK; give the time it took [s]."""
     with selectors.DefaultSelector() as selector:
         for hub in hubs:
             selector.register(hub.socket, selectors.EVENT_READ, hub)
@@ -220,12 +242,7 @@ def put_on(
                 hub.send(allowed, stamp=stamp)
             for key, _ in selector.select(timeout=0.001):
                 key.data.receive()
-        seconds = time.perf_counter() - began
-    for hub in hubs:
-        hub.socket.sendall(bytes([_DISCONNECT, 0]))
-        hub.socket.close()
-    sent, confirmed, refused = (sum(getattr(h, n) for h in hubs) for n in ("sent", "confirmed", "refused"))
-    return LoadResult(sent, confirmed, refused, seconds, [h.sent_at for h in hubs])
+        return time.perf_counter() - began
 
 
 class LoadProcess:

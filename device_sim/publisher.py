@@ -122,7 +122,7 @@ class Publisher:
         if tls:
             client.tls_set()
         client.reconnect_delay_set(1, 10)
-        client.max_inflight_messages_set(self._window)
+        client.max_inflight_messages_set(self._window + 1)
         client.will_set(self._status, b'{"online":false}', qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
@@ -258,9 +258,9 @@ class Publisher:
                 self._refused = str(reason)
                 self._changed.notify_all()
             return
-        # paho does not keep to the broker's receive maximum by itself, and a broker hangs up on whoever exceeds it
-        self._room = min(self._window, getattr(granted, "ReceiveMaximum", self._window))
-        client.max_inflight_messages_set(self._room)
+        # paho does not keep to the broker's receive maximum by itself, and a broker hangs up on whoever exceeds it;
+        # one place is for the status
+        self._room = min(self._window, max(getattr(granted, "ReceiveMaximum", self._window + 1) - 1, 1))
         if not flags.session_present:
             client.subscribe(self._receipts, qos=1)
         client.publish(self._status, b'{"online":true}', qos=1, retain=True)

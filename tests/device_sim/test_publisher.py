@@ -123,6 +123,14 @@ def test_wrong_logins_and_addresses_are_told(broker: TestBroker, hub: tuple[str,
         pass
 
 
+def test_publishing_where_the_login_may_not_is_told(broker: TestBroker, hub: tuple[str, str]) -> None:
+    with Publisher(broker.url, *hub, window=1) as publisher:
+        publisher._topic = topic_of("somebody-else")  # the topic follows from the login: only wrong rights lead here
+        publisher.publish(payload(1), 1)
+        with pytest.raises(PublishError, match="rights"):
+            publisher.publish(payload(2), 1)
+
+
 def test_a_cohort_is_published_by_its_hub(
     broker: TestBroker, hub: tuple[str, str], writer: ReceiptWriter, tmp_path: Path
 ) -> None:
@@ -180,7 +188,8 @@ def test_the_load_generator_counts_pubacks(broker: TestBroker, hub: tuple[str, s
     assert (result.published, result.pubacks, result.refused) == (3000, 3000, 0)
     assert len(result.sent_at[0]) == 3000
     foreign = [load.HubLoad(*hub, topic_of("someone-else"), payloads[:3])]
-    assert load.put_on(broker.url, foreign).refused == 3
+    with pytest.raises(load.LoadError, match="rights"):
+        load.put_on(broker.url, foreign)
     with pytest.raises(load.LoadError, match="check the login"):
         load.put_on(broker.url, [load.HubLoad(hub[0], "wrong", topic_of(hub[0]), payloads)])
 
