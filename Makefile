@@ -11,7 +11,7 @@ WORKERS ?= 2
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-.venv/.packages: requirements.lock .ci/make-venv
+.venv/.packages: requirements.lock
 	@PYTHON="$(PYTHON)" .ci/make-venv
 
 .venv/.editable: pyproject.toml .venv/.packages

@@ -139,7 +139,9 @@ def database_url(database: TestDatabase) -> str:
 def _clone(server: PrivatePostgres, template: str) -> Iterator[TestDatabase]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.url_for(SUPERUSER, "postgres"), autocommit=True) as connection:
-        made = sql.SQL("create database {} template {}").format(sql.Identifier(name), sql.Identifier(template))
+        made = sql.SQL("create database {} template {} strategy file_copy").format(
+            sql.Identifier(name), sql.Identifier(template)
+        )
         connection.execute(made)
         yield TestDatabase(name, server)
         connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
