@@ -96,6 +96,7 @@ def score_cell(at: Situation, row: int) -> Row | None:
         "text": score_range(lower, upper),
         "level": int(level),
         "complete": complete,
+        "missing": [code for code in NEWS2_CODES if np.isnan(at.counting[row, code])],
         "title": f"{text.NEWS2} {score_range(lower, upper)}" + ("" if complete else f". {text.INCOMPLETE}"),
     }
 

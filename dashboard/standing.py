@@ -118,10 +118,14 @@ def standard(document: str, policy_id: int = 0, version: int = 0) -> Standard:
 
 def _red_score_lines(parameter: str, spo2_scale: int) -> list[LimitLine]:
     # Scale 2 is drawn as for air: on oxygen its upper bands follow the oxygen, which a line cannot say.
-    rows = [b for b in _BANDS if b.parameter == parameter and b.scale in (None, spo2_scale) and b.on_oxygen in (None, 0)]
+    rows = [
+        b for b in _BANDS if b.parameter == parameter and b.scale in (None, spo2_scale) and b.on_oxygen in (None, 0)
+    ]
     if parameter in ("on_oxygen", "consciousness"):
         return []
-    return [LimitLine(_edge(b), Severity.RED, "NEWS2: 3 points") for b in rows if b.points == len(_POINTS_TO_SEVERITY) - 1]
+    return [
+        LimitLine(_edge(b), Severity.RED, "NEWS2: 3 points") for b in rows if b.points == len(_POINTS_TO_SEVERITY) - 1
+    ]
 
 
 def _edge(band: BandRow) -> float:

@@ -62,7 +62,8 @@ ACKNOWLEDGE = "Acknowledge"
 ACKNOWLEDGING = "Acknowledging…"
 ACKNOWLEDGED = "Acknowledged"
 ACKNOWLEDGE_FAILED = "Not acknowledged: the change could not be stored. Try again."
-NOT_ALLOWED = "Your role cannot do this."
+HELD_BY = "Already acknowledged by"
+GONE = "This episode is no longer open."
 NO_MATCH = "No patient matches. Clear the search or choose another view."
 NONE_OPEN = "Nobody needs attention here: no patient in this view has an open episode."
 LOADING = "Loading…"
@@ -165,3 +166,44 @@ SIGN_IN_NAME = "User name"
 PASSWORD = "Password"  # noqa: S105 - a label
 SIGN_IN_LEAD = "Remote monitoring for virtual wards, long-term conditions and care homes."
 NOT_A_DEVICE = "Not a medical device."
+DEVICE_SEARCH = "Search by device or patient"
+NOT_ALLOWED = "Your role does not include this page."
+
+PATIENT = "Patient"
+POLICY_VERSION = "policy version"
+BLOOD_PRESSURE = "Blood pressure"
+OPEN_SINCE = "Open since"
+STALE_SHORT = "too old to count"
+INCOMPLETE_SHORT = "NEWS2 incomplete"
+LEGEND_LIMIT = "limit"
+LEGEND_RANGE = "range within a bucket"
+LEGEND_BOUNDS = "incomplete NEWS2: it lies in this range"
+LEGEND_EPISODE = "episode"
+CHART_LABEL = "Charts of the vital signs over time; the table of observations below has the same values"
+NOTE_BY = "Note by"
+NOTE_EMPTY = "Write something first."
+GAP = "No observations"
+GAP_BODY = "nothing observed until then"
+AT_ONCE = "at once"
+LATE_S = 120
+"""Later than this is told in words [s]."""
+
+
+def times_in(zone: str) -> str:
+    """Say which zone the times are in."""
+    return f"Times in {zone}"
+
+
+def missing(labels: list[str]) -> str:
+    """Say what an incomplete score lacks."""
+    return "without " + (", ".join(labels[:-1]) + " and " + labels[-1] if len(labels) > 1 else labels[0])
+
+
+def received(length: str) -> str:
+    """Say how much later an observation came."""
+    return f"{length} later"
+
+
+def more_rows(count: int) -> str:
+    """Say that a list goes on."""
+    return f"{count:,} more: narrow the search to see them."

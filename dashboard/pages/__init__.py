@@ -1,12 +1,39 @@
-"""Which pages are there, and at which addresses?"""
+"""Which pages are there, at which addresses, and which page does an address show?"""
 
 from __future__ import annotations
 
-from dash import Dash, html
+import re
+from typing import Any
 
-PATHS = ("/",)
+from dash import Dash, Input, Output, dcc, html
+
+from dashboard import shell, text
+from dashboard.pages import devices, patient, quarantine, system, triage
+
+PATHS = ("/", "/patients/{patient_id}", "/devices", "/quarantine", "/system")
+# vendored and fetched when the first chart is drawn, so not part of every page
+_LAZY = r"plotly-basic"
+_PATIENT = re.compile(r"/patients/(\d{1,9})\Z")
 
 
 def register(app: Dash) -> None:
-    """Give Dash the layout and the callbacks of every page."""
-    app.layout = html.H1("Homeward")
+    """Give the application its layout and the callbacks of all pages."""
+    app.config.assets_ignore = _LAZY
+    app.layout = shell.layout
+    shell.register(app)
+    app.callback(Output("page", "children"), Input("url", "pathname"))(show)
+    for page in (triage, patient, devices, quarantine, system):
+        page.register(app)
+
+
+async def show(pathname: str | None) -> Any:
+    """Give the page at an address."""
+    path = pathname or "/"
+    if found := _PATIENT.match(path):
+        return await patient.layout(int(found[1]))
+    fixed = {"/": triage.layout, "/devices": devices.layout, "/quarantine": quarantine.layout, "/system": system.layout}
+    if path in fixed:
+        return fixed[path]()
+    return html.Main(
+        [html.H1(text.NOT_FOUND), html.P(dcc.Link(text.BACK, href="/"))], className="page", id="main", tabIndex="-1"
+    )

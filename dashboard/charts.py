@@ -1,0 +1,185 @@
+"""Which panels does a patient's chart have, from the rows that the database gave? Rows in, `figures.Panel` out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from dashboard import text
+from dashboard.figures import Panel, Scores, Series, Shade
+from dashboard.standing import NEWS2_CODES, LimitLine, Standard, score
+from dashboard.wording import microseconds
+from schemas.episode import Severity
+from schemas.observation import Flag
+from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
+
+Row = dict[str, Any]
+MOST_POINTS = 400
+"""A vital sign with more observations than this in the span is drawn as the middle and range of buckets."""
+PRESSURES = (BY_NAME["bp_systolic"].code, BY_NAME["bp_diastolic"].code)
+_NOT_DRAWN = (BY_NAME["on_oxygen"].code, BY_NAME["consciousness"].code)
+# the order of the NEWS2 chart; what it does not have comes after it
+_ORDER = ("respiration_rate", "spo2", "bp_systolic", "pulse", "temperature", "weight", "glucose")
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """How finely a span is read."""
+
+    span: timedelta
+    bucket: timedelta
+    score_bucket: timedelta
+
+
+RESOLUTIONS = {
+    "24h": Resolution(timedelta(hours=24), timedelta(minutes=5), timedelta(minutes=15)),
+    "7d": Resolution(timedelta(days=7), timedelta(minutes=30), timedelta(hours=1)),
+    "30d": Resolution(timedelta(days=30), timedelta(hours=2), timedelta(hours=4)),
+}
+
+
+def dense(counts: dict[int, int]) -> list[int]:
+    """The vital signs that are drawn in buckets."""
+    return [code for code, count in counts.items() if count > MOST_POINTS and code not in _NOT_DRAWN]
+
+
+def panels(
+    single: Sequence[Row],
+    bucketed: Sequence[Row],
+    scores: Scores | None,
+    followed: Standard | None,
+    spo2_scale: int,
+) -> list[Panel]:
+    """Build the stack: NEWS2 first, then each vital sign that was observed."""
+    lines = _single(single) | _bucketed(bucketed)
+    repeats = _repeats(single)
+    stack = [_score_panel(scores, followed)] if scores is not None else []
+    for position, name in enumerate(_ORDER):
+        codes = PRESSURES if name == "bp_systolic" else (BY_NAME[name].code,)
+        drawn = [lines[c] for c in codes if c in lines]
+        if not drawn and not any(c in repeats for c in codes):
+            continue
+        sign = BY_NAME[name]
+        title = text.BLOOD_PRESSURE if len(codes) > 1 else sign.label
+        stack.append(
+            Panel(
+                f"<b>{title}</b>  {sign.display_unit}",
+                tuple(_coloured(s, position) for s in drawn),
+                tuple(repeats[c] for c in codes if c in repeats),
+                tuple(limit for c in codes for limit in (followed.lines(c, spo2_scale) if followed else ())),
+                decimals=sign.decimals,
+            )
+        )
+    return stack
+
+
+def _coloured(series: Series, position: int) -> Series:
+    return Series(
+        series.name, series.at, series.value, series.low, series.high, (position + 1) % 4, series.unit
+    )
+
+
+def _score_panel(scores: Scores, followed: Standard | None) -> Panel:
+    rule = followed.score_rule if followed else None
+    limits = tuple(
+        LimitLine(limit, level, rule.title)
+        for level in (Severity.YELLOW, Severity.AMBER, Severity.RED)
+        if rule is not None and (limit := getattr(rule, level.word)) is not None
+    )
+    return Panel(f"<b>{text.NEWS2}</b>", limits=limits, scores=scores)
+
+
+def _grouped(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        if row["vital"] not in _NOT_DRAWN:
+            found.setdefault(row["vital"], []).append(row)
+    return found
+
+
+def _series(code: int, rows: Sequence[Row], at: str, value: str) -> Series:
+    sign = CATALOGUE[code - 1]
+    return Series(
+        sign.label,
+        np.array([microseconds(r[at]) for r in rows], dtype=np.int64),
+        np.array([r[value] for r in rows], dtype=np.float64),
+        unit=sign.display_unit,
+    )
+
+
+def _single(rows: Sequence[Row]) -> dict[int, Series]:
+    kept = (r for r in rows if not r["flags"] & Flag.SUSPECTED_REPEAT)
+    return {code: _series(code, own, "observed_at", "value") for code, own in _grouped(kept).items()}
+
+
+def _repeats(rows: Sequence[Row]) -> dict[int, Series]:
+    kept = (r for r in rows if r["flags"] & Flag.SUSPECTED_REPEAT)
+    return {code: _series(code, own, "observed_at", "value") for code, own in _grouped(kept).items()}
+
+
+def _bucketed(rows: Sequence[Row]) -> dict[int, Series]:
+    found = {}
+    for code, own in _grouped(rows).items():
+        middle = _series(code, own, "at", "middle")
+        low = np.array([r["low"] for r in own], dtype=np.float64)
+        high = np.array([r["high"] for r in own], dtype=np.float64)
+        found[code] = Series(middle.name, middle.at, middle.value, low, high, 0, middle.unit)
+    return found
+
+
+def scores_over_time(rows: Sequence[Row], valid_us: int, spo2_scale: int) -> Scores | None:
+    """Score each bucket in which something was observed, with what still counts from the buckets before it.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        ``at``, ``vital``, ``value``, ``observed_at``: the last observation of each bucket and vital sign, by ``at``.
+    valid_us : int
+        How long an observation counts in the score [µs].
+    spo2_scale : int
+        1 or 2.
+
+    Returns
+    -------
+    Scores or None
+        One row a bucket at its newest observation; lower and upper differ where something is missing.
+    """
+    if not rows:
+        return None
+    buckets = sorted({r["at"] for r in rows})
+    position = {at: i for i, at in enumerate(buckets)}
+    value = np.full((len(buckets), VITALS), np.nan)
+    seen = np.zeros((len(buckets), VITALS), dtype=np.int64)
+    for row in rows:
+        value[position[row["at"]], row["vital"]] = row["value"]
+        seen[position[row["at"]], row["vital"]] = microseconds(row["observed_at"])
+    at = seen.max(axis=1)
+    # the bucket in which each vital sign was last seen, carried forward
+    source = np.maximum.accumulate(np.where(seen > 0, np.arange(len(buckets))[:, None], -1), axis=0)
+    column = np.arange(VITALS)[None, :]
+    carried = np.where(source >= 0, value[source, column], np.nan)
+    carried_at = np.where(source >= 0, seen[source, column], 0)
+    counting = np.where(at[:, None] - carried_at <= valid_us, carried, np.nan)
+    result = score(counting, np.full(len(buckets), spo2_scale))
+    return Scores(at, result.lower.astype(np.float64), result.upper.astype(np.float64))
+
+
+def shades(episodes: Sequence[Row], now_us: int) -> list[Shade]:
+    """What lies behind the charts: each episode from its beginning to its end, or to now."""
+    return [
+        Shade(
+            microseconds(e["activated_at"] or e["opened_at"]),
+            microseconds(e["resolved_at"]) if e["resolved_at"] else now_us,
+            Severity(e["peak_severity"]),
+        )
+        for e in episodes
+    ]
+
+
+def score_codes() -> list[int]:
+    """The vital signs that NEWS2 is made of."""
+    return list(NEWS2_CODES)

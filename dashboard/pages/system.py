@@ -1,0 +1,65 @@
+"""Does the installation run: which services have said something of themselves lately?"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import psycopg_pool
+from dash import Dash, Input, Output, html
+
+from dashboard import identity, queries, text
+from dashboard.permissions import Permission, may
+from dashboard.shell import trouble
+from dashboard.wording import elapsed
+
+SILENT_AFTER = timedelta(minutes=1)
+
+
+def layout() -> Any:
+    """The page before its data."""
+    return html.Main(
+        [
+            html.Div(html.Div([html.H1(text.SYSTEM), html.P(text.SYSTEM_LEAD)]), className="page-head"),
+            html.Div(html.Div(text.LOADING, className="loading-note"), id="system-list"),
+        ],
+        className="page",
+        id="main",
+        tabIndex="-1",
+    )
+
+
+async def fill(_: Any) -> Any:
+    """The list of services, or why there is none."""
+    if not may(identity.current(), Permission.SEE_SYSTEM):
+        return trouble(text.NOT_ALLOWED)
+    try:
+        services = await queries.services()
+    except (psycopg.Error, psycopg_pool.PoolTimeout):
+        return trouble()
+    if not services:
+        return html.Div(text.SYSTEM_EMPTY, className="card empty")
+    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.SYSTEM_COLUMNS]))
+    table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
+    return html.Div(html.Div(table, className="scroll"), className="card")
+
+
+def _row(service: dict[str, Any]) -> Any:
+    silent = service["now"] - service["seen_at"] > SILENT_AFTER
+    return html.Tr(
+        [
+            html.Td(html.Strong(service["service"])),
+            html.Td(str(service["instances"]), className="numeric"),
+            html.Td(f"{elapsed((service['now'] - service['started_at']).total_seconds())} ago"),
+            html.Td(f"{elapsed((service['now'] - service['seen_at']).total_seconds())} ago"),
+            html.Td(
+                html.Span(text.SILENT if silent else text.RUNNING, className=f"state state-{'bad' if silent else 'good'}")
+            ),
+        ]
+    )
+
+
+def register(app: Dash) -> None:
+    """Wire the page."""
+    app.callback(Output("system-list", "children"), Input("live-counts", "data"))(fill)

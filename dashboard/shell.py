@@ -1,0 +1,196 @@
+"""What frames every page: the brand, the site filter, whether the page is live, the person, and the way around?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+
+from dashboard import identity, queries, text
+from dashboard.permissions import Permission, may
+from dashboard.wording import initials
+
+THEME = {
+    "fontFamily": "var(--hw-font)",
+    "primaryColor": "homeward",
+    "primaryShade": {"light": 7, "dark": 5},
+    "defaultRadius": "md",
+    "colors": {
+        "homeward": [
+            "#e6f4f5", "#cfe7e9", "#a3d2d6", "#73bcc2", "#4ba9b1", "#2d8f98", "#157c86", "#0b6770", "#08555d", "#04434a",
+        ],
+    },
+    "headings": {"fontFamily": "var(--hw-font)"},
+}  # fmt: skip
+# address, icon, words, what a person needs for it; the first one is the home page
+NAVIGATION = (
+    ("/", "triage", text.TRIAGE, Permission.SEE_PATIENTS),
+    ("/devices", "devices", text.DEVICES, Permission.SEE_DEVICES),
+    ("/quarantine", "quarantine", text.QUARANTINE, Permission.SEE_QUARANTINE),
+    ("/system", "system", text.SYSTEM, Permission.SEE_SYSTEM),
+)
+
+
+def icon(name: str) -> Any:
+    """An icon beside words, so it says nothing to a screen reader."""
+    return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
+
+
+def badge(level: int, word: str) -> Any:
+    """A severity as shape, word and colour, never as colour alone."""
+    return html.Span([icon(f"level-{level}"), word], className=f"badge level-{level}")
+
+
+def trouble(message: str = text.TROUBLE) -> Any:
+    """What stands where something could not be read."""
+    return html.Div(message, className="trouble", role="alert")
+
+
+def layout() -> Any:
+    """The frame around the page; it names nobody, so it is the same for everybody."""
+    return dmc.MantineProvider(
+        id="provider",
+        theme=THEME,
+        defaultColorScheme="auto",
+        children=[
+            dcc.Location(id="url", refresh="callback-nav"),
+            dcc.Store(id="scheme"),
+            dcc.Store(id="live-counts", data=0),
+            dcc.Store(id="live-patient"),
+            html.A(text.SKIP, href="#main", className="skip"),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader(_top()),
+                    dmc.AppShellNavbar([html.Nav(id="navigation", className="nav", **{"aria-label": text.NAVIGATION}),
+                                        html.Div(text.NOT_A_DEVICE, className="nav-foot")]),
+                    dmc.AppShellMain(html.Div(id="page")),
+                ],
+                id="shell",
+                header={"height": 56},
+                navbar={"width": 208, "breakpoint": "md", "collapsed": {"mobile": True}},
+                padding=0,
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _top() -> Any:
+    return html.Div(
+        [
+            dmc.Burger(id="burger", opened=False, hiddenFrom="md", size="sm", **{"aria-label": text.MENU}),
+            dcc.Link(
+                [
+                    html.Span(icon("home"), className="brand-mark"),
+                    html.Span(text.BRAND, className="brand-name"),
+                ],
+                href="/",
+                className="brand",
+                title=text.BRAND,
+            ),
+            html.Span(className="top-line"),
+            dmc.Select(
+                id="site",
+                data=[{"value": "", "label": text.ALL_SITES}],
+                value="",
+                allowDeselect=False,
+                searchable=True,
+                size="sm",
+                className="site-select",
+                persistence=True,
+                persistence_type="session",
+                comboboxProps={"shadow": "md"},
+                **{"aria-label": text.SITE},
+            ),
+            html.Span(className="top-space"),
+            html.Div(
+                html.Span(text.CONNECTING, className="live-word"),
+                id="live",
+                className="live",
+                role="status",
+                **{"data-live": text.LIVE, "data-lost": text.NOT_LIVE_SINCE},
+            ),
+            dmc.ColorSchemeToggle(
+                lightIcon=icon("sun"),
+                darkIcon=icon("moon"),
+                variant="subtle",
+                color="gray",
+                size="lg",
+                className="theme-toggle",
+                **{"aria-label": text.THEME},
+            ),
+            html.Div(id="person"),
+        ],
+        className="top",
+    )
+
+
+async def fill_person(_: Any) -> tuple[Any, list[dict[str, str]]]:
+    """The person's menu, and the sites that they may choose from."""
+    person = identity.current()
+    sites = [{"value": str(s["site_id"]), "label": s["name"]} for s in await queries.sites()]
+    # who works for one site has nothing to choose
+    options = sites if len(sites) == 1 else [{"value": "", "label": text.ALL_SITES}, *sites]
+    return _menu(person), options
+
+
+def _menu(person: identity.Person) -> Any:
+    return dmc.Menu(
+        [
+            dmc.MenuTarget(
+                html.Button(
+                    initials(person.name),
+                    className="person",
+                    title=person.name,
+                    **{"aria-label": f"{text.PERSON_MENU}: {person.name}"},
+                )
+            ),
+            dmc.MenuDropdown(
+                [
+                    html.Div(
+                        [html.Strong(person.name), html.Span(text.ROLES.get(person.role, person.role), className="muted")],
+                        className="person-name",
+                    ),
+                    dmc.MenuDivider(),
+                    dmc.MenuItem(text.SIGN_OUT, id="sign-out", leftSection=icon("sign-out"), n_clicks=0),
+                ]
+            ),
+        ],
+        position="bottom-end",
+        width=220,
+        shadow="md",
+    )
+
+
+async def fill_navigation(pathname: str) -> Any:
+    """The ways around for this person's role, with the present one marked."""
+    person = identity.current()
+    links = []
+    for href, name, words, needed in NAVIGATION:
+        if not may(person, needed):
+            continue
+        here = pathname == href or (href == "/" and (pathname or "").startswith("/patients"))
+        current = {"aria-current": "page"} if here else {}
+        links.append(html.A([icon(name), words], href=href, className="nav-link", **current))
+    return links
+
+
+def register(app: Dash) -> None:
+    """Wire the frame."""
+    app.callback(Output("person", "children"), Output("site", "data"), Input("provider", "id"))(fill_person)
+    app.callback(Output("navigation", "children"), Input("url", "pathname"))(fill_navigation)
+    app.clientside_callback(
+        ClientsideFunction("homeward", "toggleNavigation"),
+        Output("shell", "navbar"),
+        Output("burger", "opened"),
+        Input("burger", "opened"),
+        Input("url", "pathname"),
+        State("shell", "navbar"),
+    )
+    app.clientside_callback(
+        ClientsideFunction("homeward", "signOut"), Output("sign-out", "disabled"), Input("sign-out", "n_clicks"),
+        prevent_initial_call=True,
+    )  # fmt: skip
+    app.clientside_callback(
+        ClientsideFunction("homeward", "scheme"), Output("scheme", "data"), Input("provider", "id")
+    )
