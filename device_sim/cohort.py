@@ -185,20 +185,17 @@ def messages(cohort: Cohort, start: int, end: int | None = None) -> Iterator[Mes
     waiting: list[tuple[int, int, Message]] = []
     counter = 0
     stretch_us = _stretch(cohort)
-    begin, until = start - OUTAGE_BLOCK_US, start
-    while True:
-        uses = observe(cohort.people, cohort.story, cohort.table, begin, until)
-        for message in _payloads(cohort, uses.take(uses.sent_at >= start)):
+    begin = start - OUTAGE_BLOCK_US
+    while end is None or begin < end:
+        # little of what lies before the start is still waiting, so its stretches may be long
+        until = begin + stretch_us if begin >= start else min(begin + 32 * stretch_us, start)
+        uses = observe(cohort.people, cohort.story, cohort.table, begin, until, sent_from=start)
+        for message in _payloads(cohort, uses):
             heapq.heappush(waiting, (message.due, counter, message))
             counter += 1
-        while waiting and waiting[0][0] < until:
-            due, _, message = heapq.heappop(waiting)
-            if end is not None and due >= end:
-                return
-            yield message
-        if end is not None and until >= end:
-            return
-        begin, until = until, until + stretch_us
+        while waiting and waiting[0][0] < (until if end is None else min(until, end)):
+            yield heapq.heappop(waiting)[2]
+        begin = until
 
 
 def _stretch(cohort: Cohort) -> int:

@@ -36,6 +36,7 @@ class DeviceModel(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     measures: list[str]
     used: float
     noise: dict[str, float]
+    only_with: str = ""
     hours: list[float] = []
     every_s: float = 0.0
     spread_minutes: float = 0.0
@@ -113,11 +114,12 @@ def equip(people: Population, codes: Sequence[str], kits: Sequence[str], partner
     devices = load_devices()
     code, model, row, user = [], [], [], []
     couple = {int(p) for i, p in enumerate(partner) if p != i}
-    for i, kit in enumerate(kits):
+    for i in range(len(people)):
         owner = int(partner[i])
-        types = list(devices.kit[kits[owner]])
-        types += devices.kit["diabetes"] if people.conditions["diabetes"][i] and kit != "blood_pressure" else []
-        for name in types:
+        for name in devices.kit[kits[owner]]:
+            needed = devices.device[name].only_with
+            if needed and not people.conditions[needed][i]:
+                continue
             code.append(f"{codes[owner]}-{name.replace('_', '-')}")
             model.append(name)
             row.append(i)
@@ -217,8 +219,12 @@ def faults_of(story: Story) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def observe(people: Population, story: Story, table: DeviceTable, start: int, end: int) -> Uses:
+def observe(
+    people: Population, story: Story, table: DeviceTable, start: int, end: int, *, sent_from: int | None = None
+) -> Uses:
     """Use every device as its owner would from `start` until before `end` [µs since 1970 UTC].
+
+    Where `sent_from` is given, only what is sent at that instant or later.
 
     Returns
     -------
@@ -230,8 +236,11 @@ def observe(people: Population, story: Story, table: DeviceTable, start: int, en
     planned.append(_extra_checks(table, story, faults, start, end))
     slot = np.concatenate([p[0] for p in planned])
     at = np.concatenate([p[1] for p in planned])
+    sent_at = _connected(people.key[table.row[slot]], {n: c[table.row[slot]] for n, c in faults.items()}, at)
     order = np.lexsort((slot, at))
-    slot, at = slot[order], at[order]
+    if sent_from is not None:
+        order = order[sent_at[order] >= sent_from]
+    slot, at, sent_at = slot[order], at[order], sent_at[order]
     rows = table.row[slot]
     key = table.key[slot] + table.user[slot].astype(np.uint64)
     fault = {name: column[rows] for name, column in faults.items()}
@@ -243,7 +252,6 @@ def observe(people: Population, story: Story, table: DeviceTable, start: int, en
     unset = draws.uniform(key, "unset", at) < fault["clock_unset"]
     flags |= np.where(unset, np.int16(Flag.CLOCK_UNSET), np.int16(0))
     stated_at = np.where(unset, _SINCE_BATTERY + at % DAY_US, stated_at) // SECOND_US * SECOND_US
-    sent_at = _connected(people.key[rows], fault, at)
     return Uses(slot, at, stated_at, sent_at, _rounded(value), flags)
 
 

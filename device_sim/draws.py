@@ -114,6 +114,12 @@ def drift(keys: Keys, name: str, at: Counters, correlation_us: int) -> NDArray[n
     share = (at - knot * step) / step
     decay = float(np.exp(-1.0 / _KNOTS))
     weight = decay ** np.arange(_TERMS) * np.sqrt(1.0 - decay**2)
-    shocks = normal(keys[:, None], name, knot[:, None] + 1 - np.arange(_TERMS + 1)[None, :])
-    found: NDArray[np.float64] = (1.0 - share) * (shocks[:, 1:] @ weight) + share * (shocks[:, :-1] @ weight)
+    # what is observed every minute shares its knots for a long while: look each of them up once
+    with np.errstate(over="ignore"):
+        pair = _mix(keys + knot.astype(np.uint64) * _GOLDEN)
+    _, first, back = np.unique(pair, return_index=True, return_inverse=True)
+    lags = np.arange(_TERMS + 1)
+    shocks = normal(keys[first, None], name, knot[first, None] + 1 - lags[None, :])
+    later, earlier = (shocks[:, :-1] @ weight)[back], (shocks[:, 1:] @ weight)[back]
+    found: NDArray[np.float64] = (1.0 - share) * earlier + share * later
     return found

@@ -23,6 +23,7 @@ from device_sim.truth import write_truth
 # As ingest takes observations live; older ones are quarantined as too_old.
 LIVE_DAYS = 365
 RECEIPTS_TIMEOUT_S = 120.0
+STOPPED_TIMEOUT_S = 10.0
 # Between two looks at the stop event while nothing is due.
 _STEP_S = 0.5
 
@@ -161,6 +162,8 @@ def _run(
         fleet = Fleet(broker, stack)
         _publish_all(fleet, source, pace, stop, on_progress, share)
         # a run that was stopped still waits for what is under way: it is published, so it is to be accounted for
+        if stop.is_set():
+            receipts_timeout_s = min(receipts_timeout_s, STOPPED_TIMEOUT_S)
         deadline = time.monotonic() + receipts_timeout_s
         for publisher in fleet.all():
             publisher.wait_for_receipts(max(deadline - time.monotonic(), 0.0))
