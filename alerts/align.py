@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.bank import PolicyBank
 from alerts.episodes import EASED, IDLE, RESOLVED, TRANSITION
-from alerts.policy import PolicyBank
-from alerts.state import SLOT
+from alerts.state import MEMORY, SLOT
 
 
 def align(
@@ -30,7 +30,22 @@ def align(
                 machines["slots"][row, place[0]] = slot
             elif slot["phase"] != IDLE:
                 lost.append(_end(int(row), slot, int(machines["last_at"][row]), int(people["policy"][row])))
+    _align_memories(machines, bank.columns["memory_key"][people["policy"]])
     return machines, np.concatenate(lost) if lost else np.zeros(0, TRANSITION)
+
+
+def _align_memories(machines: NDArray[np.void], wanted: NDArray[np.uint32]) -> None:
+    """Put each remembered course where the policy looks for it; one that it does not follow is forgotten."""
+    memories = machines["memories"]
+    for row in np.flatnonzero((memories["key"] != wanted).any(axis=1)):
+        old = memories[row].copy()
+        fresh = np.zeros(len(old), MEMORY)
+        fresh["key"], fresh["mean"] = wanted[row], np.nan
+        for place, key in enumerate(wanted[row].tolist()):
+            found = np.flatnonzero((old["key"] == key) & (key != 0))
+            if len(found):
+                fresh[place] = old[found[0]]
+        memories[row] = fresh
 
 
 def _blank(rules: NDArray[np.uint32]) -> NDArray[np.void]:

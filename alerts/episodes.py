@@ -70,6 +70,8 @@ def advance(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray
     np.copyto(w.severity[:n], severity, where=looked)
     np.copyto(w.slot_last_at[:n], instant, where=looked)
     w.phase[:n] = np.select([activated, opened, lapsed | resolved], [ACTIVE, PENDING, IDLE], before)
+    # a quiet rule has a severity for combinations to look at, and nothing to tell
+    kind = np.where(w.policy["quiet"][:n], _NOTHING, kind)
     return record(w, kind, at, c.value, c.inputs, run_length)
 
 

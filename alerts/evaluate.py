@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.bank import PolicyBank
 from alerts.correction import differences
-from alerts.policy import PolicyBank
 from alerts.run import Run, Snapshots
 from schemas.observation import Flag, ObservationBatch
 

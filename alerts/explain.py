@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from alerts.documents import LimitRule, OverdueRule, Policy, Rule, ScoreRule, rule_key
 from alerts.episodes import OPENED
 from alerts.news2_chart import PARAMETERS
-from alerts.policy import LimitRule, OverdueRule, Policy, Rule, ScoreRule, rule_key
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.bank import LIMIT
 from alerts.conditions import Conditions
-from alerts.policy import LIMIT
 from schemas.vital_signs import CATALOGUE
 
 _PER_UNIT = np.array([1.0, *(1 / v.resolution for v in CATALOGUE)])

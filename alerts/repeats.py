@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.policy import REPEAT
+from alerts.bank import REPEAT
 from alerts.working import Working
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts import episodes, limits, repeats, schedule, scores
+from alerts import combinations, episodes, limits, repeats, schedule, scores, trends
 from alerts.align import align
+from alerts.bank import PolicyBank
 from alerts.conditions import Conditions
 from alerts.instants import Instants
-from alerts.policy import PolicyBank
 from alerts.state import MACHINE
 from alerts.working import Working
 from schemas.observation import Flag, ObservationBatch
@@ -94,7 +94,12 @@ class Run:
         conditions = Conditions.none(n, w.width)
         limits.judge(conditions, w.policy, n, observed)
         scores.judge(conditions, w, n, at, observed)
+        trends.remember(w, n, at, observed)
+        trends.judge(conditions, w, n, observed)
         self._note(episodes.advance(w, n, at, conditions))
+        combined = combinations.judge(w, n, conditions)
+        if combined is not None:
+            self._note(episodes.advance(w, n, at, combined))
         self._note(schedule.observe(w, n, at, observed))
         w.instants[:n] += 1
         w.last_at[:n] = at

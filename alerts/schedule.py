@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts import episodes
+from alerts.bank import OVERDUE
 from alerts.episodes import ACTIVE, IDLE
-from alerts.policy import OVERDUE
 from alerts.working import Working
 
 NEVER = np.iinfo(np.int64).max

@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.bank import SCORE
 from alerts.conditions import Conditions
 from alerts.news2 import news2
 from alerts.news2_chart import PARAMETERS
-from alerts.policy import SCORE
 from alerts.state import LEVELS
 from alerts.working import Working
 from schemas.vital_signs import BY_NAME
@@ -30,16 +30,27 @@ def valid_inputs(
 
 
 def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
-    """Answer for the score rules of the first ``n`` patients; their recent values already hold the instant."""
+    """Answer for the score rules of the first ``n`` patients; their recent values already hold the instant.
+
+    The lower bound of the score is written into column 0 of ``observed``, so that trends can follow it like a vital
+    sign.
+    """
     is_score = w.policy["kind"][:n] == SCORE
     touched = np.isfinite(observed[:, CODES]).any(axis=1).reshape(-1, 1)
     for r in np.flatnonzero((is_score & touched).any(axis=0)):
         rows = np.flatnonzero(is_score[:, r] & touched[:, 0])
-        _judge_slot(conditions, w, rows, int(r), at[rows])
+        _judge_slot(conditions, w, rows, int(r), at, observed)
 
 
-def _judge_slot(conditions: Conditions, w: Working, rows: NDArray[np.intp], r: int, at: NDArray[np.int64]) -> None:
-    inputs = valid_inputs(w.recent[rows], w.recent_at[rows], at - w.policy["span"][rows, r])
+def _judge_slot(
+    conditions: Conditions,
+    w: Working,
+    rows: NDArray[np.intp],
+    r: int,
+    at: NDArray[np.int64],
+    observed: NDArray[np.float64],
+) -> None:
+    inputs = valid_inputs(w.recent[rows], w.recent_at[rows], at[rows] - w.policy["span"][rows, r])
     resp, spo2, oxygen, systolic, pulse, consciousness, temperature = inputs.T
     scale = w.people["spo2_scale"][rows]
     scores = news2(resp, spo2, oxygen, systolic, pulse, consciousness, temperature, scale)
@@ -55,6 +66,7 @@ def _judge_slot(conditions: Conditions, w: Working, rows: NDArray[np.intp], r: i
     conditions.clear[rows, r] = ~met & answered[:, None]
     conditions.value[rows, r] = lower
     conditions.inputs[rows] = inputs
+    observed[rows, 0] = lower
     w.basis[rows, r] = np.where(met.any(axis=1), _bits(scores.points > 0), w.basis[rows, r])
 
 

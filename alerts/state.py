@@ -1,9 +1,9 @@
 """What does the core remember of one patient between observations?
 
-One packed record, `MACHINE`, kept in ``patient_state.machine``: the last few values of each vital sign; for each rule of
-the patient's policy, how far its alarm condition has come; and the longer course of a few vital signs. Times are
-microseconds since 1970 UTC; 0 means never. A record of another `VERSION`, or of another size, is not read: it is rebuilt
-from the observations.
+One packed record, `MACHINE`, kept in ``patient_state.machine``: the last few values of each vital sign; for each rule
+of the patient's policy, how far its alarm condition has come; and the longer course of a few vital signs. Times are
+microseconds since 1970 UTC; 0 means never. A record of another `VERSION`, or of another size, is not read: it is
+rebuilt from the observations.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ SLOT = np.dtype(
 
 MEMORY = np.dtype(
     [
+        ("key", "<u4"),  # which course: alerts.bank gives each vital sign and length of step its own
         ("step", "<i4"),  # number of the newest step since 1970
         ("count", "<u2"),  # observations in it so far; 0 where nothing was ever remembered
         ("mean", "<f4", (STEPS,)),  # mean of each step, newest first; NaN where it has none

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.policy import PolicyBank
-from alerts.state import MACHINE, MEMORY, SLOT, VERSION
+from alerts.bank import PolicyBank
+from alerts.state import MACHINE, MEMORY, SLOT, SLOTS, VERSION
 
 _OWN = tuple(name for name in MACHINE.names or () if name not in ("version", "slots", "memories"))
 _SLOT = tuple(SLOT.names or ())
@@ -59,7 +59,7 @@ class Working:
             setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name]))
         policy = people["policy"]
         self.policy: dict[str, NDArray[Any]] = {
-            name: column[policy, : self.width] if column.ndim > 1 else column[policy]
+            name: column[policy, : self.width] if column.shape[1:2] == (SLOTS,) else column[policy]
             for name, column in bank.columns.items()
         }
 

@@ -13,10 +13,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.documents import LimitRule, OverdueRule, Policy, Rule, ScoreRule, duration
 from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
 from alerts.news2 import News2, news2
 from alerts.news2_chart import PARAMETERS
-from alerts.policy import LimitRule, OverdueRule, Policy, Rule, ScoreRule, duration, parse
+from alerts.policy import parse
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 

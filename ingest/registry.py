@@ -18,7 +18,9 @@ import structlog
 from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
-from alerts.policy import Policy, PolicyBank, PolicyError, parse
+from alerts.bank import PolicyBank
+from alerts.documents import Policy, PolicyError
+from alerts.policy import parse
 from alerts.state import PERSON
 from ingest.sql import QUERIES
 

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alerts import state
+from alerts.bank import PolicyBank
+from alerts.documents import Policy, rule_key
 from alerts.episodes import PHASES
 from alerts.evaluate import Evaluation, History, evaluate
-from alerts.policy import Policy, PolicyBank, rule_key
 from schemas.observation import Flag, ObservationBatch
 
 MINUTE = 60_000_000

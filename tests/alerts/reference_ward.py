@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from alerts.policy import Confirmation, LimitRule, OverdueRule, Policy, RepeatRule, ScoreRule, duration
+from alerts.documents import Confirmation, LimitRule, OverdueRule, Policy, RepeatRule, ScoreRule, duration
 from schemas.vital_signs import BY_NAME
 from tests.reference_news2 import points_of
 

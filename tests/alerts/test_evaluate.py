@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import state
+from alerts.bank import PolicyBank
 from alerts.evaluate import evaluate
-from alerts.policy import PolicyBank, parse, shipped, shipped_names
+from alerts.policy import parse, shipped, shipped_names
 from schemas.observation import ObservationBatch
 from schemas.vital_signs import BY_NAME, CATALOGUE
 from tests.alerts.in_memory_ward import HOUR, MINUTE, START, Seen, Ward

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from alerts.documents import Policy
 from alerts.explain import explanation, sentence
-from alerts.policy import Policy, shipped
+from alerts.policy import shipped
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward
 

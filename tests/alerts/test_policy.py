@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.policy import SECOND, PolicyBank, PolicyError, duration, parse, rule_key, shipped, shipped_names
+from alerts.bank import PolicyBank
+from alerts.documents import SECOND, PolicyError, duration, rule_key
+from alerts.policy import parse, shipped, shipped_names
 
 pytestmark = pytest.mark.pure
 

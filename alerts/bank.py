@@ -1,0 +1,225 @@
+"""How do the policies of many patients become arrays that score them all in one call?
+
+Row b of each column is policy b, the second axis is the rule's slot. Durations are microseconds, or milliseconds where
+the name ends in ``_ms``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alerts.documents import (
+    AverageRule,
+    ChangeRule,
+    CombinationRule,
+    Confirmation,
+    CusumRule,
+    Document,
+    EwmaRule,
+    Graded,
+    LimitRule,
+    OverdueRule,
+    Policy,
+    PolicyError,
+    RepeatRule,
+    Rule,
+    ScoreRule,
+    SlopeRule,
+    Trend,
+    duration,
+    rule_key,
+    vital_named,
+)
+from alerts.state import LEVELS, MEMORIES, SLOTS, STEPS
+from schemas.episode import Severity
+
+NONE, SCORE, LIMIT, OVERDUE, REPEAT, CHANGE, AVERAGE, SLOPE, EWMA, CUSUM, COMBINATION = range(11)
+"""Rule families, as codes in the arrays."""
+_TREND = {ChangeRule: CHANGE, AverageRule: AVERAGE, SlopeRule: SLOPE, EwmaRule: EWMA, CusumRule: CUSUM}
+_REFERENCE = {"extreme": 0, "median": 1, "spread": 2}
+
+
+class _Columns:
+    """The arrays of a bank while they are filled; shapes (B,), (B, SLOTS) and (B, SLOTS, LEVELS)."""
+
+    def __init__(self, size: int) -> None:
+        shape = (size, SLOTS)
+        self.lateness = np.zeros(size, np.int64)
+        self.actionable = np.zeros(size, np.int64)
+        self.rule = np.zeros(shape, np.uint32)
+        self.kind = np.zeros(shape, np.int8)
+        self.vital = np.zeros(shape, np.int16)
+        self.vitals = np.zeros(shape, np.uint32)
+        self.side = np.ones(shape, np.int8)
+        self.threshold = np.full((*shape, LEVELS), np.nan)
+        self.extreme = np.full(shape, np.nan)
+        self.deadband = np.zeros(shape)
+        self.severity = np.zeros(shape, np.int8)
+        self.span = np.zeros(shape, np.int64)
+        self.gap = np.zeros(shape, np.int64)
+        self.consecutive = np.ones((*shape, LEVELS), np.uint16)
+        self.apart = np.zeros((*shape, LEVELS), np.int64)
+        self.hold_ms = np.zeros((*shape, LEVELS), np.uint32)
+        self.clear_consecutive = np.ones(shape, np.uint16)
+        self.clear_apart = np.zeros(shape, np.int64)
+        self.clear_hold_ms = np.zeros(shape, np.uint32)
+        self.step = np.zeros(shape, np.int64)
+        self.quiet = np.zeros(shape, bool)
+        self.memory = np.zeros(shape, np.intp)
+        self.window = np.zeros(shape, np.int64)
+        self.at_least = np.zeros(shape, np.int64)
+        self.skip = np.zeros(shape, np.int64)
+        self.reference = np.zeros(shape, np.int8)
+        self.spread = np.ones(shape)
+        self.weight = np.zeros(shape)
+        self.members = np.zeros((*shape, SLOTS), bool)
+        self.each = np.zeros(shape, np.int8)
+        self.memory_key = np.zeros((size, MEMORIES), np.uint32)
+        self.memory_vital = np.zeros((size, MEMORIES), np.int16)
+        self.memory_length = np.zeros((size, MEMORIES), np.int64)
+
+    def fill(self, b: int, document: Document) -> None:
+        """Write one policy into row ``b``."""
+        where = f"policy {document.name}"
+        self.lateness[b] = duration(document.lateness, f"{where}, lateness")
+        self.actionable[b] = duration(document.actionable, f"{where}, actionable")
+        for r, rule in enumerate(document.rules):
+            self.rule[b, r] = rule_key(rule.name)
+            self.quiet[b, r] = rule.quiet
+            here = f"{where}, rule {rule.name}"
+            if isinstance(rule, Graded):
+                self._graded(b, r, rule, here)
+            if isinstance(rule, LimitRule):
+                self._limit(b, r, rule, here)
+            elif isinstance(rule, ScoreRule):
+                self.kind[b, r] = SCORE
+                self.span[b, r] = duration(rule.valid, f"{here}, valid")
+                self.severity[b, r] = Severity.of(rule.red_score) if rule.red_score else 0
+            elif isinstance(rule, Trend):
+                self._trend(b, r, rule, here)
+            elif isinstance(rule, CombinationRule):
+                self._combination(b, r, rule, document, here)
+            elif isinstance(rule, OverdueRule):
+                self.kind[b, r] = OVERDUE
+                self.vitals[b, r] = _mask(rule.vitals, here)
+                self.span[b, r] = duration(rule.every, f"{here}, every") + duration(rule.grace, f"{here}, grace")
+                self.severity[b, r] = Severity.of(rule.severity)
+            elif isinstance(rule, RepeatRule):
+                self.kind[b, r] = REPEAT
+                self.vitals[b, r] = _mask(rule.vitals, here)
+                self.step[b, r] = duration(rule.multiple_of, f"{here}, multiple_of")
+                self.span[b, r] = duration(rule.at_most, f"{here}, at_most")
+
+    def _graded(self, b: int, r: int, rule: Graded, here: str) -> None:
+        self.threshold[b, r] = [np.nan if t is None else t for t in (rule.yellow, rule.amber, rule.red)]
+        self.gap[b, r] = duration(rule.gap, f"{here}, gap")
+        self._confirmations(b, r, rule, here)
+
+    def _confirmations(self, b: int, r: int, rule: Graded | CombinationRule, here: str) -> None:
+        for level in range(LEVELS):
+            c: Confirmation = getattr(rule.raise_after, Severity(level + 1).word) or rule.raise_after
+            self.consecutive[b, r, level] = c.consecutive
+            self.apart[b, r, level] = duration(c.apart, f"{here}, raise_after.apart")
+            self.hold_ms[b, r, level] = duration(c.hold, f"{here}, raise_after.hold") // 1000
+        self.clear_consecutive[b, r] = rule.clear_after.consecutive
+        self.clear_apart[b, r] = duration(rule.clear_after.apart, f"{here}, clear_after.apart")
+        self.clear_hold_ms[b, r] = duration(rule.clear_after.hold, f"{here}, clear_after.hold") // 1000
+
+    def _limit(self, b: int, r: int, rule: LimitRule, here: str) -> None:
+        self.kind[b, r] = LIMIT
+        self.vital[b, r] = vital_named(rule.vital, here).code
+        self.side[b, r] = -1 if rule.side == "low" else 1
+        self.extreme[b, r] = np.nan if rule.extreme is None else rule.extreme
+        self.deadband[b, r] = rule.deadband
+
+    def _trend(self, b: int, r: int, rule: Trend, here: str) -> None:
+        length, over = duration(rule.every, f"{here}, every"), duration(rule.over, f"{here}, over")
+        if not 0 < length <= over or over > STEPS * length:
+            raise PolicyError(f"{here}: over = {rule.over!r} must be 1 to {STEPS} times every = {rule.every!r}")
+        self.kind[b, r] = _TREND[type(rule)]
+        self.vital[b, r] = _vital_or_score(rule.vital, self.kind[b], here)
+        self.side[b, r] = -1 if rule.side == "low" else 1
+        self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here)
+        self.window[b, r] = over // length
+        self.at_least[b, r] = rule.at_least
+        self.deadband[b, r] = rule.deadband
+        if rule.at_least > over // length:
+            raise PolicyError(f"{here}: at_least = {rule.at_least} steps, but over holds {over // length}")
+        if isinstance(rule, AverageRule):
+            self.skip[b, r] = rule.skip
+        elif isinstance(rule, ChangeRule):
+            self.reference[b, r] = _REFERENCE[rule.reference]
+            if (rule.reference == "spread") != (rule.least_spread is not None):
+                raise PolicyError(f'{here}: least_spread belongs to reference = "spread", and to no other')
+            self.spread[b, r] = rule.least_spread or 1.0
+        elif isinstance(rule, EwmaRule):
+            self.weight[b, r], self.spread[b, r] = rule.weight, rule.least_spread
+        elif isinstance(rule, CusumRule):
+            self.weight[b, r], self.spread[b, r] = rule.slack, rule.least_spread
+
+    def _memory(self, b: int, vital: int, length: int, here: str) -> int:
+        """Give the memory of a vital sign in steps of this length; rules of one policy share it."""
+        for m in range(MEMORIES):
+            if self.memory_length[b, m] == 0:
+                self.memory_key[b, m] = rule_key(f"{vital}/{length}")
+                self.memory_vital[b, m], self.memory_length[b, m] = vital, length
+            if (self.memory_vital[b, m], self.memory_length[b, m]) == (vital, length):
+                return m
+        raise PolicyError(f"{here}: a policy follows at most {MEMORIES} courses; use the steps of another rule")
+
+    def _combination(self, b: int, r: int, rule: CombinationRule, document: Document, here: str) -> None:
+        names = [other.name for other in document.rules]
+        for name in rule.of:
+            if name not in names or isinstance(document.rules[names.index(name)], CombinationRule | RepeatRule):
+                raise PolicyError(f"{here}: {name!r} is no rule of this policy that a combination can be made of")
+            self.members[b, r, names.index(name)] = True
+        if rule.at_least > len(set(rule.of)):
+            raise PolicyError(f"{here}: at_least = {rule.at_least}, but it names only {len(set(rule.of))} rules")
+        self.kind[b, r] = COMBINATION
+        self.at_least[b, r] = rule.at_least
+        self.each[b, r] = Severity.of(rule.each)
+        self.threshold[b, r] = np.where(np.arange(LEVELS) < Severity.of(rule.severity), 1.0, np.nan)
+        self._confirmations(b, r, rule, here)
+
+
+def _vital_or_score(name: str, kinds: NDArray[np.int8], here: str) -> int:
+    """Give the code of a vital sign; ``news2`` has code 0, where the policy scores it."""
+    if name != "news2":
+        return vital_named(name, here).code
+    if not (kinds == SCORE).any():
+        raise PolicyError(
+            f"{here}: news2 is followed only where the policy has a [[score]] rule; add one, quiet if need be"
+        )
+    return 0
+
+
+def _mask(names: Sequence[str], here: str) -> int:
+    return sum(1 << vital_named(n, here).code for n in set(names))
+
+
+class PolicyBank:
+    """Policies stacked into arrays: row b of each column is policy b, second axis the rule's slot.
+
+    Parameters
+    ----------
+    policies : sequence of Policy
+        In the order of the indices that `alerts.state.PERSON` refers to.
+    """
+
+    def __init__(self, policies: Sequence[Policy]) -> None:
+        self.policies = tuple(policies)
+        self.width = max((len(p.rules) for p in self.policies), default=0)
+        columns = _Columns(len(self.policies))
+        for b, policy in enumerate(self.policies):
+            columns.fill(b, policy.document)
+        self.columns: dict[str, NDArray[Any]] = vars(columns)
+        self.lateness: NDArray[np.int64] = columns.lateness
+        self.actionable: NDArray[np.int64] = columns.actionable
+
+    def rule(self, policy: int, key: int) -> Rule | None:
+        """Find a rule of a policy by its `rule_key`; None where this version has it no more."""
+        return next((r for r in self.policies[policy].rules if rule_key(r.name) == key), None)

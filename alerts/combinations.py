@@ -1,0 +1,31 @@
+"""Are enough of a policy's other rules active at once?"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alerts.bank import COMBINATION
+from alerts.conditions import Conditions
+from alerts.episodes import ACTIVE
+from alerts.working import Working
+
+
+def judge(w: Working, n: int, looked: Conditions) -> Conditions | None:
+    """Answer for the combinations of which a member was looked at; None where there are none.
+
+    The members' episodes must already have advanced to the instant.
+    """
+    is_combination = w.policy["kind"][:n] == COMBINATION
+    if not is_combination.any():
+        return None
+    members = w.policy["members"][:n, :, : w.width]
+    touched = is_combination & (members & looked.evaluated[:, None, :]).any(axis=2)
+    severity = np.where(w.phase[:n] == ACTIVE, w.severity[:n], 0)
+    active = (members & (severity[:, None, :] >= w.policy["each"][:n, :, None])).sum(axis=2)
+    met = touched & (active >= w.policy["at_least"][:n])
+    answers = Conditions.none(n, w.width)
+    answers.evaluated |= touched
+    answers.met |= met[..., None] & ~np.isnan(w.policy["threshold"][:n])
+    answers.clear |= (touched & ~met)[..., None]
+    np.copyto(answers.value, active.astype(np.float64), where=touched)
+    return answers

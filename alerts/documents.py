@@ -1,0 +1,227 @@
+"""What can a policy document say?
+
+The records of a policy: who wrote it, from which source, and its rules, one record a rule family. `msgspec` checks a
+TOML document against them and names the field that is wrong; `alerts.bank` turns them into arrays.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import msgspec
+
+from schemas.vital_signs import BY_NAME, VitalSign
+
+SECOND = 1_000_000
+
+_UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": 86_400 * SECOND}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)\Z")
+
+Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Word = Annotated[str, msgspec.Meta(pattern="^(yellow|amber|red)$")]
+Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+
+
+class PolicyError(ValueError):
+    """The document is not a policy; the message names the field, what was expected and what to do."""
+
+
+class Confirmation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How an alarm condition is confirmed: observations in a row, their span, and time met without gaps."""
+
+    consecutive: Count = 1
+    apart: str = "0 s"
+    hold: str = "0 s"
+
+
+class Raising(Confirmation, frozen=True):
+    """How a condition is confirmed before it is raised; a severity may have its own way."""
+
+    yellow: Confirmation | None = None
+    amber: Confirmation | None = None
+    red: Confirmation | None = None
+
+
+class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What every rule states; a quiet one makes no episode of its own and only serves combinations."""
+
+    name: Name
+    title: Text
+    source: Text
+    advice: str = ""
+    quiet: bool = False
+
+
+class Graded(Rule, frozen=True, kw_only=True):
+    """A rule with a threshold for each severity it can have."""
+
+    yellow: float | None = None
+    amber: float | None = None
+    red: float | None = None
+    raise_after: Raising = Raising()
+    clear_after: Confirmation = Confirmation()
+    gap: str = "1 h"
+
+
+class ScoreRule(Graded, frozen=True, kw_only=True):
+    """NEWS2: thresholds on the aggregate score; its lower bound counts where the set is incomplete."""
+
+    table: Annotated[str, msgspec.Meta(pattern="^news2$")]
+    red_score: Word | None = None
+    valid: str
+
+
+class LimitRule(Graded, frozen=True, kw_only=True):
+    """An alarm limit: met at or beyond the threshold, clear when back by more than the deadband."""
+
+    vital: str
+    side: Annotated[str, msgspec.Meta(pattern="^(low|high)$")]
+    extreme: float | None = None
+    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class Trend(Graded, frozen=True, kw_only=True):
+    """A rule on the course of a vital sign, or of ``news2``, kept in steps of ``every``."""
+
+    vital: str
+    side: Annotated[str, msgspec.Meta(pattern="^(low|high)$")]
+    every: str
+    over: str
+    at_least: Annotated[int, msgspec.Meta(ge=1, le=28)]
+    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class ChangeRule(Trend, frozen=True, kw_only=True):
+    """The newest step against the steps before it: their extreme, their median, or their median in personal spreads."""
+
+    reference: Annotated[str, msgspec.Meta(pattern="^(extreme|median|spread)$")]
+    least_spread: Annotated[float, msgspec.Meta(gt=0)] | None = None
+
+
+class AverageRule(Trend, frozen=True, kw_only=True):
+    """The mean over the steps, the first ``skip`` of them left out."""
+
+    skip: Annotated[int, msgspec.Meta(ge=0, le=27)] = 0
+
+
+class SlopeRule(Trend, frozen=True, kw_only=True):
+    """The Theil-Sen slope; thresholds are amounts per step."""
+
+
+class EwmaRule(Trend, frozen=True, kw_only=True):
+    """The exponentially weighted mean of deviations from the personal baseline; thresholds in its standard
+    deviations."""
+
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1)]
+    least_spread: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class CusumRule(Trend, frozen=True, kw_only=True):
+    """The cumulative sum of deviations beyond ``slack`` from the personal baseline; thresholds in personal spreads."""
+
+    slack: Annotated[float, msgspec.Meta(ge=0)]
+    least_spread: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class CombinationRule(Rule, frozen=True, kw_only=True):
+    """At least so many of other rules of the policy are active, each at the given severity or worse."""
+
+    of: Annotated[list[Name], msgspec.Meta(min_length=2)]
+    at_least: Annotated[int, msgspec.Meta(ge=1)]
+    each: Word = "yellow"
+    severity: Word
+    clear_after: Confirmation = Confirmation()
+    raise_after: Raising = Raising()
+
+
+class OverdueRule(Rule, frozen=True, kw_only=True):
+    """No observation of any of these vital signs for longer than the schedule and its grace allow."""
+
+    vitals: Annotated[list[str], msgspec.Meta(min_length=1)]
+    every: str
+    grace: str
+    severity: Word
+
+
+class RepeatRule(Rule, frozen=True, kw_only=True):
+    """The same values again after a whole multiple of a step: the mark of a time-zone error, not an observation."""
+
+    vitals: Annotated[list[str], msgspec.Meta(min_length=1)]
+    multiple_of: str
+    at_most: str
+
+
+class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A whole policy document."""
+
+    name: Name
+    title: Text
+    author: Text
+    source: Text
+    reason: Text
+    lateness: str
+    actionable: str
+    limit: list[LimitRule] = []
+    score: list[ScoreRule] = []
+    change: list[ChangeRule] = []
+    average: list[AverageRule] = []
+    slope: list[SlopeRule] = []
+    ewma: list[EwmaRule] = []
+    cusum: list[CusumRule] = []
+    combination: list[CombinationRule] = []
+    overdue: list[OverdueRule] = []
+    repeat: list[RepeatRule] = []
+
+    @property
+    def rules(self) -> list[Rule]:
+        """All rules in the order of their slots."""
+        return [
+            *self.limit,
+            *self.score,
+            *self.change,
+            *self.average,
+            *self.slope,
+            *self.ewma,
+            *self.cusum,
+            *self.combination,
+            *self.overdue,
+            *self.repeat,
+        ]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A checked document, and which version of which policy it is where it comes from the database."""
+
+    document: Document
+    text: str
+    policy_id: int = 0
+    version: int = 0
+    rules: tuple[Rule, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", tuple(self.document.rules))
+
+
+def rule_key(name: str) -> int:
+    """Give the number under which a rule's state is kept; it survives a new version and another order."""
+    return zlib.crc32(name.encode()) or 1
+
+
+def duration(text: str, where: str) -> int:
+    """Read ``"90 s"``, ``"15 min"``, ``"12 h"`` or ``"14 d"`` as microseconds."""
+    match = _DURATION.match(text)
+    if match is None:
+        raise PolicyError(f'{where}: {text!r} is not a duration; write it like "90 s", "15 min", "12 h" or "14 d"')
+    return round(float(match[1]) * _UNITS[match[2]])
+
+
+def vital_named(name: str, where: str) -> VitalSign:
+    """Find a vital sign, or say where it was named and which there are."""
+    if name not in BY_NAME:
+        raise PolicyError(f"{where}: unknown vital sign {name!r}; expected one of {', '.join(BY_NAME)}")
+    return BY_NAME[name]
