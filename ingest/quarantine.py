@@ -27,11 +27,13 @@ class Quarantined:
     ----------
     now, before : int arrays, shape (M,)
     reasons : dict of message → reasons
+    by_reason : dict of reason → observations put aside now
     """
 
     now: NDArray[np.int64]
     before: NDArray[np.int64]
     reasons: dict[int, list[str]]
+    by_reason: dict[str, int]
 
 
 def write_quarantine(connection: psycopg.Connection, admitted: Admitted) -> Quarantined:
@@ -53,11 +55,16 @@ def write_quarantine(connection: psycopg.Connection, admitted: Admitted) -> Quar
         columns = [list(column) for column in zip(*rows, strict=True)]
         found = connection.execute(QUERIES["write_quarantine"], columns, binary=True).fetchall()
         written = {first[topic, bytes(digest), reason] for topic, digest, reason in found}
+    by_reason: dict[str, int] = {}
     for (message, reason), members in groups.items():
         count = sum(rejection.observations for rejection in members)
-        (now if (message, reason) in written else before)[message] += count
+        if (message, reason) in written:
+            now[message] += count
+            by_reason[reason] = by_reason.get(reason, 0) + count
+        else:
+            before[message] += count
         reasons.setdefault(message, []).append(reason)
-    return Quarantined(now, before, reasons)
+    return Quarantined(now, before, reasons, by_reason)
 
 
 def _row(admitted: Admitted, message: int, members: list[Rejection]) -> tuple[Any, ...]:

@@ -163,3 +163,26 @@ returning topic, payload_sha256, reason;
 
 -- name: tell_dashboards
 select pg_notify('homeward_live', payload) from unnest(%s::text[]) as payload;
+
+-- name: beat
+insert into service_instance (instance_id, service, counters) values (%s, %s, %s)
+on conflict (instance_id) do update set seen_at = now(), counters = excluded.counters;
+
+-- name: alive
+select count(*) from service_instance where service = %s and seen_at > now() - %s * interval '1 second';
+
+-- name: end_instance
+-- Its counters stay, so that the sums over all processes never fall; it is no longer alive.
+update service_instance set seen_at = now() - interval '1 hour', counters = %s where instance_id = %s;
+
+-- name: forget_instances
+delete from service_instance where seen_at < now() - interval '30 days';
+
+-- name: try_lane
+select pg_try_advisory_lock(%s, %s);
+
+-- name: give_lane
+select pg_advisory_unlock(%s, %s);
+
+-- name: next_due
+select (extract(epoch from min(next_due_at)) * 1000000)::bigint from patient_state;

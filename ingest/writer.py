@@ -36,6 +36,7 @@ class Outcome:
     ----------
     stored, duplicate, quarantined : int64 arrays, shape (M,)
     reasons : dict of message → reasons of quarantine
+    quarantined_by_reason : dict of reason → observations
     too_late : int
         How many of those stored came too late to be scored.
     activated : list of int
@@ -46,8 +47,18 @@ class Outcome:
     duplicate: NDArray[np.int64]
     quarantined: NDArray[np.int64]
     reasons: dict[int, list[str]] = field(default_factory=dict)
+    quarantined_by_reason: dict[str, int] = field(default_factory=dict)
     too_late: int = 0
     activated: list[int] = field(default_factory=list)
+
+    def receipt(self, message: int) -> dict[str, int | list[str]]:
+        """Say to the sender what became of one message."""
+        return {
+            "stored": int(self.stored[message]),
+            "duplicate": int(self.duplicate[message]),
+            "quarantined": int(self.quarantined[message]),
+            "reasons": self.reasons.get(message, []),
+        }
 
 
 def write_batch(connection: psycopg.Connection, admitted: Admitted, now: int, *, page: bool = True) -> Outcome:
@@ -79,6 +90,7 @@ def write_batch(connection: psycopg.Connection, admitted: Admitted, now: int, *,
         duplicate=np.bincount(admitted.message[~new], minlength=size) + quarantined.before,
         quarantined=quarantined.now,
         reasons=quarantined.reasons,
+        quarantined_by_reason=quarantined.by_reason,
         too_late=too_late,
         activated=activated,
     )

@@ -1,0 +1,69 @@
+"""Where do messages wait between the connection to the broker and the micro-batch?
+
+The callback puts them in and does nothing else. What waits is bounded by the broker: it sends no more than each lane's
+Receive Maximum before the first PUBACK.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from ingest.admission import Incoming
+
+
+class Connection(Protocol):
+    """What is asked of a connection to the broker: whether it is still the one that a message came on."""
+
+    generation: int
+
+
+@dataclass(slots=True)
+class Delivery:
+    """A message, the connection on which it must be confirmed, and where its receipt goes."""
+
+    incoming: Incoming
+    connection: Connection
+    generation: int
+    packet: int
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the connection is gone; the broker delivers the message again."""
+        return self.connection.generation != self.generation
+
+
+class Inbox:
+    """A queue from one thread to another."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Delivery] = deque()
+        self._some = threading.Event()
+        self.put = self._waiting.append
+        """Add a message; call `wake` after the last one of those that came together."""
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def wake(self) -> None:
+        """Say that messages were put in, or that there is something else to look at."""
+        self._some.set()
+
+    def take(self, most: int, timeout: float) -> list[Delivery]:
+        """Wait until there are messages, at most ``timeout`` seconds, and take those that are there, up to ``most``."""
+        if not self._waiting:
+            self._some.wait(timeout)
+        self._some.clear()
+        taken: list[Delivery] = []
+        try:
+            while len(taken) < most:
+                delivery = self._waiting.popleft()
+                if not delivery.is_stale:
+                    taken.append(delivery)
+        except IndexError:
+            pass
+        return taken

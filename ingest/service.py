@@ -1,0 +1,69 @@
+"""How are the parts of an ingest worker put together, and how does it leave?"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import structlog
+
+from ingest.counters import Counters
+from ingest.inbox import Inbox
+from ingest.lane_session import Broker
+from ingest.lanes import LaneKeeper
+from ingest.micro_batch import MicroBatches
+from ingest.presence import Presence
+from ingest.registry import RegistryKeeper
+from ingest.subscriber import Subscriber
+from schemas.database import open_pool
+
+ROLE = "homeward_ingest"
+
+log = structlog.get_logger()
+
+
+def run(
+    database_url: str,
+    mqtt_url: str,
+    user: str | None,
+    password: str | None,
+    stop: threading.Event,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """Take messages from the broker into the database until ``stop``; call ``ready`` when lanes are first held.
+
+    On ``stop`` the micro-batch under way is finished and confirmed; what waits behind it is left with the broker.
+    """
+    counters, inbox = Counters(), Inbox()
+    with open_pool(database_url, ROLE, min_size=4, max_size=6) as pool:
+        keeper = RegistryKeeper(pool)
+        subscriber = Subscriber(Broker(mqtt_url, user, password), inbox)
+        lanes = LaneKeeper(pool, subscriber, Presence("ingest", counters), counters)
+        batches = MicroBatches(pool, keeper, inbox, subscriber, counters)
+        leave = threading.Event()
+        threads = {
+            "writer": threading.Thread(target=batches.run, args=(stop,), name="writer", daemon=True),
+            "registry": threading.Thread(target=keeper.watch, args=(stop,), name="registry", daemon=True),
+            "lanes": threading.Thread(target=lanes.run, args=(leave,), name="lanes", daemon=True),
+        }
+        subscriber.start()
+        for thread in threads.values():
+            thread.start()
+        announcer = threading.Thread(target=_announce, args=(lanes.ready, stop, ready), name="announcer", daemon=True)
+        announcer.start()
+        stop.wait()
+        subscriber.leave_all()
+        inbox.wake()
+        threads["writer"].join()
+        leave.set()
+        threads["lanes"].join()
+        subscriber.close()
+        threads["registry"].join()
+    log.info("ingest left", action="ingest_left")
+
+
+def _announce(held: threading.Event, stop: threading.Event, ready: Callable[[], None]) -> None:
+    while not stop.is_set():
+        if held.wait(0.2):
+            ready()
+            return
