@@ -106,9 +106,10 @@ def evaluate(
     ValueError
         Where an observation is not later than its patient's state and the patient is not in ``history``.
     """
-    start, until = machines.copy(), np.maximum(machines["clock_at"], now)
+    start, until = machines, np.maximum(machines["clock_at"], now)
     known, known_rows = ObservationBatch.empty(), np.empty(0, np.intp)
     if history is not None:
+        start = machines.copy()
         start[history.rows] = history.machines
         known, known_rows = history.known, history.known_rows
     _refuse_unordered(start, rows, batch)

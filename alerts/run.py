@@ -16,7 +16,7 @@ from alerts.align import align
 from alerts.bank import PolicyBank
 from alerts.conditions import Conditions
 from alerts.instants import Instants
-from alerts.state import MACHINE
+from alerts.state import MACHINE, take
 from alerts.working import Working
 from schemas.observation import Flag, ObservationBatch
 
@@ -72,7 +72,7 @@ class Run:
         self._instants = Instants.of(rows, batch, len(machines))
         self._order = self._instants.order
         people = people[self._order]
-        aligned, lost = align(machines[self._order], bank, people)
+        aligned, lost = align(take(machines, self._order), bank, people)
         self._transitions = [lost]
         self._kept: list[tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.void]]] = []
         self._coarse = np.maximum(bank.lateness[people["policy"]] // 2, 1)
@@ -131,9 +131,7 @@ class Run:
     @property
     def machines(self) -> NDArray[np.void]:
         """The states after the pass, in the order of the call."""
-        out = np.empty(len(self._order), MACHINE)
-        out[self._order] = self._w.records()
-        return out
+        return take(self._w.records(), np.argsort(self._order))
 
     @property
     def next_due_at(self) -> NDArray[np.int64]:

@@ -66,6 +66,8 @@ MACHINE = np.dtype(
     ]
 )
 
+_BYTES = np.dtype((np.void, MACHINE.itemsize))
+
 PERSON = np.dtype(
     [
         ("policy", "<i4"),  # index in the PolicyBank
@@ -107,6 +109,15 @@ def unpack(records: Iterable[bytes]) -> NDArray[np.void]:
     if (machines["version"] != VERSION).any():
         raise StateError(f"patient_state: a record is not of version {VERSION}; run `homeward state rebuild`")
     return machines
+
+
+def take(machines: NDArray[np.void], index: NDArray[np.intp]) -> NDArray[np.void]:
+    """Copy records by position, shape (len(index),).
+
+    As plain bytes: numpy would copy them field by field, which takes ten times as long.
+    """
+    chosen: NDArray[np.void] = machines.view(_BYTES)[index].view(MACHINE)
+    return chosen
 
 
 def pack(machines: NDArray[np.void]) -> list[bytes]:
