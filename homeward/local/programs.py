@@ -27,7 +27,7 @@ WANTED = ("postgresql-17-timescaledb", "postgresql-17", "postgresql-client-17", 
 # Libraries of the compiler behind PostgreSQL's JIT (100 MB, off here) and of installation scripts that never run.
 NOT_NEEDED = re.compile(r"lib(llvm|z3|perl|pam-modules|semanage|sepol|debconf|c-l10n|proc2|ncurses)|.*-perl$|libc-bin$")
 SPACE_NEEDED = 600 * 2**20
-OLDEST_POSTGRES = 14
+OLDEST_POSTGRES = 15
 OLDEST_MOSQUITTO = 2
 
 

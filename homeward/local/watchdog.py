@@ -16,6 +16,11 @@ import time
 from dataclasses import dataclass
 
 POLL_S = 0.5
+ENDED = "The watchdog has ended, so nothing would stop this installation's processes; start the installation again."
+
+
+class WatchdogError(Exception):
+    """The watchdog is gone; the sentence says what to do."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +81,12 @@ class Watchdog:
 
     def _tell(self, line: str) -> None:
         if self._process.stdin is None or self._process.stdin.closed or not self.is_alive():
-            raise RuntimeError("the watchdog has ended; nothing would stop this installation's processes")
-        self._process.stdin.write(line.encode())
-        self._process.stdin.flush()
+            raise WatchdogError(ENDED)
+        try:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
+        except BrokenPipeError as gone:
+            raise WatchdogError(ENDED) from gone
 
 
 def is_gone(pid: int) -> bool:
@@ -138,7 +146,9 @@ def _serve() -> None:
             else:
                 watched.pop(int(pid), None)
     for stage in sorted({process.stage for process in watched.values()}, reverse=True):
-        _end_stage([process for process in watched.values() if process.stage == stage and not is_gone(process.pid)])
+        # A group may outlive its leader; a single process that is gone is not signalled, its number may be another's.
+        due = [process for process in watched.values() if process.stage == stage]
+        _end_stage([process for process in due if process.group or not is_gone(process.pid)])
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from homeward.local import SetupError, server_folder
 from homeward.local.broker import PrivateBroker
 from homeward.local.postgres import PrivatePostgres
 from homeward.local.programs import Programs
-from homeward.local.watchdog import Watchdog
+from homeward.local.watchdog import Watchdog, WatchdogError, is_gone
 
 PARENT = """
 import json, signal, sys, time
@@ -26,7 +26,7 @@ from pathlib import Path
 from homeward.local.broker import PrivateBroker
 from homeward.local.postgres import PrivatePostgres
 from homeward.local.programs import ensure_programs
-from homeward.local.watchdog import Watchdog
+from homeward.local.watchdog import Watchdog, WatchdogError, is_gone
 watchdog = Watchdog() if sys.argv[2] == "watched" else None
 programs = ensure_programs()
 postgres = PrivatePostgres(Path(sys.argv[1]) / "postgres", programs, durable=False)
@@ -153,14 +153,14 @@ def test_a_start_recovers_from_a_server_killed_at_work(postgres: PrivatePostgres
 def test_a_killed_parent_leaves_no_process(service_folder: Path, programs: Programs) -> None:
     pids = kill_a_parent(service_folder / "killed", "watched")
     assert len(pids) > 5
-    wait_for(lambda: not any(psutil.pid_exists(pid) for pid in pids))
+    wait_for(lambda: all(is_gone(pid) for pid in pids))
 
 
 @pytest.mark.slow
 def test_a_start_ends_what_a_killed_parent_left(service_folder: Path, programs: Programs) -> None:
     folder = service_folder / "left_over"
     left = kill_a_parent(folder, "unwatched")
-    assert all(psutil.pid_exists(pid) for pid in left)
+    assert not any(is_gone(pid) for pid in left)
     postgres = PrivatePostgres(folder / "postgres", programs, durable=False)
     broker = PrivateBroker(folder / "broker", programs)
     try:
@@ -168,7 +168,7 @@ def test_a_start_ends_what_a_killed_parent_left(service_folder: Path, programs: 
         broker.start()
         assert postgres.is_running()
         assert broker.is_running()
-        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in left))
+        wait_for(lambda: all(is_gone(pid) for pid in left))
     finally:
         broker.stop()
         postgres.stop()
@@ -201,3 +201,25 @@ def test_watchdog_leaves_alone_what_was_taken_off_its_list() -> None:
     assert process.poll() is None
     process.kill()
     process.wait()
+
+
+def test_watchdog_ends_a_group_that_lost_its_leader() -> None:
+    watchdog = Watchdog()
+    script = "import os, subprocess; print(subprocess.Popen(['sleep', '600']).pid, flush=True); os._exit(0)"
+    leader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, start_new_session=True)
+    watchdog.watch(leader.pid)
+    assert leader.stdout is not None
+    child = int(leader.stdout.readline())
+    leader.wait()
+    leader.stdout.close()
+    watchdog.end_all()
+    wait_for(lambda: is_gone(child))
+
+
+def test_a_dead_watchdog_is_noticed() -> None:
+    watchdog = Watchdog()
+    psutil.Process(watchdog.pid).kill()
+    wait_for(lambda: not watchdog.is_alive())
+    with pytest.raises(WatchdogError, match="start the installation again"):
+        watchdog.watch(os.getpid())
+    watchdog.end_all()
