@@ -45,7 +45,7 @@ def create_app(database_url: str, *, secure_cookies: bool = False, extra_routers
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # without waiting: while the database is away the pages say so, and they recover by themselves
         await pool.open(wait=False)
-        tasks = [asyncio.create_task(live.run()), asyncio.create_task(presence.run())]
+        tasks = [asyncio.create_task(work) for work in (live.run(), presence.run(), sign_in.prepare())]
         try:
             yield
         finally:

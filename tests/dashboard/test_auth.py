@@ -1,0 +1,200 @@
+"""Does signing in let the right person in, and nobody else, without telling who exists?"""
+
+import statistics
+import time
+
+import pytest
+
+from dashboard.auth import Cookie, local_path
+from dashboard.throttle import FAILURES_OF_ACCOUNT, WINDOW_S, Throttle
+from tests.conftest import TestDatabase
+from tests.dashboard.conftest import PASSWORD, Served, make_trusts, serve
+
+
+def test_the_form_signs_in_and_goes_where_one_wanted_to_go(served: Served) -> None:
+    with served.client(headers={"Accept": "text/html"}) as client:
+        away = client.get("/patients/3?tab=notes")
+        assert away.status_code == 303
+        assert away.headers["location"] == "/sign-in?next=/patients/3%3Ftab%3Dnotes"
+        form = client.get(away.headers["location"])
+        assert form.status_code == 200
+        assert 'value="/patients/3?tab=notes"' in form.text
+        assert 'lang="en"' in form.text
+        answer = client.post(
+            "/sign-in", data={"sign_in": "Nurse ", "password": PASSWORD, "next": "/patients/3?tab=notes"}
+        )
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/patients/3?tab=notes"
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=lax" in cookie
+        assert client.get("/api/v1/me").json()["name"] == "Nurse"
+        assert client.get("/sign-in?next=/devices").headers["location"] == "/devices"
+
+
+def test_the_database_keeps_no_token(served: Served) -> None:
+    with served.browser("nurse") as client:
+        (token,) = client.cookies.values()
+        assert len(token) == 43
+        stored = served.ask("select token_hash from session")
+        assert all(token.encode() not in bytes(row[0]) for row in stored)
+
+
+def test_signing_out_ends_the_session_at_once(served: Served) -> None:
+    with served.browser("nurse") as client:
+        (token,) = client.cookies.values()
+        answer = client.post("/sign-out")
+        assert answer.headers["location"] == "/sign-in"
+        assert not client.cookies
+        assert client.get("/api/v1/me", headers={"Cookie": f"homeward_session={token}"}).status_code == 401
+        assert client.get("/api/v1/me", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+
+
+def test_what_does_not_fit_is_refused_in_the_same_words(fresh: Served) -> None:
+    refused = [
+        ("nurse", "wrong"),
+        ("nobody", PASSWORD),
+        ("", ""),
+        ("carer", ""),
+        ("nurse\0", PASSWORD),
+        ("reader", "\0"),
+        ("n" * 5000, PASSWORD),
+        ("nurse", "p" * 5000),
+        ("' or 1=1 --", "x"),
+        ("nürse", "pässword"),
+    ]
+    with fresh.client() as client:
+        for sign_in, password in refused:
+            answer = client.post("/sign-in", data={"sign_in": sign_in, "password": password})
+            assert answer.status_code == 401
+            assert "do not fit together" in answer.text
+            assert not answer.cookies
+            api = client.post("/api/v1/sign-in", json={"sign_in": sign_in[:200], "password": password[:1000]})
+            assert api.status_code == 401
+            assert "do not fit together" in api.json()["detail"]
+
+
+def test_the_form_shows_what_was_typed_as_text_only(served: Served) -> None:
+    with served.client() as client:
+        answer = client.post("/sign-in", data={"sign_in": '"><script>x</script>', "password": "x", "next": '/"><b>'})
+        assert "<script>x" not in answer.text
+        assert "<b>" not in answer.text
+        assert 'role="alert"' in answer.text
+
+
+def test_five_failures_lock_the_account_even_for_the_right_password(fresh: Served) -> None:
+    with fresh.client() as client:
+        for _ in range(5):
+            client.post("/sign-in", data={"sign_in": "nurse", "password": "wrong"})
+        locked = client.post("/sign-in", data={"sign_in": "nurse", "password": PASSWORD})
+        assert locked.status_code == 401
+        assert "do not fit together" in locked.text
+        until, failures = fresh.ask("select locked_until, failed_sign_ins from account where sign_in = 'nurse'")[0]
+        client.post("/sign-in", data={"sign_in": "nurse", "password": "wrong"})
+        # an attempt under the lock neither prolongs it nor counts
+        assert fresh.ask("select locked_until, failed_sign_ins from account where sign_in = 'nurse'") == [
+            (until, failures)
+        ]
+        fresh.ask("update account set locked_until = now() where sign_in = 'nurse'")
+        assert client.post("/sign-in", data={"sign_in": "nurse", "password": PASSWORD}).status_code == 303
+        assert fresh.ask("select failed_sign_ins, locked_until from account where sign_in = 'nurse'") == [(0, None)]
+    actions = [row[0] for row in fresh.ask("select action from audit_log order by audit_id")]
+    assert actions == ["sign_in_failed"] * 7 + ["signed_in"]
+
+
+def test_one_address_is_slowed_down_for_accounts_that_do_not_exist_as_well(fresh: Served) -> None:
+    with fresh.client() as client:
+        for _ in range(FAILURES_OF_ACCOUNT):
+            assert client.post("/sign-in", data={"sign_in": "nobody", "password": "x"}).status_code == 401
+        answer = client.post("/sign-in", data={"sign_in": "nobody", "password": "x"})
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["retry-after"]) <= WINDOW_S + 1
+        assert client.post("/sign-in", data={"sign_in": "nurse", "password": PASSWORD}).status_code == 303
+
+
+def test_the_throttle_forgets_after_its_window_and_keeps_a_bounded_memory() -> None:
+    now = 0.0
+    throttle = Throttle(lambda: now)
+    for _ in range(FAILURES_OF_ACCOUNT):
+        throttle.failed("Nurse", "2001:db8::1")
+    assert throttle.wait_s("nurse", "2001:db8::ffff") == WINDOW_S
+    assert throttle.wait_s("nurse", "192.0.2.1") == 0
+    now = WINDOW_S
+    assert throttle.wait_s("nurse", "2001:db8::1") == 0
+    for number in range(20_000):
+        throttle.failed(f"name-{number}", f"10.{number // 256}.0.1")
+    assert len(throttle._failures) <= 10_000
+
+
+def test_an_unknown_account_takes_as_long_as_a_wrong_password(fresh: Served) -> None:
+    def time_of(client: object, sign_in: str) -> float:
+        begun = time.perf_counter()
+        client.post("/sign-in", data={"sign_in": sign_in, "password": "wrong"})  # type: ignore[attr-defined]
+        return time.perf_counter() - begun
+
+    with fresh.client() as client:
+        time_of(client, "somebody")
+        known = [time_of(client, name) for name in ("nurse", "carer", "admin", "nurse", "carer")]
+        unknown = [time_of(client, name) for name in ("a", "b", "c", "a", "b")]
+    assert 0.4 < statistics.median(known) / statistics.median(unknown) < 2.5
+
+
+def test_a_disabled_account_is_out_with_its_next_request_and_cannot_return(fresh: Served) -> None:
+    with fresh.client("carer") as client:
+        assert client.get("/api/v1/me").status_code == 200
+        fresh.ask("update account set disabled_at = now() where sign_in = 'carer'")
+        assert client.get("/api/v1/me").status_code == 401
+        again = client.post("/api/v1/sign-in", json={"sign_in": "carer", "password": PASSWORD})
+        assert again.status_code == 401
+
+
+def test_an_expired_session_is_none(fresh: Served) -> None:
+    with fresh.client("carer") as client:
+        fresh.ask("update session set expires_at = now()")
+        assert client.get("/api/v1/me").status_code == 401
+
+
+def test_a_forged_or_mangled_session_is_none(served: Served) -> None:
+    for token in ("x", "A" * 43, "../" * 15, "é" * 43, '"', "a;b", "A" * 20_000):
+        with served.client() as client:
+            for header in (
+                {"Authorization": f"Bearer {token}".encode()},
+                {"Cookie": f"homeward_session={token}".encode()},
+            ):
+                assert client.get("/api/v1/me", headers=header).status_code == 401
+
+
+def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(database: TestDatabase) -> None:
+    make_trusts(database)
+    with serve(database, secure_cookies=True) as url, Served(url, database, None).client() as client:  # type: ignore[arg-type]
+        answer = client.post("/sign-in", data={"sign_in": "nurse", "password": PASSWORD})
+        assert answer.headers["set-cookie"].startswith("__Host-homeward_session=")
+        assert "Secure" in answer.headers["set-cookie"]
+        assert "max-age" in answer.headers["strict-transport-security"]
+    assert Cookie(secure=False).name == "homeward_session"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("/", "/"),
+        ("/patients/3?tab=notes#x", "/patients/3?tab=notes#x"),
+        ("", "/"),
+        ("patients", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("\\\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/\t/evil.example", "/"),
+        ("/\n/evil.example", "/"),
+        ("///evil.example", "/"),
+        ("//[", "/"),
+        ("/sign-in?next=/sign-in", "/"),
+        ("/sign-out", "/"),
+        ("/_dash-layout", "/"),
+        ("/api/v1/me", "/"),
+    ],
+)
+def test_after_sign_in_one_stays_on_this_server(given: str, expected: str) -> None:
+    assert local_path(given) == expected
