@@ -78,17 +78,18 @@ class BrokerAccounts:
         self._add([(user, password, SERVICE_ROLE)])
 
     def add_hub(self, user: str, password: str, topics: Sequence[str]) -> None:
-        """Give a hub its login: beside its own topics it may use those of the devices it speaks for.
+        """Give a hub its login: beside its own topics it may use those of the devices it speaks for."""
+        self._add([(user, password, self.allow_hub(user, topics))])
 
-        ``topics`` name where those devices publish; a known hub's are replaced.
-        """
+    def allow_hub(self, user: str, topics: Sequence[str]) -> str:
+        """Say on which topics a hub may publish for its devices, in place of what was said before; give its role."""
         role = f"homeward-hub-{user}"
         rules = [{"acltype": "publishClientSend", "topic": topic, "priority": 0, "allow": True} for topic in topics]
         receipts = [topic.rpartition("/")[0] + "/receipts" for topic in topics]
         rules += [{"acltype": "publishClientReceive", "topic": t, "priority": 0, "allow": True} for t in receipts]
         if self._send([{"command": "createRole", "rolename": role, "acls": rules}], EXISTS):
             self._send([{"command": "modifyRole", "rolename": role, "acls": rules}], "")
-        self._add([(user, password, role)])
+        return role
 
     def is_managed(self, within_s: float = 3.0) -> bool:
         """Tell whether this broker has the plug-in; one without it takes the question and never answers."""

@@ -247,6 +247,12 @@ def retire_device(connection: Connection, organisation: int, code: str) -> None:
         _audit(connection, organisation, "device_retired", f"device:{device}")
 
 
+def require_device(connection: Connection, organisation: int, code: str) -> None:
+    """Raise `ProvisioningError` where no such device is in use."""
+    with acting_for(connection, organisation):
+        _device(connection, code)
+
+
 def devices(connection: Connection, organisation: int) -> list[Row]:
     """List the devices of an organisation with who has them now."""
     with acting_for(connection, organisation):

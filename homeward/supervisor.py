@@ -121,6 +121,11 @@ class Supervisor:
         for running in sorted(self._running.values(), key=lambda r: -r.service.stage):
             self.stop(running.service.name)
 
+    def stop_stage(self, stage: int) -> None:
+        """End the services of one stage."""
+        for running in [r for r in self._running.values() if r.service.stage == stage]:
+            self.stop(running.service.name)
+
     def _has_ended(self, running: _Running, now: float) -> None:
         name, code = running.service.name, running.process.returncode
         self._end_group(running.process)

@@ -1,0 +1,239 @@
+"""Which commands set up people and devices, and look after policies, states and the audit log?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
+Organisation = Annotated[str | None, typer.Option(help="Which organisation, where there are several.")]
+
+user = typer.Typer(no_args_is_help=True, help="Accounts of the people who sign in.")
+device = typer.Typer(no_args_is_help=True, help="Devices and who has them.")
+policy = typer.Typer(no_args_is_help=True, help="The rules of each pathway.")
+state = typer.Typer(no_args_is_help=True, help="What the scoring remembers of each patient.")
+audit = typer.Typer(no_args_is_help=True, help="The record of who looked at what and changed what.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these groups to the command line."""
+    for name, group in (("user", user), ("device", device), ("policy", policy), ("state", state), ("audit", audit)):
+        app.add_typer(group, name=name)
+
+
+@user.command("add")
+def add_user(
+    sign_in: str,
+    name: Annotated[str, typer.Option(help="The person's name.")],
+    role: Annotated[str, typer.Option(help="administrator, clinician, carer, technician, auditor or read_only.")],
+    site: Annotated[list[str] | None, typer.Option(help="A site they may see; every one where none is given.")] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Make an account with a password made by chance, which is shown once."""
+    from homeward import provisioning
+    from homeward.reporting import administrator, report
+
+    password = provisioning.new_password()
+    with administrator(organisation) as (connection, number):
+        provisioning.add_account(connection, number, sign_in, name, role, password, site or ())
+    made = {"sign_in": sign_in.lower(), "name": name, "role": role, "password": password}
+    report(made, as_json, f"{name} signs in as {made['sign_in']} with the password {password}")
+
+
+@user.command("list")
+def list_users(organisation: Organisation = None, as_json: Json = False) -> None:
+    """List the accounts."""
+    from homeward import provisioning
+    from homeward.reporting import administrator, report_rows
+
+    with administrator(organisation) as (connection, number):
+        rows = provisioning.accounts(connection, number)
+    report_rows(rows, as_json, ["sign_in", "name", "role", "all_sites", "sites", "enabled"])
+
+
+@user.command("password")
+def set_password(sign_in: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Give an account another password, read from standard input or made by chance, and end its sessions."""
+    from homeward import provisioning
+    from homeward.reporting import administrator, report
+
+    typed = "" if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    password = typed or provisioning.new_password()
+    with administrator(organisation) as (connection, number):
+        provisioning.set_password(connection, number, sign_in, password)
+    shown = {} if typed else {"password": password}
+    words = "the password given" if typed else f"the password {password}"
+    report({"sign_in": sign_in.lower(), **shown}, as_json, f"{sign_in.lower()} signs in with {words}")
+
+
+@device.command("add")
+def add_device(
+    code: str,
+    kind: Annotated[str, typer.Option(help="hub, cuff, oximeter, thermometer, scale, glucometer, monitor or manual.")],
+    site: Annotated[str | None, typer.Option(help="Where it is.")] = None,
+    hub: Annotated[str | None, typer.Option(help="The hub that speaks for it.")] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Register a device and give it a login at the broker, whose password is shown once."""
+    from homeward import provisioning
+    from homeward.devices import give_login
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        provisioning.add_device(connection, number, code, kind, site=site, hub=hub)
+        made = give_login(connection, number, code, hub)
+    words = (
+        f"Its login: {code} with the password {made['password']}." if made["password"] else "The broker is not ours."
+    )
+    report(made, as_json, f"Device {code} publishes on {made['topic']}. {words}")
+
+
+@device.command("rotate")
+def rotate_device(code: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Give a device another password at the broker, shown once; the old one is void at once."""
+    from homeward import provisioning
+    from homeward.devices import give_login
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        provisioning.require_device(connection, number, code)
+        made = give_login(connection, number, code, None)
+    report(made, as_json, f"{code} has the password {made['password']}")
+
+
+@device.command("assign")
+def assign_device(
+    code: str,
+    patient: Annotated[int, typer.Option(help="The patient's number.")],
+    user_number: Annotated[int, typer.Option("--user", help="Which user of a shared device.")] = 0,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Give a device to a patient from now on."""
+    from homeward import provisioning
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        provisioning.assign_device(connection, number, code, patient, user_number)
+    report({"device": code, "patient": patient, "user": user_number}, as_json, f"{code} belongs to patient {patient}.")
+
+
+@device.command("retire")
+def retire_device(code: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Take a device out of use, and its login away."""
+    from homeward import provisioning
+    from homeward.devices import take_login
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        provisioning.retire_device(connection, number, code)
+    take_login(code)
+    report({"device": code}, as_json, f"{code} is retired.")
+
+
+@device.command("list")
+def list_devices(organisation: Organisation = None, as_json: Json = False) -> None:
+    """List the devices and who has them."""
+    from homeward import provisioning
+    from homeward.reporting import administrator, report_rows
+
+    with administrator(organisation) as (connection, number):
+        rows = provisioning.devices(connection, number)
+    report_rows(rows, as_json, ["code", "kind", "site", "hub", "lane", "patients", "retired"])
+
+
+@policy.command("list")
+def list_policies(organisation: Organisation = None, as_json: Json = False) -> None:
+    """List the policies in force."""
+    from homeward import provisioning
+    from homeward.reporting import administrator, report_rows
+
+    with administrator(organisation) as (connection, number):
+        rows = provisioning.pathways(connection, number)
+    report_rows(rows, as_json, ["name", "title", "version", "author", "reason", "published_at", "enrolled"])
+
+
+@policy.command("show")
+def show_policy(name: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Print the document of a policy: the version in force, or the template where none is."""
+    from alerts.policy import shipped, shipped_names
+    from homeward import provisioning
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        found = {p["name"]: p for p in provisioning.pathways(connection, number)}
+    if name not in found and name not in shipped_names():
+        known = sorted({*found, *shipped_names()})
+        raise provisioning.ProvisioningError(f"There is no policy {name!r}; there are {', '.join(known)}.")
+    text = found[name]["document"] if name in found else shipped(name).text
+    version = found[name]["version"] if name in found else 0
+    report({"name": name, "version": version, "document": text}, as_json, text.rstrip())
+
+
+@policy.command("check")
+def check_policy(file: Path, as_json: Json = False) -> None:
+    """Say whether a document is a valid policy; nothing is published."""
+    from alerts.policy import parse
+    from homeward.reporting import report
+
+    found = parse(_read(file))
+    rules = [rule.name for rule in found.rules]
+    report({"name": found.document.name, "rules": rules}, as_json, f"{file}: valid, with {len(rules)} rules.")
+
+
+@policy.command("publish")
+def publish_policy(
+    file: Annotated[str, typer.Argument(help="A document, or the name of a template.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    author: Annotated[
+        str | None, typer.Option(help="Who answers for it; the document's author where not given.")
+    ] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Put a document in force as the next version of its pathway."""
+    from alerts.policy import parse, shipped, shipped_names
+    from homeward import provisioning
+    from homeward.reporting import administrator, report
+
+    text = shipped(file).text if file in shipped_names() else _read(Path(file))
+    author = author or parse(text).document.author
+    with administrator(organisation) as (connection, number):
+        name, version = provisioning.publish_policy(connection, number, text, author=author, reason=reason)
+    report({"name": name, "version": version}, as_json, f"{name} is in force in version {version}.")
+
+
+@audit.command("verify")
+def verify_audit(organisation: Organisation = None, as_json: Json = False) -> None:
+    """Walk along the audit log's chain and say whether any entry was changed."""
+    from dataclasses import asdict
+
+    from dashboard.audit import verify
+    from homeward.reporting import administrator, report
+    from schemas.database import acting_for
+
+    with administrator(organisation) as (connection, number), acting_for(connection, number):
+        found = verify(connection, number)
+    if found.intact:
+        words = f"{found.entries} entries, none changed. Last hash {found.last_hash or 'none'}."
+    else:
+        words = (
+            f"Entry {found.first_broken} was changed, or one before it removed; {found.entries} before it are intact."
+        )
+    report({**asdict(found), "intact": found.intact}, as_json, words)
+    if not found.intact:
+        raise typer.Exit(1)
+
+
+def _read(file: Path) -> str:
+    from homeward.local.errors import SetupError
+
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failed:
+        raise SetupError(f"{file} cannot be read ({failed}); name a policy document.") from failed

@@ -1,0 +1,160 @@
+"""Which commands are there? Each says in a sentence what went wrong, and then ends with a code other than 0.
+
+The commands import what they need when they run: the dashboard's libraries take seconds to load, and
+`homeward user list` does not need them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from homeward import administration
+
+app = typer.Typer(
+    name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+administration.register(app)
+
+# Failures that say by themselves what is wrong and what to do, wherever they come from.
+EXPECTED = {
+    "homeward.local.errors.SetupError",
+    "homeward.supervisor.SupervisionError",
+    "homeward.provisioning.ProvisioningError",
+    "schemas.database.DatabaseError",
+    "alerts.policy.PolicyError",
+    "device_sim.provisioning.ProvisioningError",
+    "device_sim.publisher.PublishError",
+    "device_sim.recording.RecordingError",
+    "device_sim.scenario.ScenarioError",
+}
+INTERRUPTED = 130
+Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
+Seconds = Annotated[float | None, typer.Option(min=0, help="Stop by itself this long after it is ready.")]
+
+
+@app.command()
+def demo(seconds: Seconds = None, as_json: Json = False) -> None:
+    """Run a demo trust with live simulated patients."""
+    from homeward import demo as demonstration
+
+    demonstration.run(seconds=seconds, as_json=as_json)
+
+
+@app.command("demo-devices", hidden=True)
+def demo_devices() -> None:
+    """Play the demo's devices; started by `homeward demo`."""
+    from homeward import demo as demonstration
+    from homeward.logs import log_as_service
+
+    log_as_service("simulator")
+    demonstration.run_devices()
+
+
+@app.command()
+def up(
+    seconds: Seconds = None,
+    as_json: Json = False,
+    organisation: Annotated[str, typer.Option(help="Whose installation it is.")] = "My organisation",
+    hub: Annotated[str | None, typer.Option(help="Register a hub of this code and give it a login.")] = None,
+) -> None:
+    """Run an installation without demo data."""
+    from homeward import up as installation
+
+    installation.run(installation.fill_empty(organisation, hub), seconds=seconds, as_json=as_json)
+
+
+@app.command()
+def migrate(as_json: Json = False) -> None:
+    """Bring the database up to date; safe to run again and at the same time."""
+    from homeward.reporting import addresses, report
+    from schemas.database import migrate as bring_up_to_date
+
+    applied = bring_up_to_date(addresses().owner_url)
+    report({"applied": applied}, as_json, f"Applied {', '.join(applied)}." if applied else "Nothing to apply.")
+
+
+@app.command()
+def ingest() -> None:
+    """Take observations from the broker into the database."""
+    from homeward import service_processes
+
+    service_processes.run_ingest()
+
+
+@app.command()
+def clock() -> None:
+    """Score what happens without an observation: overdue, holds."""
+    from homeward import service_processes
+
+    service_processes.run_clock()
+
+
+@app.command()
+def dashboard() -> None:
+    """Serve the pages and the API."""
+    from homeward import service_processes
+
+    service_processes.run_dashboard()
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is found on this machine and what is wrong."""
+    from homeward.doctor import report
+
+    raise typer.Exit(report(as_json))
+
+
+def main() -> int:
+    """Run a command and return its exit code."""
+    try:
+        code = app(standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as misused:
+        misused.show()
+        return misused.exit_code
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 1
+    except Exception as failed:  # the last line of defence: a sentence instead of a trace
+        print(_sentence(failed), file=sys.stderr)
+        return int(getattr(failed, "exit_code", 1))
+
+
+def _sentence(failed: Exception) -> str:
+    """Say what went wrong; of what nobody expected, keep the details in a file."""
+    names = {f"{kind.__module__}.{kind.__qualname__}" for kind in type(failed).__mro__}
+    if names & EXPECTED:
+        return str(failed)
+    if "psycopg.OperationalError" in names or "psycopg_pool.PoolTimeout" in names:
+        return f"database: it does not answer ({str(failed).strip().splitlines()[0]}); check that the server runs."
+    place = _keep_details(failed)
+    return f"Homeward failed unexpectedly ({type(failed).__name__}: {failed}); the details are in {place}."
+
+
+def _keep_details(failed: Exception) -> Path:
+    from tempfile import gettempdir
+
+    home = os.environ.get("HOMEWARD_HOME")
+    folder = Path(home) / "logs" if home else Path(gettempdir())
+    place = folder / "homeward-failure.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with place.open("a", encoding="utf-8") as file:
+            traceback.print_exception(failed, file=file)
+    except OSError:
+        traceback.print_exception(failed)
+    return place

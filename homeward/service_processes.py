@@ -1,0 +1,80 @@
+"""How is each service wired in its own process: settings in, pool and client made, until a signal says stop?"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from homeward.installation import INGEST_LOGIN, Addresses, Login
+from homeward.local.errors import SetupError
+from homeward.local.programs import find_programs
+from homeward.logs import log_as_service
+from homeward.services import INGEST_DATABASE
+from homeward.settings import PREFIX, Settings, load_settings
+from homeward.signals import service_stop
+
+READY_FILE = f"{PREFIX}READY_FILE"
+
+
+def run_ingest() -> None:
+    """Take observations from the broker into the database."""
+    from ingest.service import ROLE, run
+
+    log_as_service("ingest")
+    settings = load_settings()
+    where = _addresses(settings)
+    login = _broker_login(settings, where)
+    url = where.mqtt_url
+    stop = service_stop()
+    run(where.database_url(ROLE), url, login.user or None, login.password or None, stop, ready=_say_ready)
+
+
+def run_clock() -> None:
+    """Score what happens without an observation."""
+    from ingest.clock import ROLE, run
+
+    log_as_service("clock")
+    run(_addresses(load_settings()).database_url(ROLE), service_stop())
+
+
+def run_dashboard() -> None:
+    """Serve the pages and the API, and ingest's routes beside them."""
+    from dashboard.app import ROLE
+    from dashboard.service import run
+
+    log_as_service("dashboard")
+    settings = load_settings()
+    where = _addresses(settings)
+    stop = service_stop()
+    try:
+        run(where.database_url(ROLE), settings.http_host, settings.http_port, stop)
+    except OSError as failed:
+        raise SetupError(
+            f"{settings.http} cannot be listened on ({failed.strerror}); stop the program that uses it, or set "
+            "HOMEWARD_HTTP to another host:port."
+        ) from failed
+
+
+def ingest_database(where: Addresses) -> str:
+    """Give the address with which the routes that take observations reach the database."""
+    return os.environ.get(PREFIX + INGEST_DATABASE.upper()) or where.database_url("homeward_ingest")
+
+
+def _addresses(settings: Settings) -> Addresses:
+    return Addresses(settings, find_programs())
+
+
+def _broker_login(settings: Settings, where: Addresses) -> Login:
+    """Take the login from the broker's address; in a private installation it follows from the secret."""
+    if settings.mqtt_url is None:
+        return Login(INGEST_LOGIN, where.password(INGEST_LOGIN))
+    parts = urlsplit(settings.mqtt_url)
+    return Login(unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+def _say_ready() -> None:
+    """Leave word for whoever started this process."""
+    place = os.environ.get(READY_FILE)
+    if place:
+        Path(place).touch()
