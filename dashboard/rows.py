@@ -25,7 +25,7 @@ from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
 Row = dict[str, Any]
 SHOWN = ("respiration_rate", "spo2", "bp_systolic", "pulse", "temperature")
-_PREFERRED = [BY_NAME[n].code for n in ("spo2", "bp_systolic", "pulse", "weight", "glucose", "temperature")]
+_PREFERRED = [BY_NAME[n].code for n in ("spo2", "respiration_rate", "bp_systolic", "pulse", "temperature", "weight", "glucose")]
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,14 @@ def value_cell(at: Situation, row: int, code: int) -> Row | None:
     oldest = followed.oldest_us.get(code) if followed else None
     stale = oldest is not None and at.now_us - seen > oldest
     severity = Severity.NONE if stale else severity
-    number = vital.format(value).removesuffix(vital.display_unit).strip()
+    number = _number(code, value)
     return {"text": number, "level": int(severity), "stale": stale, "at": seen // 1000}
+
+
+def _number(code: int, value: float) -> str:
+    """A value as the chart writes it, without its unit: the column's heading says it."""
+    vital = CATALOGUE[code - 1]
+    return vital.format(value).removesuffix(vital.display_unit).strip()
 
 
 def score_cell(at: Situation, row: int) -> Row | None:
@@ -109,9 +115,9 @@ def trend_vital(at: Situation, row: int, rule: str | None) -> int | None:
     seen = [c for c in range(1, VITALS) if at.recent_at[row, c]]
     if followed is not None and followed.score_rule is not None:
         points = at.scores.points[row]
-        drawn = [(points[i], c) for i, c in enumerate(NEWS2_CODES) if points[i] > 0 and CATALOGUE[c - 1].unit != "1"]
+        drawn = {c: points[i] for i, c in enumerate(NEWS2_CODES) if points[i] > 0 and c in _PREFERRED}
         if drawn:
-            return max(drawn, key=lambda pair: pair[0])[1]
+            return max(drawn, key=lambda c: (drawn[c], -_PREFERRED.index(c)))
     return next((c for c in _PREFERRED if c in seen), seen[0] if seen else None)
 
 
@@ -123,13 +129,14 @@ def grid_row(
     severity = Severity(row.get("severity") or 0)
     waiting = [e["episode_id"] for e in episodes if e["acknowledged_at"] is None]
     cells: Row = {
-        "id": row["patient_id"],
+        "id": str(row["patient_id"]),
         "name": full_name(row["given_name"], row["family_name"]),
         "place": place(row["site"], row["room"]),
         "nhs": nhs_number(row["nhs_number"]),
         "level": int(severity),
         "word": text.SEVERITY[severity] if severity else text.NO_EPISODE,
         "reason": row.get("sentence") or "",
+        "detail": detail(at, position) if _is_scored(at, position, row.get("rule")) else "",
         "more": max(0, len(episodes) - 1),
         "news2": score_cell(at, position),
         "since": microseconds(row["since"]) // 1000 if row.get("since") else None,
@@ -140,6 +147,26 @@ def grid_row(
     for name in SHOWN:
         cells[name] = value_cell(at, position, BY_NAME[name].code)
     return cells
+
+
+def _is_scored(at: Situation, row: int, rule: str | None) -> bool:
+    followed = at.standards[row]
+    return followed is not None and followed.score_rule is not None and followed.score_rule.name == rule
+
+
+def detail(at: Situation, row: int) -> str:
+    """What makes up the score now: the vital signs with points, most first."""
+    points = at.scores.points[row]
+    counted = [(float(points[i]), code) for i, code in enumerate(NEWS2_CODES) if points[i] > 0]
+    counted.sort(key=lambda pair: -pair[0])
+    return ", ".join(
+        f"{CATALOGUE[code - 1].short_label} {_number(code, float(at.counting[row, code]))}"
+        for _, code in counted[:MOST_NAMED]
+    )
+
+
+MOST_NAMED = 3
+"""Vital signs that the reason names."""
 
 
 def _owner(row: Row, now: datetime) -> Row | None:

@@ -68,7 +68,7 @@ def layout() -> Any:
                 ],
                 id="shell",
                 header={"height": 56},
-                navbar={"width": 208, "breakpoint": "md", "collapsed": {"mobile": True}},
+                navbar={"width": 184, "breakpoint": "md", "collapsed": {"mobile": True}},
                 padding=0,
             ),
         ],

@@ -49,8 +49,14 @@
     const row = props.data;
     if (!row) return waitingRow();
     if (!row.reason) return el("span", { className: "cell-none" }, row.word);
-    return el("div", { className: "cell-reason", title: row.reason }, row.reason,
-      row.more ? el("span", { className: "cell-more" }, " +" + row.more + " more") : null);
+    return el("div", { className: "cell-reason", title: row.reason + " " + row.detail }, reasonOf(row));
+  }
+
+  function reasonOf(row) {
+    const more = row.more ? el("span", { className: "cell-more" }, " +" + row.more + " more") : null;
+    if (!row.detail) return el("span", null, row.reason, more);
+    return [el("span", { key: "why", className: "cell-why" }, row.reason, more),
+      el("span", { key: "what", className: "cell-what" }, row.detail)];
   }
 
   function scoreOf(cell) {
@@ -96,7 +102,9 @@
       el("svg", { className: "trend level-" + trend.level + (trend.level ? " beyond" : ""), viewBox: "0 0 100 30",
         preserveAspectRatio: "none", role: "img", "aria-label": trend.title },
       el("path", { d: path, vectorEffect: "non-scaling-stroke" }),
-      el("circle", { cx: px(trend.x[last]), cy: py(trend.y[last]), r: 2.4 })));
+      // a dot that is not stretched with the line: a stroke of no length
+      el("path", { d: "M" + px(trend.x[last]) + " " + py(trend.y[last]) + "h0.01", className: "trend-end",
+        vectorEffect: "non-scaling-stroke" })));
   }
 
   function trend(props) {
@@ -144,8 +152,7 @@
       el("span", { key: n }, names[n] + " ", valueOf(row[n], props.stale)));
     return el("div", { className: "tile" },
       el("div", { className: "tile-top" }, who(row), row.level ? badge(row) : null),
-      row.reason ? el("div", { className: "cell-reason" }, row.reason,
-        row.more ? el("span", { className: "cell-more" }, " +" + row.more + " more") : null) : null,
+      row.reason ? el("div", { className: "cell-reason" }, reasonOf(row)) : null,
       el("div", { className: "tile-values" },
         row.news2 ? el("span", { key: "news2" }, "NEWS2 ", scoreOf(row.news2)) : null, shown),
       row.since === null ? null : el("div", { className: "tile-foot" },

@@ -236,8 +236,8 @@
     api.setColumnsVisible(all.filter(function (id) { return shown.indexOf(id) < 0; }), false);
     api.setColumnsVisible(shown, true);
     api.setGridOption("headerHeight", form === "tile" ? 0 : 38);
-    api.setGridOption("rowHeight", form === "tile" ? 148 : 48);
-    api.resetRowHeights();
+    api.setGridOption("rowHeight", form === "tile" ? 172 : 48);
+    api.purgeInfiniteCache();
     // a user changes columns by nothing else, so what is visible fills the width
     api.sizeColumnsToFit();
   }
@@ -321,7 +321,11 @@
   new MutationObserver(function () { setProps("scheme", { data: scheme() }); }).observe(document.documentElement, {
     attributes: true, attributeFilter: ["data-mantine-color-scheme"],
   });
-  window.setInterval(watchGrid, 300);
+  window.setInterval(function () {
+    watchGrid();
+    // the indicator may be drawn after the first message was heard
+    if (socket && lastHeard && Date.now() - lastHeard < SILENCE_MS) say(true);
+  }, 300);
   window.setInterval(tick, TICK_MS);
   window.addEventListener("load", open);
 })();

@@ -16,9 +16,10 @@ from dashboard import actions, charts, figures, identity, queries, rows, text, t
 from dashboard.figures import Span, Words
 from dashboard.pages import patient_parts as parts
 from dashboard.permissions import NotPermittedError, Permission, may
-from dashboard.shell import trouble
+from dashboard.shell import badge, trouble
 from dashboard.standing import standard
 from dashboard.wording import microseconds, zone_name
+from schemas.episode import Severity
 
 log = logging.getLogger(__name__)
 UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
@@ -114,7 +115,7 @@ def _notes() -> Any:
         [
             html.Label(html.H2(text.ADD_NOTE), htmlFor="note-body"),
             dmc.Textarea(id="note-body", placeholder=text.NOTE_PLACEHOLDER, minRows=3, autosize=True, maxRows=10,
-                         maxLength=actions.LONGEST_NOTE),
+                         inputProps={"maxLength": actions.LONGEST_NOTE}),
             html.Button(text.SAVE_NOTE, id="note-save", className="button", type="button"),
             html.Div(id="note-said", className="said", role="status"),
         ],
@@ -122,26 +123,31 @@ def _notes() -> Any:
     )  # fmt: skip
 
 
-async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any]:
-    """The present: open episodes, and each vital sign's last value."""
+async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
+    """The present: open episodes, each vital sign's last value, and the badge beside the name."""
     try:
         found = await queries.patient(patient_id)
         if found is None:
-            return no_update, no_update
+            return no_update, no_update, no_update
         now = datetime.now(UTC)
         open_now = (await queries.open_episodes([patient_id])).get(patient_id, [])
         usual = await queries.usual_ranges(patient_id, now - USUAL_SPAN, now - USUAL_UNTIL)
         held = [e for e in await queries.episodes(patient_id, now) if e["phase"] == "active"]
     except UNREADABLE as exc:
         log.warning("patient could not be read", extra={"action": "patient_unreadable", "error": type(exc).__name__})
-        return trouble(), no_update
+        return trouble(), no_update, no_update
     known = {}
     if found["document"]:
         known = {found["policy_id"]: standard(found["document"], found["policy_id"], found["version"])}
     at = rows.situation([patient_id], {patient_id: found}, known, now)
     allowed = may(identity.current(), Permission.ACKNOWLEDGE)
     names = {e["episode_id"]: e for e in held}
-    return parts.open_episodes(open_now, names, found, now, allowed), parts.vitals(at, found, usual, now)
+    worst = max((e["severity"] for e in open_now), default=0)
+    return (
+        parts.open_episodes(open_now, names, found, now, allowed),
+        parts.vitals(at, found, usual, now),
+        badge(worst, text.SEVERITY[Severity(worst)]) if worst else None,
+    )
 
 
 async def fill_chart(patient_id: int, span: str, scheme: str | None, *_: Any) -> tuple[Any, Any]:
@@ -248,7 +254,12 @@ def register(app: Dash) -> None:
     """Wire the page."""
     patient, live, acts = Input("patient-id", "data"), Input("live-patient", "data"), Input("patient-acts", "data")
     app.callback(
-        Output("patient-episodes", "children"), Output("patient-vitals", "children"), patient, live, acts
+        Output("patient-episodes", "children"),
+        Output("patient-vitals", "children"),
+        Output("patient-badge", "children"),
+        patient,
+        live,
+        acts,
     )(fill_now)
     app.callback(
         Output("patient-chart", "figure"),

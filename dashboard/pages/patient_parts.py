@@ -117,15 +117,36 @@ def _episode(episode: Row, detail: Row, patient: Row, now: datetime, allowed: bo
             type="button",
             **{"aria-label": f"{text.ACKNOWLEDGE}: {episode['sentence']}"},
         )
+    why = detail.get("explanation") or {}
     return html.Div(
         [
             badge(int(severity), text.SEVERITY[severity]),
             html.Div(episode["sentence"] or episode["rule"], className="episode-sentence"),
             act,
+            html.Div(why["advice"], className="episode-advice") if why.get("advice") else None,
             html.Div(". ".join(meta), className="episode-meta"),
+            _why(why) if why.get("title") else None,
         ],
         className=f"episode level-{severity:d}",
     )
+
+
+def _why(why: Row) -> Any:
+    """The rule, its version and source, and the values that met it."""
+    values = why.get("values") or {}
+    told = [BY_NAME[n].short_label + " " + BY_NAME[n].format(v) for n, v in values.items() if v is not None]
+    missing = [BY_NAME[n].label.lower() for n, v in values.items() if v is None]
+    limits = [f"{text.SEVERITY[Severity.of(word)]} {limit:g}" for word, limit in (why.get("thresholds") or {}).items()]
+    facts = [
+        (text.WHY_RULE, why["title"]),
+        (text.WHY_VALUES, ", ".join(told)),
+        (text.WHY_MISSING, ", ".join(missing)),
+        (text.WHY_LIMITS, ", ".join(limits)),
+        (text.WHY_POLICY, f"{why.get('policy', '')}, {text.POLICY_VERSION} {why.get('version', '')}, {why.get('author', '')}"),
+        (text.WHY_SOURCE, why.get("source", "")),
+    ]
+    listed = [part for label, value in facts if value for part in (html.Dt(label), html.Dd(value))]
+    return html.Details([html.Summary(text.WHY), html.Dl(listed)], className="episode-why")
 
 
 def vitals(at: rows.Situation, patient: Row, usual: Mapping[int, tuple[float, float]], now: datetime) -> list[Any]:
@@ -143,8 +164,9 @@ def vitals(at: rows.Situation, patient: Row, usual: Mapping[int, tuple[float, fl
         foot = [f"{elapsed((now - instant(cell['at'] * 1000)).total_seconds())} ago"]
         if cell["stale"]:
             foot.append(text.STALE_SHORT)
+        unit = text.ACVPU.get(shown, "") if name == "consciousness" else CATALOGUE[code - 1].display_unit
         cards.append(
-            _card(label, shown, CATALOGUE[code - 1].display_unit, level, cell["stale"], ", ".join(foot), _usual(name, usual))
+            _card(label, shown, unit, level, cell["stale"], ", ".join(foot), _usual(name, usual))
         )
     return cards or [html.P(text.NO_OBSERVATIONS, className="muted")]
 
@@ -198,7 +220,7 @@ def _score_card(at: rows.Situation, patient: Row) -> Any:
 def legend() -> Any:
     """What the marks of the charts mean."""
     marks = (("", text.LEGEND_LIMIT), ("range", text.LEGEND_RANGE), ("repeat", text.SUSPECTED_REPEAT),
-             ("bounds", text.LEGEND_BOUNDS), ("episode", text.LEGEND_EPISODE))  # fmt: skip
+             ("bounds", text.LEGEND_BOUNDS), ("shade", text.LEGEND_EPISODE))  # fmt: skip
     return html.Div([html.Span([html.I(className=mark), words]) for mark, words in marks], className="legend")
 
 

@@ -139,20 +139,23 @@ def _columns(owner: dict[str, Any]) -> list[dict[str, Any]]:
     short = {name: BY_NAME[name].short_label for name in rows.SHOWN}
     number = {"cellClass": "number", "headerClass": "ag-right-aligned-header"}
     return [
-        {"colId": "severity", "headerName": names["severity"], "cellRenderer": "HwSeverity", "width": 108,
-         "maxWidth": 116},
-        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 190},
-        {"colId": "reason", "headerName": names["reason"], "cellRenderer": "HwReason", "width": 270},
-        {"colId": "news2", "headerName": names["news2"], "cellRenderer": "HwScore", "width": 74, **number},
+        {"colId": "severity", "headerName": names["severity"], "cellRenderer": "HwSeverity", "width": 102,
+         "minWidth": 102, "maxWidth": 102},
+        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 182, "minWidth": 168},
+        {"colId": "reason", "headerName": names["reason"], "cellRenderer": "HwReason", "width": 250, "minWidth": 150},
+        {"colId": "news2", "headerName": names["news2"], "cellRenderer": "HwScore", "width": 78, "minWidth": 74,
+         "maxWidth": 84, **number},
         *(
-            {"colId": name, "headerName": short[name], "cellRenderer": "HwValue", "width": 68, "maxWidth": 86,
+            {"colId": name, "headerName": short[name], "cellRenderer": "HwValue", "width": 66, "minWidth": 62,
+             "maxWidth": 86,
              "cellRendererParams": owner, **number}
             for name in rows.SHOWN
         ),
-        {"colId": "trend", "headerName": names["trend"], "cellRenderer": "HwTrend", "width": 165},
-        {"colId": "since", "headerName": names["since"], "cellRenderer": "HwSince", "width": 96, "maxWidth": 110,
+        {"colId": "trend", "headerName": names["trend"], "cellRenderer": "HwTrend", "width": 140, "minWidth": 120},
+        {"colId": "since", "headerName": names["since"], "cellRenderer": "HwSince", "width": 100, "minWidth": 97,
+         "maxWidth": 110,
          **number},
-        {"colId": "owner", "headerName": names["owner"], "cellRenderer": "HwOwner", "width": 138,
+        {"colId": "owner", "headerName": names["owner"], "cellRenderer": "HwOwner", "width": 140, "minWidth": 134,
          "cellRendererParams": owner},
         {"colId": "tile", "headerName": names["patient"], "cellRenderer": "HwTile", "hide": True, "flex": 1,
          "cellRendererParams": {**owner, "names": short}},

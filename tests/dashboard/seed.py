@@ -17,6 +17,8 @@ import psycopg
 from pwdlib import PasswordHash
 
 from alerts import policy, state
+from alerts.news2 import news2
+from alerts.news2_chart import PARAMETERS
 from schemas.vital_signs import BY_NAME
 
 PASSWORD = "a-long-enough-password"
@@ -30,17 +32,18 @@ FAMILY = (
 ).split(",")
 USUAL = {"respiration_rate": 15, "spo2": 96.6, "bp_systolic": 132, "bp_diastolic": 76, "pulse": 72, "temperature": 36.6}
 SPREAD = {"respiration_rate": 1, "spo2": 0.7, "bp_systolic": 8, "bp_diastolic": 5, "pulse": 4, "temperature": 0.2}
-# vital sign, how far it drifts, over how many hours, rule, severity, the sentence that the row shows
-STORIES: list[tuple[str, float, float, int, str]] = [
-    ("spo2", -10, 5, 3, "NEWS2 9: oxygen saturation 86 %, respiration rate 26 /min"),
-    ("bp_systolic", -45, 8, 3, "NEWS2 8: systolic pressure 86 mmHg, falling for 6 h"),
-    ("respiration_rate", 14, 9, 3, "NEWS2 7: respiration rate 29 /min"),
-    ("temperature", 2.4, 12, 2, "NEWS2 6: temperature 39.1 °C, pulse 112 /min"),
-    ("pulse", 50, 6, 2, "NEWS2 5: pulse 122 /min"),
-    ("spo2", -4, 10, 2, "Oxygen saturation 92 %: 3 points in one parameter"),
-    ("respiration_rate", 7, 12, 1, "NEWS2 4: respiration rate 22 /min"),
-    ("temperature", 1.6, 16, 1, "NEWS2 3: temperature 38.3 °C"),
+# How far each vital sign has drifted by now, and over how many hours.
+STORIES: list[tuple[dict[str, float], float]] = [
+    ({"spo2": -8, "respiration_rate": 11, "pulse": 42, "temperature": 1.9}, 9),
+    ({"bp_systolic": -50, "bp_diastolic": -24, "pulse": 52, "respiration_rate": 11}, 12),
+    ({"respiration_rate": 13, "spo2": -5.5, "pulse": 28}, 16),
+    ({"temperature": 2.6, "pulse": 42, "respiration_rate": 7}, 14),
+    ({"pulse": 54, "respiration_rate": 6.5}, 8),
+    ({"respiration_rate": 11, "pulse": 10}, 18),
+    ({"temperature": 1.8, "pulse": 24}, 20),
+    ({"respiration_rate": 7, "spo2": -1.5}, 15),
 ]
+Story = tuple[dict[str, float], float]
 
 
 @dataclass
@@ -163,14 +166,14 @@ def _patient(
         "pulse_oximetry_home": ("spo2", "pulse"),
         "blood_pressure_home": ("bp_systolic", "bp_diastolic", "pulse"),
     }[pathway]
-    story = STORIES[number % 5 + (0 if number < 10 else 3)] if number < 20 and number % 3 < 2 else None
     silent = number % 17 == 16
-    times, values = _observations(rng, found.now, number, days, vitals, story, 26.0 if silent else 0.2)
+    story = STORIES[number % len(STORIES)] if number < 30 and number % 3 < 2 and not silent else None
+    times, values = _observations(rng, found.now, number, days, vitals, story, 26.0 if silent else 0.3)
     _store(connection, patient, device, times, values, number)
     _state(connection, found, patient, times, values)
     if story:
         found.unwell.append(patient)
-        _episode(connection, found, patient, pathways[pathway][1], story, number)
+        _episode(connection, found, patient, pathways[pathway][1], {n: float(v[-1]) for n, v in values.items()}, number)
     elif silent:
         _overdue(connection, found, patient, pathways[pathway][1], times[-1])
 
@@ -206,11 +209,11 @@ def _observations(
     number: int,
     days: int,
     vitals: tuple[str, ...],
-    story: tuple[str, float, float, int, str] | None,
+    story: Story | None,
     silent_h: float,
 ) -> tuple[list[datetime], dict[str, Any]]:
     """Sets every few hours; every tenth patient is on a monitor and gives one every five minutes."""
-    step_h = 5 / 60 if number % 10 == 0 else 6 / 2 if story else 6
+    step_h = 5 / 60 if number % 10 == 0 else 1.5 if story else 6
     hours = np.arange(days * 24, silent_h, -step_h)
     if number % 10 == 0:
         hours = hours[(hours > 52) | (hours < 49.5)]
@@ -226,8 +229,7 @@ def _observations(
         wander = np.cumsum(rng.normal(0, 0.08, len(hours))) * SPREAD[name]
         value = USUAL[name] + daily + wander * 0.3 + rng.normal(0, SPREAD[name] * 0.5, len(hours))
         if story:
-            course = np.clip(1 - hours / story[2], 0, 1) ** 1.3
-            value = value + course * (story[1] if story[0] == name else 1.5 * SPREAD[name] * (-1 if name == "spo2" else 1))
+            value = value + np.clip(1 - (hours - 0.3) / story[1], 0, 1) * story[0].get(name, 0)
         catalogue = BY_NAME[name]
         value = np.clip(value, catalogue.plausible_low, catalogue.plausible_high)
         values[name] = np.round(value / catalogue.resolution) * catalogue.resolution
@@ -276,9 +278,12 @@ def _episode(
     found: Seeded,
     patient: int,
     version: int,
-    story: tuple[str, float, float, int, str],
+    last: dict[str, float],
     number: int,
 ) -> None:
+    scores = news2(**{name: [last[name]] for name in PARAMETERS}, spo2_scale=1)
+    aggregate = int(scores.aggregate[0])
+    severity = 3 if aggregate >= 7 else 2 if aggregate >= 5 or scores.red[0] else 1
     begun = found.now - timedelta(minutes=11 + 23 * number)
     acknowledged = number % 4 == 3
     episode = _one(
@@ -286,8 +291,8 @@ def _episode(
         "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, severity, "
         "peak_severity, sentence, explanation, acknowledged_by, acknowledged_at) "
         "values (%s, %s, %s, 'news2', %s, %s, 'active', %s, %s, %s, %s, %s, %s) returning episode_id",
-        found.organisation, patient, version, begun, begun, story[3], story[3], story[4],
-        json.dumps({"vital": story[0]}), found.accounts["nurse"] if acknowledged else None,
+        found.organisation, patient, version, begun, begun, severity, severity, f"NEWS2 {aggregate}.",
+        json.dumps(_explanation(last)), found.accounts["nurse"] if acknowledged else None,
         begun + timedelta(minutes=6) if acknowledged else None,
     )  # fmt: skip
     events = [("opened", begun, None), ("activated", begun, None)]
@@ -297,7 +302,7 @@ def _episode(
         connection.execute(
             "insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, account_id) "
             "values (%s, %s, %s, %s, %s, %s, %s)",
-            [found.organisation, episode, patient, kind, at, story[3], account],
+            [found.organisation, episode, patient, kind, at, severity, account],
         )
     if number % 2 == 0:
         connection.execute(
@@ -305,6 +310,15 @@ def _episode(
             [found.organisation, patient, found.accounts["nurse"], begun + timedelta(minutes=8),
              "Called the home. Drowsy but rousable, drinking little. GP asked to visit this morning."],
         )  # fmt: skip
+
+
+def _explanation(last: dict[str, float]) -> dict[str, Any]:
+    rule = policy.shipped("care_home_news2").document.score[0]
+    return {
+        "policy": "care_home_news2", "version": 1, "author": "Homeward clinical templates", "title": rule.title,
+        "source": rule.source, "advice": rule.advice, "thresholds": {"yellow": 3, "amber": 5, "red": 7},
+        "values": {name: last[name] for name in PARAMETERS},
+    }  # fmt: skip
 
 
 def _overdue(
@@ -316,5 +330,5 @@ def _overdue(
     connection.execute(
         "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, severity, "
         "peak_severity, sentence) values (%s, %s, %s, %s, %s, %s, 'active', 1, 1, %s)",
-        [found.organisation, patient, version, name, since, since, "Observations overdue: none for 26 h"],
+        [found.organisation, patient, version, name, since, since, "No observations for longer than 12 h and 2 h of grace."],
     )
