@@ -86,7 +86,7 @@ class Publisher:
         user: str,
         password: str | None,
         *,
-        window: int = 400,
+        window: int = 2000,
         receipt_timeout_s: float = 30.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
