@@ -18,14 +18,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 import psycopg
 import psycopg_pool
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -50,6 +50,14 @@ MOST_NAMED = 500
 SEND_TIMEOUT_S = 15.0
 SIGNED_OUT = 4401
 LONGEST_BACK_OFF_S = 10.0
+
+
+class Told(msgspec.Struct):
+    """What a writer tells: patients of an organisation changed (many, where none is named), and perhaps episodes."""
+
+    organisation: int
+    patients: list[Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]] | None = None
+    episodes: bool = False
 
 
 @dataclass(eq=False)
@@ -117,7 +125,8 @@ class Push:
                     self._url, autocommit=True, connect_timeout=10, application_name="homeward-push"
                 ) as connection:
                     await self._listen(connection)
-            except (psycopg.Error, OSError) as exc:
+            except Exception as exc:
+                # whatever it was, pages that wait for word in vain are worse than one more attempt
                 failures = 0 if self._is_listening else failures + 1
                 self._is_listening = False
                 log.warning("push lost the database", extra={"action": "push_lost", "error": type(exc).__name__})
@@ -142,14 +151,13 @@ class Push:
                     browser.end()
             return
         try:
-            told = json.loads(payload)
-            organisation, patients, episodes = told["organisation"], told.get("patients"), bool(told.get("episodes"))
-        except (ValueError, KeyError, TypeError, AttributeError):
+            told = msgspec.json.decode(payload, type=Told)
+        except msgspec.DecodeError:
             log.warning("push understood no word of it", extra={"action": "push_malformed", "bytes": len(payload)})
             return
         for browser in self._browsers:
-            if browser.session.person.organisation_id == organisation:
-                browser.add(patients, episodes)
+            if browser.session.person.organisation_id == told.organisation:
+                browser.add(told.patients, told.episodes)
 
     async def serve(self, websocket: WebSocket) -> None:
         """Keep one page told until it goes away or its session ends."""
