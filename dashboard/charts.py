@@ -78,9 +78,7 @@ def panels(
 
 
 def _coloured(series: Series, position: int) -> Series:
-    return Series(
-        series.name, series.at, series.value, series.low, series.high, (position + 1) % 4, series.unit
-    )
+    return Series(series.name, series.at, series.value, series.low, series.high, (position + 1) % 4, series.unit)
 
 
 def _score_panel(scores: Scores, followed: Standard | None) -> Panel:

@@ -1,7 +1,7 @@
 """How are a patient's vital signs drawn over time? Arrays in, a plotly figure out: pure, so tested without a browser.
 
-All panels share one time axis, in the site's zone. A dense vital sign is a middle line in a shaded range; sparse ones are
-points joined by a line. A line never bridges a gap, and an incomplete NEWS2 is drawn as the range in which it lies.
+All panels share one time axis, in the site's zone. A dense vital sign is a middle line in a shaded range; sparse ones
+are points joined by a line. A line never bridges a gap, and an incomplete NEWS2 is drawn as the range in which it lies.
 """
 
 from __future__ import annotations
@@ -280,7 +280,7 @@ def _scores(figure: go.Figure, row: int, scores: Scores, span: Span, theme: Them
             showlegend=False,
             mode="markers",
             marker={"symbol": "circle-open", "size": 6, "color": theme.lines[4], "line": {"width": 1.5}},
-            hovertemplate=f"%{{y:.0f}}–%{{customdata:.0f}}<extra>{words.score}: {words.incomplete.lower()}</extra>",  # noqa: RUF001
+            hovertemplate=f"%{{y:.0f}}–%{{customdata:.0f}}<extra>{words.score}: {words.incomplete.lower()}</extra>",
         ),
         row=row,
         col=1,

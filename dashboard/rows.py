@@ -25,7 +25,9 @@ from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
 Row = dict[str, Any]
 SHOWN = ("respiration_rate", "spo2", "bp_systolic", "pulse", "temperature")
-_PREFERRED = [BY_NAME[n].code for n in ("spo2", "respiration_rate", "bp_systolic", "pulse", "temperature", "weight", "glucose")]
+_PREFERRED = [
+    BY_NAME[n].code for n in ("spo2", "respiration_rate", "bp_systolic", "pulse", "temperature", "weight", "glucose")
+]
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def value_cell(at: Situation, row: int, code: int) -> Row | None:
     seen = int(at.recent_at[row, code])
     if not seen:
         return None
-    vital, value, followed = CATALOGUE[code - 1], float(at.recent[row, code]), at.standards[row]
+    value, followed = float(at.recent[row, code]), at.standards[row]
     severity = Severity.NONE
     if followed is not None:
         severity = followed.severity_of(code, value)

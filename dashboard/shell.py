@@ -18,7 +18,8 @@ THEME = {
     "defaultRadius": "md",
     "colors": {
         "homeward": [
-            "#e6f4f5", "#cfe7e9", "#a3d2d6", "#73bcc2", "#4ba9b1", "#2d8f98", "#157c86", "#0b6770", "#08555d", "#04434a",
+            "#e6f4f5", "#cfe7e9", "#a3d2d6", "#73bcc2", "#4ba9b1", "#2d8f98", "#157c86", "#0b6770", "#08555d",
+            "#04434a",
         ],
     },
     "headings": {"fontFamily": "var(--hw-font)"},
@@ -148,7 +149,10 @@ def _menu(person: identity.Person) -> Any:
             dmc.MenuDropdown(
                 [
                     html.Div(
-                        [html.Strong(person.name), html.Span(text.ROLES.get(person.role, person.role), className="muted")],
+                        [
+                            html.Strong(person.name),
+                            html.Span(text.ROLES.get(person.role, person.role), className="muted"),
+                        ],
                         className="person-name",
                     ),
                     dmc.MenuDivider(),
@@ -191,6 +195,4 @@ def register(app: Dash) -> None:
         ClientsideFunction("homeward", "signOut"), Output("sign-out", "disabled"), Input("sign-out", "n_clicks"),
         prevent_initial_call=True,
     )  # fmt: skip
-    app.clientside_callback(
-        ClientsideFunction("homeward", "scheme"), Output("scheme", "data"), Input("provider", "id")
-    )
+    app.clientside_callback(ClientsideFunction("homeward", "scheme"), Output("scheme", "data"), Input("provider", "id"))

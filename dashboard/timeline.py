@@ -1,4 +1,4 @@
-"""What has happened to a patient, in order? Episodes' events, notes and devices' silences as one list of plain entries."""
+"""What has happened to a patient, in order? Episodes' events, notes and devices' silences as one list."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def _event(row: Row) -> Entry:
         body = [text.SEVERITY[severity], text.OUTSIDE_TIME if row["retrospective"] else "", told]
         return Entry(row["at"], f"level-{severity:d}", row["sentence"] or row["rule"], _join(body), int(severity))
     if row["kind"] == "severity":
-        return Entry(row["at"], f"level-{severity:d}", f"{word} {text.SEVERITY[severity]}", row["sentence"], int(severity))
+        return Entry(
+            row["at"], f"level-{severity:d}", f"{word} {text.SEVERITY[severity]}", row["sentence"], int(severity)
+        )
     by = f" by {row['account']}" if row["account"] else ""
     return Entry(row["at"], "check", f"{word}{by}", _join([row["sentence"], told]))
 

@@ -49,7 +49,7 @@ def elapsed(seconds: float) -> str:
 
 
 def clock(at: datetime, zone: str, now: datetime) -> str:
-    """Write an instant in the site's zone, as short as it can be told apart: ``08:14``, ``yesterday 21:40``, ``3 Nov 21:40``."""
+    """Write an instant in the site's zone, as short as can be: ``08:14``, ``yesterday 21:40``, ``3 Nov 21:40``."""
     local, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()
     time = f"{local:%H:%M}"
     if local.date() == today:
@@ -67,7 +67,7 @@ def zone_name(zone: str, at: datetime) -> str:
 
 def score_range(lower: float, upper: float) -> str:
     """Write an aggregate score, as a range where the set is incomplete."""
-    return f"{lower:.0f}" if lower == upper else f"{lower:.0f}–{upper:.0f}"  # noqa: RUF001 - a range
+    return f"{lower:.0f}" if lower == upper else f"{lower:.0f}–{upper:.0f}"
 
 
 def microseconds(at: datetime) -> int:

@@ -13,8 +13,8 @@ import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import actions, charts, figures, identity, queries, rows, text, timeline
+from dashboard import patient_parts as parts
 from dashboard.figures import Span, Words
-from dashboard.pages import patient_parts as parts
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, trouble
 from dashboard.standing import standard

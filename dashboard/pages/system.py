@@ -54,7 +54,9 @@ def _row(service: dict[str, Any]) -> Any:
             html.Td(f"{elapsed((service['now'] - service['started_at']).total_seconds())} ago"),
             html.Td(f"{elapsed((service['now'] - service['seen_at']).total_seconds())} ago"),
             html.Td(
-                html.Span(text.SILENT if silent else text.RUNNING, className=f"state state-{'bad' if silent else 'good'}")
+                html.Span(
+                    text.SILENT if silent else text.RUNNING, className=f"state state-{'bad' if silent else 'good'}"
+                )
             ),
         ]
     )

@@ -141,7 +141,8 @@ def _columns(owner: dict[str, Any]) -> list[dict[str, Any]]:
     return [
         {"colId": "severity", "headerName": names["severity"], "cellRenderer": "HwSeverity", "width": 102,
          "minWidth": 102, "maxWidth": 102},
-        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 182, "minWidth": 168},
+        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 182,
+         "minWidth": 168},
         {"colId": "reason", "headerName": names["reason"], "cellRenderer": "HwReason", "width": 250, "minWidth": 150},
         {"colId": "news2", "headerName": names["news2"], "cellRenderer": "HwScore", "width": 78, "minWidth": 74,
          "maxWidth": 84, **number},

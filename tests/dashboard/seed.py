@@ -22,14 +22,60 @@ from alerts.news2_chart import PARAMETERS
 from schemas.vital_signs import BY_NAME
 
 PASSWORD = "a-long-enough-password"
-GIVEN = (
-    "Margaret,Arthur,Doris,Gordon,Eileen,Norman,Brenda,Reginald,Maureen,Derek,Phyllis,Raymond,Joan,Ernest,Beryl,"
-    "Leonard,Sheila,Harold,Audrey,Kenneth,Grace,Amrit,Fatima,Desmond,Blessing"
-).split(",")
-FAMILY = (
-    "Okafor,Ramsbottom,Sutcliffe,Pemberton,Ahmed,Bennett,Ashworth,O'Neill,Pritchard,Hughes,Nwosu,MacLeod,Entwistle,"
-    "Kaur,Whitfield,Doyle,Fernandes,Hargreaves,Iqbal,Jones,Kowalska,Lowe,Mbeki,Nolan,Osborne"
-).split(",")
+GIVEN = [
+    "Margaret",
+    "Arthur",
+    "Doris",
+    "Gordon",
+    "Eileen",
+    "Norman",
+    "Brenda",
+    "Reginald",
+    "Maureen",
+    "Derek",
+    "Phyllis",
+    "Raymond",
+    "Joan",
+    "Ernest",
+    "Beryl",
+    "Leonard",
+    "Sheila",
+    "Harold",
+    "Audrey",
+    "Kenneth",
+    "Grace",
+    "Amrit",
+    "Fatima",
+    "Desmond",
+    "Blessing",
+]
+FAMILY = [
+    "Okafor",
+    "Ramsbottom",
+    "Sutcliffe",
+    "Pemberton",
+    "Ahmed",
+    "Bennett",
+    "Ashworth",
+    "O'Neill",
+    "Pritchard",
+    "Hughes",
+    "Nwosu",
+    "MacLeod",
+    "Entwistle",
+    "Kaur",
+    "Whitfield",
+    "Doyle",
+    "Fernandes",
+    "Hargreaves",
+    "Iqbal",
+    "Jones",
+    "Kowalska",
+    "Lowe",
+    "Mbeki",
+    "Nolan",
+    "Osborne",
+]
 USUAL = {"respiration_rate": 15, "spo2": 96.6, "bp_systolic": 132, "bp_diastolic": 76, "pulse": 72, "temperature": 36.6}
 SPREAD = {"respiration_rate": 1, "spo2": 0.7, "bp_systolic": 8, "bp_diastolic": 5, "pulse": 4, "temperature": 0.2}
 # How far each vital sign has drifted by now, and over how many hours.
@@ -178,9 +224,7 @@ def _patient(
         _overdue(connection, found, patient, pathways[pathway][1], times[-1])
 
 
-def _device(
-    connection: psycopg.Connection, found: Seeded, patient: int, site: str, number: int, days: int
-) -> int:
+def _device(connection: psycopg.Connection, found: Seeded, patient: int, site: str, number: int, days: int) -> int:
     kind = "monitor" if number % 3 < 2 else ("oximeter", "cuff")[number // 3 % 2]
     device = _one(
         connection,
@@ -215,10 +259,7 @@ def _observations(
     """Sets every few hours; every tenth patient is on a monitor and gives one every five minutes."""
     step_h = 5 / 60 if number % 10 == 0 else 1.5 if story else 6
     hours = np.arange(days * 24, silent_h, -step_h)
-    if number % 10 == 0:
-        hours = hours[(hours > 52) | (hours < 49.5)]
-    else:
-        hours = hours + rng.normal(0, 0.2, len(hours))
+    hours = hours[(hours > 52) | (hours < 49.5)] if number % 10 == 0 else hours + rng.normal(0, 0.2, len(hours))
     hours = np.unique(np.clip(hours, 0.05, None))[::-1]
     values = {}
     for name in vitals:
@@ -321,14 +362,20 @@ def _explanation(last: dict[str, float]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _overdue(
-    connection: psycopg.Connection, found: Seeded, patient: int, version: int, last: datetime
-) -> None:
+def _overdue(connection: psycopg.Connection, found: Seeded, patient: int, version: int, last: datetime) -> None:
     document = _one(connection, "select document from policy where policy_id = %s", version)
     name = policy.parse(document).document.overdue[0].name
     since = last + timedelta(hours=14)
     connection.execute(
         "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, severity, "
         "peak_severity, sentence) values (%s, %s, %s, %s, %s, %s, 'active', 1, 1, %s)",
-        [found.organisation, patient, version, name, since, since, "No observations for longer than 12 h and 2 h of grace."],
+        [
+            found.organisation,
+            patient,
+            version,
+            name,
+            since,
+            since,
+            "No observations for longer than 12 h and 2 h of grace.",
+        ],
     )

@@ -63,14 +63,18 @@ def banner(patient: Row) -> Any:
             html.Div(
                 [
                     html.Div([html.H1(name), html.Span(id="patient-badge")], className="banner-name"),
-                    html.P(f"{years} y, {text.SEX[patient['sex']]}. {number}. {where}", className="banner-line numeric"),
+                    html.P(
+                        f"{years} y, {text.SEX[patient['sex']]}. {number}. {where}", className="banner-line numeric"
+                    ),
                     html.P(pathway, className="banner-line"),
                 ],
                 className="banner-who",
             ),
             html.Dl(
                 [
-                    html.Div([html.Dt(label), html.Dd(value, className="alarming" if alarming else "")], className="fact")
+                    html.Div(
+                        [html.Dt(label), html.Dd(value, className="alarming" if alarming else "")], className="fact"
+                    )
                     for label, value, alarming in facts
                 ],
                 className="facts",
@@ -94,7 +98,10 @@ def open_episodes(
         return html.Section([html.H2(text.EPISODES), html.P(text.NO_OPEN_EPISODES, className="muted")],
                             className="card section")  # fmt: skip
     return html.Section(
-        [html.H2(text.EPISODES), *(_episode(e, details.get(e["episode_id"], e), patient, now, allowed) for e in episodes)],
+        [
+            html.H2(text.EPISODES),
+            *(_episode(e, details.get(e["episode_id"], e), patient, now, allowed) for e in episodes),
+        ],
         className="card section",
     )
 
@@ -142,7 +149,10 @@ def _why(why: Row) -> Any:
         (text.WHY_VALUES, ", ".join(told)),
         (text.WHY_MISSING, ", ".join(missing)),
         (text.WHY_LIMITS, ", ".join(limits)),
-        (text.WHY_POLICY, f"{why.get('policy', '')}, {text.POLICY_VERSION} {why.get('version', '')}, {why.get('author', '')}"),
+        (
+            text.WHY_POLICY,
+            f"{why.get('policy', '')}, {text.POLICY_VERSION} {why.get('version', '')}, {why.get('author', '')}",
+        ),
         (text.WHY_SOURCE, why.get("source", "")),
     ]
     listed = [part for label, value in facts if value for part in (html.Dt(label), html.Dd(value))]
@@ -165,9 +175,7 @@ def vitals(at: rows.Situation, patient: Row, usual: Mapping[int, tuple[float, fl
         if cell["stale"]:
             foot.append(text.STALE_SHORT)
         unit = text.ACVPU.get(shown, "") if name == "consciousness" else CATALOGUE[code - 1].display_unit
-        cards.append(
-            _card(label, shown, unit, level, cell["stale"], ", ".join(foot), _usual(name, usual))
-        )
+        cards.append(_card(label, shown, unit, level, cell["stale"], ", ".join(foot), _usual(name, usual)))
     return cards or [html.P(text.NO_OBSERVATIONS, className="muted")]
 
 
@@ -176,11 +184,11 @@ def _usual(name: str, usual: Mapping[int, tuple[float, float]]) -> str:
     if name in _WITHOUT_RANGE or sign.code not in usual:
         return ""
     low, high = usual[sign.code]
-    first = f"{text.USUAL} {low:.{sign.decimals}f}–{high:.{sign.decimals}f}"  # noqa: RUF001 - a range
+    first = f"{text.USUAL} {low:.{sign.decimals}f}–{high:.{sign.decimals}f}"
     other = BY_NAME["bp_diastolic"].code
     if name == "bp_systolic" and other in usual:
         low, high = usual[other]
-        return f"{first} / {low:.0f}–{high:.0f}"  # noqa: RUF001 - a range
+        return f"{first} / {low:.0f}–{high:.0f}"
     return first
 
 
@@ -188,7 +196,9 @@ def _card(label: str, shown: str, unit: str, level: int, stale: bool, foot: str,
     names = f"vital-value level-{level}" + (" beyond" if level else "") + (" stale" if stale else "")
     return html.Div(
         [
-            html.Div([icon(f"level-{level}") if level else None, label], className=f"vital-label count-label level-{level}"),
+            html.Div(
+                [icon(f"level-{level}") if level else None, label], className=f"vital-label count-label level-{level}"
+            ),
             html.Div([html.Span(shown), html.Span(unit, className="vital-unit")], className=names),
             html.Div(foot, className="vital-foot"),
             html.Div(usual, className="vital-foot numeric") if usual else None,
@@ -205,10 +215,15 @@ def _score_card(at: rows.Situation, patient: Row) -> Any:
     names = f"vital-value level-{cell['level']}" + (" beyond" if cell["level"] else "")
     shown = html.Span(cell["text"], className="" if cell["complete"] else "range", title=cell["title"])
     level = cell["level"]
-    missing = text.COMPLETE if cell["complete"] else text.missing([CATALOGUE[c - 1].label.lower() for c in cell["missing"]])
+    missing = (
+        text.COMPLETE if cell["complete"] else text.missing([CATALOGUE[c - 1].label.lower() for c in cell["missing"]])
+    )
     return html.Div(
         [
-            html.Div([icon(f"level-{level}") if level else None, text.NEWS2], className=f"vital-label count-label level-{level}"),
+            html.Div(
+                [icon(f"level-{level}") if level else None, text.NEWS2],
+                className=f"vital-label count-label level-{level}",
+            ),
             html.Div(shown, className=names),
             html.Div(missing, className="vital-foot"),
             html.Div(usual, className="vital-foot") if usual else None,
