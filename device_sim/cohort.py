@@ -16,7 +16,8 @@ import numpy as np
 
 from device_sim import draws
 from device_sim import scenario as scenarios
-from device_sim.device import OUTAGE_BLOCK_US, DeviceModel, DeviceTable, Uses, equip, load_devices, observe
+from device_sim.device import DeviceModel, DeviceTable, Uses, equip, load_devices, observe
+from device_sim.faults import OUTAGE_BLOCK_US
 from device_sim.people import Person, portrait
 from device_sim.physiology import HOUR_US, Population, populate
 from device_sim.provisioning import DeviceEntry

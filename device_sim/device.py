@@ -18,15 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device_sim import draws
+from device_sim.faults import MINUTE_US, SECOND_US, connected, disturb, faults_of, slip_off
 from device_sim.physiology import DAY_US, HOUR_US, Population, vital_signs
-from device_sim.scenario import NEVER, Faults, Story, departures, load
+from device_sim.scenario import NEVER, Faults, Story, departures
 from schemas.observation import Flag
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
-MINUTE_US = 60_000_000
-SECOND_US = 1_000_000
-# Connections are looked at in half-days: at most one loss in each, over before it ends.
-OUTAGE_BLOCK_US = 12 * HOUR_US
+# A clock that lost its battery begins at 2000-01-01.
+_SINCE_BATTERY = 946_684_800 * SECOND_US
 
 
 class DeviceModel(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -210,15 +209,6 @@ def _extra_checks(
     return np.concatenate(found_slots), np.concatenate(found_at)
 
 
-def faults_of(story: Story) -> dict[str, NDArray[np.float64]]:
-    """Give each person's faults: everybody's, unless the scenario says otherwise; arrays of shape (P,)."""
-    usual = load_devices().faults
-    return {
-        name: np.array([load(s).faults.get(name, getattr(usual, name)) for s in story.scenario], np.float64)
-        for name in Faults.__struct_fields__
-    }
-
-
 def observe(
     people: Population, story: Story, table: DeviceTable, start: int, end: int, *, sent_from: int | None = None
 ) -> Uses:
@@ -231,12 +221,12 @@ def observe(
     Uses
         In order of `at`, then of the device table.
     """
-    faults = faults_of(story)
+    faults = faults_of(story, load_devices().faults)
     planned = [_planned(table, name, start, end) for name in sorted(set(table.model))]
     planned.append(_extra_checks(table, story, faults, start, end))
     slot = np.concatenate([p[0] for p in planned])
     at = np.concatenate([p[1] for p in planned])
-    sent_at = _connected(people.key[table.row[slot]], {n: c[table.row[slot]] for n, c in faults.items()}, at)
+    sent_at = connected(people.key[table.row[slot]], {n: c[table.row[slot]] for n, c in faults.items()}, at)
     order = np.lexsort((slot, at))
     if sent_from is not None:
         order = order[sent_at[order] >= sent_from]
@@ -246,17 +236,13 @@ def observe(
     fault = {name: column[rows] for name, column in faults.items()}
     truth = vital_signs(people, rows, at, departures(story, rows, at))
     value, flags = _measure(people, table, slot, at, key, truth)
-    _disturb(value, flags, fault, key, at)
-    _slip_off(value, fault, key, at, story.onset[rows])
+    disturb(value, flags, fault, key, at)
+    slip_off(value, fault, key, at, story.onset[rows])
     stated_at = at + (fault["clock_skew_s"] * draws.normal(table.key[slot], "skew") * SECOND_US).astype(np.int64)
     unset = draws.uniform(key, "unset", at) < fault["clock_unset"]
     flags |= np.where(unset, np.int16(Flag.CLOCK_UNSET), np.int16(0))
     stated_at = np.where(unset, _SINCE_BATTERY + at % DAY_US, stated_at) // SECOND_US * SECOND_US
     return Uses(slot, at, stated_at, sent_at, _rounded(value), flags)
-
-
-# A clock that lost its battery begins at 2000-01-01.
-_SINCE_BATTERY = 946_684_800 * SECOND_US
 
 
 def _measure(
@@ -282,61 +268,6 @@ def _measure(
             noticed = irregular & (draws.uniform(key[mine], "irregular", at[mine]) < 0.7)
             flags[mine] |= np.where(noticed, np.int16(Flag.IRREGULAR_PULSE), np.int16(0))
     return value, flags
-
-
-def _disturb(
-    value: NDArray[np.float64],
-    flags: NDArray[np.int16],
-    fault: dict[str, NDArray[np.float64]],
-    key: NDArray[np.uint64],
-    at: NDArray[np.int64],
-) -> None:
-    """Add cold fingers, movement and misfitting cuffs; devices notice some of them and say so."""
-    spo2, pulse = BY_NAME["spo2"].code, BY_NAME["pulse"].code
-    systolic, diastolic = BY_NAME["bp_systolic"].code, BY_NAME["bp_diastolic"].code
-    depth = draws.uniform(key, "depth", at)
-    noticed = draws.uniform(key, "noticed", at)
-    cold = (draws.uniform(key, "cold finger", at) < fault["cold_finger"]) & ~np.isnan(value[:, spo2])
-    value[cold, spo2] -= 3.0 + 9.0 * depth[cold]
-    moved = (draws.uniform(key, "movement", at) < fault["movement"]) & ~np.isnan(value[:, pulse])
-    value[moved, spo2] -= 2.0 + 6.0 * depth[moved]
-    value[moved, pulse] += 8.0 + 20.0 * depth[moved]
-    flags[moved & (noticed < 0.8)] |= np.int16(Flag.MOVEMENT)
-    loose = (draws.uniform(key, "cuff misfit", at) < fault["cuff_misfit"]) & ~np.isnan(value[:, systolic])
-    value[loose, systolic] += 40.0 * depth[loose] - 15.0
-    value[loose, diastolic] += 24.0 * depth[loose] - 9.0
-    flags[loose & (noticed < 0.6)] |= np.int16(Flag.CUFF_FIT)
-
-
-def _slip_off(
-    value: NDArray[np.float64],
-    fault: dict[str, NDArray[np.float64]],
-    key: NDArray[np.uint64],
-    at: NDArray[np.int64],
-    onset: NDArray[np.int64],
-) -> None:
-    """Let a probe that is off say what such probes say: mostly zeros, now and then a low number."""
-    spo2, pulse = BY_NAME["spo2"].code, BY_NAME["pulse"].code
-    off = (fault["probe_off"] > 0) & (at >= onset) & ~np.isnan(value[:, spo2])
-    low = off & (draws.uniform(key, "probe", at) < 0.25)
-    value[off, spo2] = 0.0
-    value[low, spo2] = 60.0 + 25.0 * draws.uniform(key, "probe value", at)[low]
-    value[off & ~low, pulse] = 0.0
-
-
-def _connected(
-    network: NDArray[np.uint64], fault: dict[str, NDArray[np.float64]], at: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Say when each use can be sent: a second or so later, or at the end of the lost connection it fell into."""
-    block = at // OUTAGE_BLOCK_US
-    lost = draws.uniform(network, "outage", block) < fault["outage"]
-    longest = OUTAGE_BLOCK_US - MINUTE_US
-    length = np.minimum(2 * fault["outage_hours"] * draws.uniform(network, "outage length", block) * HOUR_US, longest)
-    begin = block * OUTAGE_BLOCK_US + (draws.uniform(network, "outage begin", block) * (longest - length)).astype(
-        np.int64
-    )
-    end = begin + length.astype(np.int64)
-    return np.where(lost & (at >= begin) & (at < end), end, at + SECOND_US)
 
 
 def _rounded(value: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,17 +6,20 @@ recording or the same seed twice meets the same people and devices.
 
 from __future__ import annotations
 
-import hashlib
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from device_sim.people import Person, nhs_numbers
+from schemas import named_queries
 from schemas.database import acting_for
 from schemas.topic import DEVICE_CODE, LANES, observations_topic
+
+_QUERIES = named_queries.load("device_sim", "provisioning.sql")
 
 
 class ProvisioningError(Exception):
@@ -95,6 +98,12 @@ def provision(
         _assign(connection, organisation_id, devices, device_ids, patients)
         if pathway_id is not None:
             _enrol(connection, organisation_id, pathway_id, [patients[p.key] for p in people])
+        if missing or new_devices:
+            counted = Jsonb({"patients": len(missing), "devices": new_devices, "pathway": pathway_id})
+            connection.execute(
+                _QUERIES["audit"].encode(),
+                [organisation_id, "simulated_people_registered", f"site:{site_id}", counted],
+            )
     return Registry(patients, device_ids, len(missing), new_devices)
 
 
@@ -118,19 +127,13 @@ def _register_devices(
 ) -> tuple[dict[str, int], int]:
     codes = [d.code for d in devices]
     cursor = connection.execute(
-        """
-        insert into device (organisation_id, site_id, hub_id, code, kind, lane)
-        select %s, %s, %s, * from unnest(%s::text[], %s::text[], %s::int[])
-        on conflict (code) do nothing
-        """,
+        _QUERIES["add_devices"].encode(),
         [organisation_id, site_id, hub_id, codes, [d.kind for d in devices], [lane_of(c) for c in codes]],
     )
     new = cursor.rowcount
     if hub_id is not None:
-        connection.execute(
-            "update device set hub_id = %s where code = any(%s) and hub_id is distinct from %s", [hub_id, codes, hub_id]
-        )
-    rows = connection.execute("select code, device_id, retired_at from device where code = any(%s)", [codes]).fetchall()
+        connection.execute(_QUERIES["set_hub"].encode(), [hub_id, codes, hub_id])
+    rows = connection.execute(_QUERIES["devices"].encode(), [codes]).fetchall()
     found = {code: device_id for code, device_id, retired in rows if retired is None}
     if lost := sorted(set(codes) - set(found)):
         raise ProvisioningError(
@@ -146,8 +149,7 @@ def _assigned(
     """Find the people who hold these devices already."""
     slots = {(device_ids[d.code], user): key for d in devices for user, key in d.holders.items()}
     rows = connection.execute(
-        "select device_id, device_user, patient_id from device_assignment "
-        "where device_id = any(%s) and upper_inf(during)",
+        _QUERIES["holders"].encode(),
         [list(device_ids.values())],
     ).fetchall()
     return {slots[d, u]: p for d, u, p in rows if (d, u) in slots}
@@ -156,10 +158,7 @@ def _assigned(
 def _register_people(
     connection: psycopg.Connection[Any], organisation_id: int, site_id: int, people: Sequence[Person]
 ) -> dict[str, int]:
-    taken = {
-        number
-        for (number,) in connection.execute("select nhs_number from patient where nhs_number like '999%'").fetchall()
-    }
+    taken = {number for (number,) in connection.execute(_QUERIES["numbers_taken"].encode()).fetchall()}
     numbers = []
     for person in people:
         number = next((n for n in nhs_numbers(person.key) if n not in taken), None)
@@ -168,11 +167,7 @@ def _register_people(
         taken.add(number)
         numbers.append(number)
     rows = connection.execute(
-        """
-        insert into patient (organisation_id, site_id, family_name, given_name, nhs_number, born_on, sex, spo2_scale)
-        select %s, %s, * from unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[], %s::int[])
-        returning nhs_number, patient_id
-        """,
+        _QUERIES["add_patients"].encode(),
         [
             organisation_id,
             site_id,
@@ -198,14 +193,7 @@ def _assign(
     """Assign what nobody holds, for all time: a recording's dates may lie anywhere."""
     slots = [(device_ids[d.code], user, patients[key]) for d in devices for user, key in d.holders.items()]
     connection.execute(
-        """
-        insert into device_assignment (organisation_id, device_id, device_user, patient_id, during)
-        select %s, given.*, tstzrange(null, null)
-        from unnest(%s::int[], %s::int[], %s::int[]) as given (device_id, device_user, patient_id)
-        where not exists (select from device_assignment a
-                          where a.device_id = given.device_id and a.device_user = given.device_user
-                            and upper_inf(a.during))
-        """,
+        _QUERIES["assign"].encode(),
         [organisation_id, [s[0] for s in slots], [s[1] for s in slots], [s[2] for s in slots]],
     )
 
@@ -213,64 +201,10 @@ def _assign(
 def _enrol(connection: psycopg.Connection[Any], organisation_id: int, pathway_id: int, patients: Iterable[int]) -> None:
     chosen = list(patients)
     connection.execute(
-        "update enrolment set ended_at = greatest(now(), started_at + interval '1 microsecond') "
-        "where patient_id = any(%s) and ended_at is null and pathway_id <> %s",
+        _QUERIES["leave_other_pathways"].encode(),
         [chosen, pathway_id],
     )
     connection.execute(
-        "insert into enrolment (organisation_id, patient_id, pathway_id) "
-        "select %s, p, %s from unnest(%s::int[]) p "
-        "where not exists (select from enrolment e where e.patient_id = p and e.ended_at is null)",
+        _QUERIES["enrol"].encode(),
         [organisation_id, pathway_id, chosen],
     )
-
-
-def publish_policy(
-    connection: psycopg.Connection[Any],
-    organisation_id: int,
-    name: str,
-    title: str,
-    document: str,
-    *,
-    author: str,
-    source: str,
-    reason: str,
-) -> int:
-    """Put a pathway with its policy in force where the organisation has none of that name; give the pathway's id.
-
-    A pathway that exists keeps the version it has: its provider may have changed the numbers.
-    """
-    with acting_for(connection, organisation_id):
-        connection.execute(
-            "insert into pathway (organisation_id, name, title) values (%s, %s, %s) "
-            "on conflict (organisation_id, name) do nothing",
-            [organisation_id, name, title],
-        )
-        row = connection.execute(
-            "select pathway_id, policy_id from pathway where organisation_id = %s and name = %s for update",
-            [organisation_id, name],
-        ).fetchone()
-        if row is None:
-            raise ProvisioningError(f"pathway {name!r}: organisation {organisation_id} does not exist; create it first")
-        pathway_id, policy_id = row
-        if policy_id is None:
-            connection.execute(
-                """
-                with version as (
-                    insert into policy (organisation_id, pathway_id, version, document, sha256, author, source, reason)
-                    values (%(organisation)s, %(pathway)s, 1, %(document)s, %(sha256)s, %(author)s, %(source)s,
-                            %(reason)s)
-                    returning policy_id)
-                update pathway set policy_id = version.policy_id from version where pathway_id = %(pathway)s
-                """,
-                {
-                    "organisation": organisation_id,
-                    "pathway": pathway_id,
-                    "document": document,
-                    "sha256": hashlib.sha256(document.encode()).digest(),
-                    "author": author,
-                    "source": source,
-                    "reason": reason,
-                },
-            )
-    return int(pathway_id)
