@@ -6,6 +6,7 @@ are judged by every rule family, and the episodes advance.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,8 @@ from alerts.instants import Instants
 from alerts.state import MACHINE, take
 from alerts.working import Working
 from schemas.observation import Flag, ObservationBatch
+
+Watch = Callable[[NDArray[np.intp], NDArray[np.int64], NDArray[np.float64]], None]
 
 SNAPSHOT_EVERY = 16
 """Instants between two fine snapshots: about what a slightly late observation makes us score again."""
@@ -58,6 +61,11 @@ class Run:
     people : array of PERSON, shape (P,)
     until : int64 array, shape (P,)
         Timers due by then fire.
+    keep_snapshots : bool
+        A backtest needs none: what it reads comes in order.
+    watch : callable, optional
+        Told of each step: which patients, their instants, and the NEWS2 lower bound of those whose policy scores them
+        (NaN of others), each of shape (n,).
     """
 
     def __init__(
@@ -68,7 +76,11 @@ class Run:
         bank: PolicyBank,
         people: NDArray[np.void],
         until: NDArray[np.int64],
+        *,
+        keep_snapshots: bool = True,
+        watch: Watch | None = None,
     ) -> None:
+        self._keeping, self._watch = keep_snapshots, watch
         self._instants = Instants.of(rows, batch, len(machines))
         self._order = self._instants.order
         people = people[self._order]
@@ -94,6 +106,8 @@ class Run:
         conditions = Conditions.none(n, w.width)
         limits.judge(conditions, w.policy, n, observed)
         scores.judge(conditions, w, n, at, observed)
+        if self._watch is not None:
+            self._watch(self._order[:n], at, observed[:, 0])
         trends.remember(w, n, at, observed)
         trends.judge(conditions, w, n, observed)
         self._note(episodes.advance(w, n, at, conditions))
@@ -121,6 +135,8 @@ class Run:
 
     def _keep_snapshots(self, n: int, at: NDArray[np.int64], moving: NDArray[np.bool_] | bool = True) -> None:
         """Keep the states of those who are about to move on to ``at``, now and then."""
+        if not self._keeping:
+            return
         w, step = self._w, self._coarse[:n]
         coarse = (at // step != w.last_at[:n] // step) | (w.last_at[:n] == 0)
         fine = ~coarse & (w.instants[:n] % SNAPSHOT_EVERY == 0)
