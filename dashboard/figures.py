@@ -1,5 +1,8 @@
 """How are a patient's vital signs drawn over time? Arrays in, a plotly figure out: pure, so tested without a browser.
 
+The figure is the plain mapping that plotly.js reads. Building it through plotly's classes checks every property and
+takes a quarter of a second, which on the server's event loop everybody would wait for; the tests do that check instead.
+
 All panels share one time axis, in the site's zone. A dense vital sign is a middle line in a shaded range; sparse ones
 are points joined by a line. A line never bridges a gap, and an incomplete NEWS2 is drawn as the range in which it lies.
 """
@@ -9,20 +12,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from dashboard.standing import LimitLine
 from schemas.episode import Severity
 
+Part = dict[str, Any]
 Times = NDArray[np.int64]
 Values = NDArray[np.float64]
 
 PANEL_HEIGHT_PX = 158
+_TITLE_PX = 42
 _MARGIN_PX = {"l": 46, "r": 14, "t": 30, "b": 34}
 _GAPS_OF_MEDIAN = 3.5
 """A step of this many usual steps is a gap."""
@@ -171,28 +175,45 @@ def broken(series: Series, longest_us: int) -> Series:
     return Series(series.name, at, value, with_nan(series.low), with_nan(series.high), series.colour, series.unit)
 
 
-def vital_signs(panels: Sequence[Panel], span: Span, shades: Sequence[Shade], scheme: str, words: Words) -> go.Figure:
-    """Draw the stack of panels of one patient on a common time axis."""
+def vital_signs(panels: Sequence[Panel], span: Span, shades: Sequence[Shade], scheme: str, words: Words) -> Part:
+    """Draw the stack of panels of one patient on a common time axis.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+        From top to bottom.
+    span : Span
+        The time axis.
+    shades : sequence of Shade
+        Episodes, drawn behind every panel.
+    scheme : str
+        ``light`` or ``dark``.
+    words : Words
+        The few words inside the figure.
+
+    Returns
+    -------
+    dict
+        ``data`` and ``layout`` of a plotly figure.
+    """
     theme = THEMES[scheme]
-    figure = make_subplots(rows=max(1, len(panels)), cols=1, shared_xaxes=True, vertical_spacing=_spacing(len(panels)))
-    shown = {"repeat": False}
+    traces: list[Part] = []
+    layout = _layout(len(panels), span, theme)
     for row, panel in enumerate(panels, start=1):
-        _episodes(figure, row, shades, span, theme)
-        _limits(figure, row, panel, span, theme)
-        for series in panel.series:
-            _line(figure, row, series, panel, span, theme)
-        for series in panel.repeats:
-            _repeats(figure, row, series, span, theme, words, first=not shown["repeat"])
-            shown["repeat"] = True
+        drawn = [_line(s, panel, span, theme) for s in panel.series]
+        drawn.append([_repeats(s, span, theme, words) for s in panel.repeats])
         if panel.scores is not None:
-            _scores(figure, row, panel.scores, span, theme, words)
-        _axes(figure, row, panel, theme)
-    _layout(figure, len(panels), span, theme)
-    return figure
+            drawn.append(_scores(panel.scores, span, theme, words))
+        axes = {"xaxis": _axis("x", row), "yaxis": _axis("y", row)}
+        traces += [trace | axes for part in drawn for trace in part]
+        layout["shapes"] += _episodes(row, shades, span, theme) + _limits(row, panel, span, theme)
+        layout["annotations"].append(_title(row, panel, theme))
+        layout |= _axes(row, len(panels), panel, span, theme)
+    return {"data": traces, "layout": layout}
 
 
-def _spacing(panels: int) -> float:
-    return min(0.3 / max(1, panels - 1), 42 / (PANEL_HEIGHT_PX * max(1, panels)))
+def _axis(letter: str, row: int) -> str:
+    return letter if row == 1 else f"{letter}{row}"
 
 
 def _x(at: Times, span: Span) -> list[str]:
@@ -203,146 +224,131 @@ def _y(values: Values) -> list[float | None]:
     return [None if np.isnan(v) else round(float(v), 2) for v in values]
 
 
-def _line(figure: go.Figure, row: int, series: Series, panel: Panel, span: Span, theme: Theme) -> None:
+def _line(series: Series, panel: Panel, span: Span, theme: Theme) -> list[Part]:
     longest = max(span.gap_us.get(series.name, 0), int(_GAPS_OF_MEDIAN * usual_step(series.at)))
     series = broken(series, longest)
     colour, x = theme.lines[series.colour % len(theme.lines)], _x(series.at, span)
-    hover = f"%{{y:.{panel.decimals}f}} {series.unit}<extra>{series.name}</extra>"
-    if series.low is not None and series.high is not None:
-        edge = {"line": {"width": 0}, "showlegend": False, "hoverinfo": "skip", "mode": "lines"}
-        figure.add_trace(go.Scatter(x=x, y=_y(series.low), **edge), row=row, col=1)
-        figure.add_trace(
-            go.Scatter(x=x, y=_y(series.high), fill="tonexty", fillcolor=_faded(colour, 0.2), **edge), row=row, col=1
-        )
     sparse = series.low is None
-    figure.add_trace(
-        go.Scatter(
-            x=x,
-            y=_y(series.value),
-            name=series.name,
-            mode="lines+markers" if sparse and len(x) <= 240 else "lines",
-            line={"color": colour, "width": 1.8},
-            marker={"size": 5, "color": colour},
-            hovertemplate=hover,
-            showlegend=False,
-        ),
-        row=row,
-        col=1,
-    )
+    middle = {
+        "type": "scatter",
+        "x": x,
+        "y": _y(series.value),
+        "name": series.name,
+        "mode": "lines+markers" if sparse and len(x) <= _MOST_MARKERS else "lines",
+        "line": {"color": colour, "width": 1.8},
+        "marker": {"size": 5, "color": colour},
+        "hovertemplate": f"%{{y:.{panel.decimals}f}} {series.unit}<extra>{series.name}</extra>",
+    }
+    if series.low is None or series.high is None:
+        return [middle]
+    edge = {"type": "scatter", "x": x, "line": {"width": 0}, "hoverinfo": "skip", "mode": "lines"}
+    shaded = {"fill": "tonexty", "fillcolor": _faded(colour, 0.2)}
+    return [edge | {"y": _y(series.low)}, edge | {"y": _y(series.high)} | shaded, middle]
 
 
-def _repeats(
-    figure: go.Figure, row: int, series: Series, span: Span, theme: Theme, words: Words, *, first: bool
-) -> None:
-    figure.add_trace(
-        go.Scatter(
-            x=_x(series.at, span),
-            y=_y(series.value),
-            name=words.repeat,
-            legendgroup="repeat",
-            mode="markers",
-            marker={"symbol": "circle-open", "size": 9, "color": theme.muted, "line": {"width": 2}},
-            hovertemplate=f"%{{y}} {series.unit}<extra>{series.name}: {words.repeat.lower()}</extra>",
-            showlegend=first,
-        ),
-        row=row,
-        col=1,
-    )
+_MOST_MARKERS = 240
+"""With more points than this the line stands alone."""
 
 
-def _scores(figure: go.Figure, row: int, scores: Scores, span: Span, theme: Theme, words: Words) -> None:
+def _repeats(series: Series, span: Span, theme: Theme, words: Words) -> Part:
+    return {
+        "type": "scatter",
+        "x": _x(series.at, span),
+        "y": _y(series.value),
+        "name": words.repeat,
+        "mode": "markers",
+        "marker": {"symbol": "circle-open", "size": 9, "color": theme.muted, "line": {"width": 2}},
+        "hovertemplate": f"%{{y}} {series.unit}<extra>{series.name}: {words.repeat.lower()}</extra>",
+    }
+
+
+def _scores(scores: Scores, span: Span, theme: Theme, words: Words) -> list[Part]:
     complete = scores.lower == scores.upper
-    _complete_scores(figure, row, scores, complete, span, theme, words)
-    if complete.all():
-        return
-    at, lower, upper = scores.at[~complete], scores.lower[~complete], scores.upper[~complete]
-    x = _x(np.repeat(at, 3), span)
-    y = np.stack([lower, upper, np.full(len(at), np.nan)], axis=1).ravel()
-    figure.add_trace(
-        go.Scatter(
-            x=x,
-            y=_y(y),
-            name=words.incomplete,
-            legendgroup="incomplete",
-            mode="lines",
-            line={"color": _faded(theme.lines[4], 0.45), "width": 5},
-            hoverinfo="skip",
-        ),
-        row=row,
-        col=1,
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=_x(at, span),
-            y=_y(lower),
-            customdata=_y(upper),
-            legendgroup="incomplete",
-            showlegend=False,
-            mode="markers",
-            marker={"symbol": "circle-open", "size": 6, "color": theme.lines[4], "line": {"width": 1.5}},
-            hovertemplate=f"%{{y:.0f}}–%{{customdata:.0f}}<extra>{words.score}: {words.incomplete.lower()}</extra>",
-        ),
-        row=row,
-        col=1,
-    )
+    found = []
+    if complete.any():
+        found.append(_complete(scores, complete, span, theme, words))
+    if not complete.all():
+        found += _bounds(scores.at[~complete], scores.lower[~complete], scores.upper[~complete], span, theme, words)
+    return found
 
 
-def _complete_scores(
-    figure: go.Figure, row: int, scores: Scores, complete: NDArray[np.bool_], span: Span, theme: Theme, words: Words
-) -> None:
-    if not complete.any():
-        return
-    figure.add_trace(
-        go.Scatter(
-            x=_x(scores.at, span),
-            y=_y(np.where(complete, scores.lower, np.nan)),
-            name=words.score,
-            mode="lines+markers",
-            line={"color": theme.lines[4], "width": 1.8, "shape": "hv"},
-            marker={"size": 5, "color": theme.lines[4]},
-            hovertemplate=f"%{{y:.0f}}<extra>{words.score}</extra>",
-            showlegend=False,
-        ),
-        row=row,
-        col=1,
-    )
+def _complete(scores: Scores, complete: NDArray[np.bool_], span: Span, theme: Theme, words: Words) -> Part:
+    return {
+        "type": "scatter",
+        "x": _x(scores.at, span),
+        "y": _y(np.where(complete, scores.lower, np.nan)),
+        "name": words.score,
+        "mode": "lines+markers",
+        "line": {"color": theme.lines[4], "width": 1.8, "shape": "hv"},
+        "marker": {"size": 5, "color": theme.lines[4]},
+        "hovertemplate": f"%{{y:.0f}}<extra>{words.score}</extra>",
+    }
 
 
-def _limits(figure: go.Figure, row: int, panel: Panel, span: Span, theme: Theme) -> None:
+def _bounds(at: Times, lower: Values, upper: Values, span: Span, theme: Theme, words: Words) -> list[Part]:
+    """Incomplete sets: a bar from the least to the most the score can be, never a point that looks like a score."""
+    bars = np.stack([lower, upper, np.full(len(at), np.nan)], axis=1).ravel()
+    bar = {
+        "type": "scatter",
+        "x": _x(np.repeat(at, 3), span),
+        "y": _y(bars),
+        "name": words.incomplete,
+        "mode": "lines",
+        "line": {"color": _faded(theme.lines[4], 0.45), "width": 5},
+        "hoverinfo": "skip",
+    }
+    end = {
+        "type": "scatter",
+        "x": _x(at, span),
+        "y": _y(lower),
+        "customdata": _y(upper),
+        "mode": "markers",
+        "marker": {"symbol": "circle-open", "size": 6, "color": theme.lines[4], "line": {"width": 1.5}},
+        "hovertemplate": f"%{{y:.0f}}–%{{customdata:.0f}}<extra>{words.incomplete}</extra>",
+    }
+    return [bar, end]
+
+
+def _limits(row: int, panel: Panel, span: Span, theme: Theme) -> list[Part]:
     start, end = _x(np.array([span.since, span.until], dtype=np.int64), span)
-    for limit in panel.limits:
-        figure.add_shape(
-            type="line",
-            x0=start,
-            x1=end,
-            y0=limit.value,
-            y1=limit.value,
-            line={"color": theme.severity[limit.severity], "width": 1.2, "dash": "dash"},
-            layer="below",
-            row=row,
-            col=1,
-        )
+    return [
+        {
+            "type": "line",
+            "x0": start,
+            "x1": end,
+            "y0": limit.value,
+            "y1": limit.value,
+            "xref": _axis("x", row),
+            "yref": _axis("y", row),
+            "line": {"color": theme.severity[limit.severity], "width": 1.2, "dash": "dash"},
+            "layer": "between",
+        }
+        for limit in panel.limits
+    ]
 
 
-def _episodes(figure: go.Figure, row: int, shades: Sequence[Shade], span: Span, theme: Theme) -> None:
+def _episodes(row: int, shades: Sequence[Shade], span: Span, theme: Theme) -> list[Part]:
+    found = []
     for shade in shades:
         start, end = max(shade.since, span.since), min(shade.until, span.until)
         if start >= end or shade.severity is Severity.NONE:
             continue
         x0, x1 = _x(np.array([start, end], dtype=np.int64), span)
-        # a domain-high rectangle in this panel only
-        figure.add_shape(
-            type="rect",
-            x0=x0,
-            x1=x1,
-            y0=0,
-            y1=1,
-            xref=f"x{row if row > 1 else ''}",
-            yref=f"y{row if row > 1 else ''} domain",
-            fillcolor=_faded(theme.severity[shade.severity], 0.11),
-            line={"width": 0},
-            layer="below",
+        found.append(
+            {
+                "type": "rect",
+                "x0": x0,
+                "x1": x1,
+                "y0": 0,
+                "y1": 1,
+                "xref": _axis("x", row),
+                "yref": f"{_axis('y', row)} domain",
+                "fillcolor": _faded(theme.severity[shade.severity], 0.11),
+                "line": {"width": 0},
+                "layer": "below",
+            }
         )
+    return found
 
 
 def _faded(colour: str, opacity: float) -> str:
@@ -355,7 +361,7 @@ def _range(panel: Panel) -> list[float] | None:
     parts = [s.value for s in (*panel.series, *panel.repeats)]
     parts += [a for s in panel.series for a in (s.low, s.high) if a is not None]
     if panel.scores is not None:
-        parts += [panel.scores.lower, panel.scores.upper, np.array([0.0, 7.0])]
+        parts += [panel.scores.lower, panel.scores.upper]
     values = np.concatenate(parts) if parts else np.array([])
     values = values[~np.isnan(values)]
     if not len(values):
@@ -363,60 +369,90 @@ def _range(panel: Panel) -> list[float] | None:
     low, high = float(values.min()), float(values.max())
     reach = max(high - low, 10.0 ** (1 - panel.decimals) / 2)
     for limit in panel.limits:
-        if low - reach <= limit.value <= high + reach:
+        # the score's own thresholds are few and low, so they are always shown
+        if panel.scores is not None or low - reach <= limit.value <= high + reach:
             low, high = min(low, limit.value), max(high, limit.value)
     pad = 0.08 * max(high - low, reach)
     return [low - pad, high + pad]
 
 
-def _axes(figure: go.Figure, row: int, panel: Panel, theme: Theme) -> None:
-    figure.update_yaxes(range=_range(panel), nticks=4, gridcolor=theme.grid, zeroline=False, row=row, col=1)
-    figure.update_yaxes(tickfont={"color": theme.muted, "size": 11}, fixedrange=True, row=row, col=1)
-    suffix = str(row) if row > 1 else ""
-    figure.add_annotation(
-        text=panel.title,
-        xref="paper",
-        yref=f"y{suffix} domain",
-        x=0,
-        y=1,
-        xanchor="left",
-        yanchor="bottom",
-        yshift=4,
-        xshift=-40,
-        showarrow=False,
-        font={"color": theme.text, "size": 13},
-    )
+def _title(row: int, panel: Panel, theme: Theme) -> Part:
+    return {
+        "text": panel.title,
+        "xref": "paper",
+        "yref": f"{_axis('y', row)} domain",
+        "x": 0,
+        "y": 1,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "yshift": 4,
+        "xshift": -40,
+        "showarrow": False,
+        "font": {"color": theme.text, "size": 13},
+    }
 
 
-def _layout(figure: go.Figure, panels: int, span: Span, theme: Theme) -> None:
+def _axes(row: int, panels: int, panel: Panel, span: Span, theme: Theme) -> Part:
     start, end = _x(np.array([span.since, span.until], dtype=np.int64), span)
-    figure.update_xaxes(
-        range=[start, end],
-        gridcolor=theme.grid,
-        tickfont={"color": theme.muted, "size": 11},
-        showspikes=True,
-        spikemode="across",
-        spikethickness=1,
-        spikedash="dot",
-        spikecolor=theme.muted,
-        hoverformat="%a %-d %b %H:%M",
-        tickformatstops=_TICK_FORMATS,
-        nticks=7,
-    )
-    figure.update_layout(
-        height=_MARGIN_PX["t"] + _MARGIN_PX["b"] + PANEL_HEIGHT_PX * max(1, panels),
-        margin=_MARGIN_PX,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"family": "Inter Variable, system-ui, sans-serif", "color": theme.text, "size": 12},
-        hovermode="x",
-        hoverlabel={"bgcolor": theme.surface, "bordercolor": theme.grid, "font": {"color": theme.text, "size": 12}},
-        hoversubplots="axis",
-        dragmode=False,
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 1, "xanchor": "right", "yref": "container",
-                "font": {"color": theme.muted, "size": 11}, "bgcolor": "rgba(0,0,0,0)"},
-        uirevision=f"{span.zone}",
-    )  # fmt: skip
+    font = {"color": theme.muted, "size": 11}
+    last = row == panels
+    x = {
+        "anchor": _axis("y", row),
+        "type": "date",
+        "range": [start, end],
+        "gridcolor": theme.grid,
+        "tickfont": font,
+        "showticklabels": last,
+        "showspikes": True,
+        "spikemode": "across",
+        "spikethickness": 1,
+        "spikedash": "dot",
+        "spikecolor": theme.muted,
+        "hoverformat": "%a %-d %b %H:%M",
+        "tickformatstops": _TICK_FORMATS,
+        "nticks": 7,
+        "fixedrange": True,
+    }
+    if not last:
+        x["matches"] = _axis("x", panels)
+    # each panel's title stands in the gap above it
+    gap = _TITLE_PX / (PANEL_HEIGHT_PX * panels)
+    height = (1 - gap * (panels - 1)) / panels
+    top = 1 - (row - 1) * (height + gap)
+    y = {
+        "anchor": _axis("x", row),
+        "domain": [max(0.0, top - height), top],
+        "range": _range(panel),
+        "nticks": 4,
+        "gridcolor": theme.grid,
+        "zeroline": False,
+        "tickfont": font,
+        "fixedrange": True,
+    }
+    suffix = "" if row == 1 else str(row)
+    return {f"xaxis{suffix}": x, f"yaxis{suffix}": y}
+
+
+def _layout(panels: int, span: Span, theme: Theme) -> Part:
+    return {
+        "height": _MARGIN_PX["t"] + _MARGIN_PX["b"] + PANEL_HEIGHT_PX * max(1, panels),
+        "margin": _MARGIN_PX,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "Inter Variable, system-ui, sans-serif", "color": theme.text, "size": 12},
+        "hovermode": "x",
+        "hoversubplots": "axis",
+        "hoverlabel": {
+            "bgcolor": theme.surface,
+            "bordercolor": theme.grid,
+            "font": {"color": theme.text, "size": 12},
+        },
+        "dragmode": False,
+        "showlegend": False,
+        "uirevision": span.zone,
+        "shapes": [],
+        "annotations": [],
+    }
 
 
 _TICK_FORMATS = [

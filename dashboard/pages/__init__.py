@@ -8,7 +8,8 @@ from typing import Any
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import shell, text
-from dashboard.pages import devices, patient, quarantine, system, triage
+from dashboard.pages import devices, quarantine, system, triage
+from dashboard.pages import patient as one_patient
 
 PATHS = ("/", "/patients/{patient_id}", "/devices", "/quarantine", "/system")
 # vendored and fetched when the first chart is drawn, so not part of every page
@@ -22,7 +23,7 @@ def register(app: Dash) -> None:
     app.layout = shell.layout
     shell.register(app)
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
-    for page in (triage, patient, devices, quarantine, system):
+    for page in (triage, one_patient, devices, quarantine, system):
         page.register(app)
 
 
@@ -30,7 +31,7 @@ async def show(pathname: str | None) -> Any:
     """Give the page at an address."""
     path = pathname or "/"
     if found := _PATIENT.match(path):
-        return await patient.layout(int(found[1]))
+        return await one_patient.layout(int(found[1]))
     fixed = {"/": triage.layout, "/devices": devices.layout, "/quarantine": quarantine.layout, "/system": system.layout}
     if path in fixed:
         return fixed[path]()
