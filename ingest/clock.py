@@ -16,6 +16,7 @@ import structlog
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ingest.counters import Counters
+from ingest.failures import describe
 from ingest.presence import Presence
 from ingest.registry import RegistryKeeper
 from ingest.sql import QUERIES
@@ -64,8 +65,8 @@ def _turn(pool: ConnectionPool, keeper: RegistryKeeper, counters: Counters) -> f
     except (psycopg.Error, PoolTimeout) as failed:
         log.warning("due rows put back", action="clock_retried", error=type(failed).__name__)
         return None
-    except Exception:
-        log.exception("clock failed", action="clock_failed")
+    except Exception as failed:
+        log.error("clock failed", action="clock_failed", **describe(failed))
         return None
     if row is None or row[0] is None:
         return _LONGEST_SLEEP_S

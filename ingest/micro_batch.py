@@ -22,6 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ingest.admission import Admitted, admit
 from ingest.counters import Counters
+from ingest.failures import describe
 from ingest.formats.decoded import Rejection
 from ingest.inbox import Delivery, Inbox
 from ingest.registry import RegistryKeeper
@@ -64,9 +65,12 @@ class MicroBatches:
                 self._process(deliveries, stop)
             self._summarise()
 
-    def _process(self, deliveries: Sequence[Delivery], stop: threading.Event) -> None:
-        """Have messages written and confirmed, however often it takes, unless the process is told to leave."""
-        pause, failures = _RETRY_S[0], 0
+    def _process(self, deliveries: Sequence[Delivery], stop: threading.Event, failures: int = 0) -> None:
+        """Have messages written and confirmed, however often it takes, unless the process is told to leave.
+
+        ``failures`` is how often messages among these failed already for a reason of Homeward's own.
+        """
+        pause = _RETRY_S[0]
         while deliveries:
             try:
                 self._write_and_confirm(deliveries)
@@ -75,7 +79,7 @@ class MicroBatches:
                 log.warning("batch put back", action="batch_retried", error=type(failed).__name__)
             except Exception as failed:
                 failures += 1
-                log.exception("batch failed", action="batch_failed", messages=len(deliveries))
+                log.error("batch failed", action="batch_failed", messages=len(deliveries), **describe(failed))
                 if failures > 1 and self._isolate(deliveries, failed, stop):
                     return
                 self._refresh()
@@ -104,7 +108,7 @@ class MicroBatches:
         if len(deliveries) > 1:
             middle = len(deliveries) // 2
             for half in (deliveries[:middle], deliveries[middle:]):
-                self._process(half, stop)
+                self._process(half, stop, failures=1)
             return True
         messages = [deliveries[0].incoming]
         rejection = Rejection(0, Reason.UNPROCESSABLE, f"{type(failed).__name__} while it was scored; see the log")
@@ -114,12 +118,12 @@ class MicroBatches:
             admitted = admit(messages, self._keeper)
             count = len(admitted.batch) + sum(r.observations for r in admitted.rejections)
             nothing = replace(nothing, rejections=[replace(rejection, observations=max(1, count))])
-        except Exception:
-            log.exception("message not even decoded", action="message_failed")
+        except Exception as undecoded:
+            log.error("message not even decoded", action="message_failed", **describe(undecoded))
         try:
             self._store(deliveries, nothing)
-        except Exception:
-            log.exception("message could not be put aside", action="quarantine_failed")
+        except Exception as unkept:
+            log.error("message could not be put aside", action="quarantine_failed", **describe(unkept))
             return False
         return True
 

@@ -132,7 +132,7 @@ def _compile(rows: list[tuple[int, int, str]]) -> tuple[PolicyBank, dict[int, in
             policies.append(parse(document, policy_id=policy_id, version=version))
         except PolicyError:
             # published by a newer program, or by hand: its patients are stored unscored, and the operators told
-            log.exception("policy cannot be used", action="policy_refused", policy_id=policy_id)
+            log.error("policy cannot be used", action="policy_refused", policy_id=policy_id)
     return PolicyBank(policies), {policy.policy_id: index for index, policy in enumerate(policies)}
 
 

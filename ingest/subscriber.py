@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from ingest.failures import describe
 from ingest.inbox import Delivery, Inbox
 from ingest.lane_session import Broker, LaneSession
 
@@ -107,9 +108,9 @@ class Subscriber:
                     misc_at = time.monotonic() + _MISC_S
                     for session in list(self._sessions.values()):
                         session.keep_alive()
-            except Exception:
+            except Exception as failed:
                 # one bad turn, whatever it was, must not end the thread that everything hangs on
-                log.exception("turn failed", action="subscriber_failed")
+                log.error("turn failed", action="subscriber_failed", **describe(failed))
                 time.sleep(_TURN_S)
         for session in list(self._sessions.values()):
             session.flush()

@@ -1,4 +1,4 @@
-"""A ward in a test's database: patients, each with a device that speaks for itself, and a hub that may speak for all."""
+"""A ward in a test's database: patients, each with a device that speaks for itself, and a hub that speaks for all."""
 
 from __future__ import annotations
 
@@ -51,7 +51,10 @@ def make_ward(url: str, size: int, policy: str = "care_home_news2", prefix: str 
         )
         connection.execute("update pathway set policy_id = %s where pathway_id = %s", [published, pathway])
         hub = _insert(
-            connection, "device (organisation_id, code, kind, lane)", [organisation, f"{prefix}-hub", "hub", 0], "device_id"
+            connection,
+            "device (organisation_id, code, kind, lane)",
+            [organisation, f"{prefix}-hub", "hub", 0],
+            "device_id",
         )
         patients = [
             row[0]
@@ -83,7 +86,9 @@ def make_ward(url: str, size: int, policy: str = "care_home_news2", prefix: str 
 
 def _insert(connection: psycopg.Connection, target: str, values: list[object], returning: str) -> int:
     places = ", ".join(["%s"] * len(values))
-    row = connection.execute(f"insert into {target} values ({places}) returning {returning}".encode(), values).fetchone()
+    row = connection.execute(
+        f"insert into {target} values ({places}) returning {returning}".encode(), values
+    ).fetchone()
     assert row is not None
     return int(row[0])
 

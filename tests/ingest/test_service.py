@@ -1,0 +1,339 @@
+"""Does everything that the broker took arrive once, whatever is killed or cut, and is nothing confirmed too soon?"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import psycopg
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from ingest import service
+from ingest.lane_session import client_id
+from schemas.topic import LANES, observations_topic, receipts_topic
+from tests.conftest import TestBroker, TestDatabase
+from tests.ingest.conftest import Desk
+from tests.ingest.proxy import Proxy
+from tests.ingest.ward import payload
+
+PATIENCE_S = 60
+USER = "homeward-ingest"
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> Any:
+    """Wait for a condition, and fail with a sentence when it does not come about."""
+    end = time.monotonic() + PATIENCE_S
+    pause = threading.Event()
+    while time.monotonic() < end:
+        if found := condition():
+            return found
+        pause.wait(0.05)
+    raise AssertionError(f"not within {PATIENCE_S} s: {what}")
+
+
+class Sender:
+    """A device or hub at the broker: publishes and collects its receipts."""
+
+    def __init__(self, broker: TestBroker, user: str) -> None:
+        address = re.fullmatch(r"mqtt://(.+):(\d+)", broker.url)
+        assert address is not None
+        self.receipts: queue.Queue[tuple[bytes | None, dict[str, Any]]] = queue.Queue()
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"test-{user}", protocol=mqtt.MQTTv5)
+        self.client.username_pw_set(user, broker.add_device(user))
+        self.client.on_message = lambda _c, _u, m: self.receipts.put(
+            (getattr(m.properties, "CorrelationData", None), json.loads(m.payload))
+        )
+        self.client.connect(address[1], int(address[2]))
+        self.client.loop_start()
+        wait_until(self.client.is_connected, "the sender is connected")
+
+    def publish(self, topic: str, content: bytes, **properties: Any) -> mqtt.MQTTMessageInfo:
+        """Publish with QoS 1."""
+        sent = Properties(PacketTypes.PUBLISH)
+        for name, value in properties.items():
+            setattr(sent, name, value)
+        return self.client.publish(topic, content, qos=1, properties=sent)
+
+    def close(self) -> None:
+        """Leave the broker."""
+        self.client.disconnect()
+        self.client.loop_stop()
+
+
+class Workers:
+    """Ingest workers in processes of their own."""
+
+    def __init__(self, broker: TestBroker, database_url: str) -> None:
+        self._environment = os.environ | {
+            "TEST_DATABASE_URL": database_url,
+            "TEST_MQTT_URL": broker.url,
+            "TEST_MQTT_USER": USER,
+            "TEST_MQTT_PASSWORD": broker.add_service(USER),
+        }
+        self._running: list[subprocess.Popen[str]] = []
+
+    def start(self, kind: str = "ingest") -> subprocess.Popen[str]:
+        """Start one and wait until it is ready."""
+        command = [sys.executable, "-m", "tests.ingest.worker", kind]
+        worker = subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, text=True)
+        self._running.append(worker)
+        assert worker.stdout is not None
+        assert any(line == "ready\n" for line in worker.stdout), "the worker ended before it was ready"
+        threading.Thread(target=worker.stdout.read, daemon=True).start()
+        return worker
+
+    def end(self) -> None:
+        """Kill what is left."""
+        for worker in self._running:
+            worker.kill()
+            worker.wait()
+            if worker.stdout is not None:
+                worker.stdout.close()
+
+
+@pytest.fixture
+def clean_lanes(broker: TestBroker) -> Iterator[None]:
+    """Lanes without messages of an earlier test: their sessions are ended."""
+    yield
+    address = re.fullmatch(r"mqtt://(.+):(\d+)", broker.url)
+    assert address is not None
+    password = broker.add_service(USER)
+    for lane in range(LANES):
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id(lane), protocol=mqtt.MQTTv5)
+        client.username_pw_set(USER, password)
+        gone = threading.Event()
+        client.on_connect = lambda c, *_: c.disconnect()
+        client.on_disconnect = lambda *_, gone=gone: gone.set()
+        client.connect(address[1], int(address[2]), clean_start=True)
+        client.loop_start()
+        assert gone.wait(PATIENCE_S)
+        client.loop_stop()
+
+
+@pytest.fixture
+def workers(broker: TestBroker, database: TestDatabase, clean_lanes: None) -> Iterator[Workers]:
+    found = Workers(broker, database.url_for("homeward_ingest"))
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    """Three residents in each lane."""
+    return make_desk(3 * LANES)
+
+
+@pytest.fixture
+def hub(broker: TestBroker, desk: Desk) -> Iterator[Sender]:
+    sender = Sender(broker, desk.ward.hub)
+    yield sender
+    sender.close()
+
+
+def flood(desk: Desk, hub: Sender, count: int, stop: threading.Event | None = None) -> int:
+    """Publish ``count`` messages of three values on all lanes and wait for the broker to have them; give how many."""
+    sent = []
+    for number in range(count):
+        if stop is not None and stop.is_set():
+            break
+        device = number % len(desk.ward.devices)
+        content = payload(
+            desk.at(number / 1000), {"pulse": 60, "spo2": 97, "temperature": 36.5}, device=desk.ward.devices[device]
+        )
+        # each device keeps to its lane, so that its messages come in their order
+        sent.append(hub.publish(observations_topic(device % LANES, desk.ward.hub), content))
+    for info in sent:
+        info.wait_for_publish(PATIENCE_S)
+        assert info.is_published()
+    return len(sent)
+
+
+def stored(desk: Desk) -> int:
+    return int(desk.ask("select count(*) from observation")[0][0])
+
+
+def test_a_receipt_says_what_was_committed(desk: Desk, hub: Sender, workers: Workers) -> None:
+    workers.start()
+    own = receipts_topic(0, desk.ward.hub)
+    hub.client.subscribe(own + "/#", 1)
+    content = payload(desk.at(0), {"pulse": 71, "spo2": 0, "temperature": 36.8}, device=desk.ward.devices[0])
+    asked: dict[str, Any] = {"ResponseTopic": own, "CorrelationData": b"17"}
+    hub.publish(desk.ward.hub_topic, content, **asked)
+    correlation, receipt = hub.receipts.get(timeout=PATIENCE_S)
+    assert correlation == b"17"
+    assert receipt == {"stored": 2, "duplicate": 0, "quarantined": 1, "reasons": ["implausible"]}
+    assert stored(desk) == 2
+    hub.publish(desk.ward.hub_topic, content, **asked)
+    assert hub.receipts.get(timeout=PATIENCE_S)[1]["duplicate"] == 3
+    # another's topic gets nothing; the message counts all the same
+    elsewhere = {"ResponseTopic": receipts_topic(0, "somebody")}
+    hub.publish(desk.ward.hub_topic, payload(desk.at(1), {"pulse": 71}, device=desk.ward.devices[0]), **elsewhere)
+    wait_until(lambda: stored(desk) == 3, "the third message is stored")
+    assert hub.receipts.empty()
+
+
+def test_nothing_is_confirmed_before_the_commit(desk: Desk, hub: Sender, workers: Workers) -> None:
+    worker = workers.start()
+    with psycopg.connect(desk.database.url) as connection:
+        connection.execute("lock table homeward.observation in exclusive mode")
+        flood(desk, hub, 300)
+        wait_until(
+            lambda: desk.ask("select 1 from pg_locks where not granted"),
+            "the worker waits for the table",
+        )
+        worker.kill()
+        worker.wait()
+    assert stored(desk) == 0
+    workers.start()
+    wait_until(lambda: stored(desk) == 900, "the broker delivered all of it again")
+
+
+@pytest.mark.slow
+def test_a_worker_killed_under_load_loses_and_doubles_nothing(desk: Desk, hub: Sender, workers: Workers) -> None:
+    worker = workers.start()
+    published: list[int] = []
+    flooding = threading.Thread(target=lambda: published.append(flood(desk, hub, 12_000)))
+    flooding.start()
+    for _ in range(4):
+        before = stored(desk)
+        wait_until(lambda before=before: stored(desk) > before, "the worker stores")  # type: ignore[misc]
+        worker.kill()
+        worker.wait()
+        worker = workers.start()
+    flooding.join()
+    wait_until(lambda: stored(desk) >= 3 * published[0], "all is stored")
+    worker.terminate()
+    assert worker.wait(PATIENCE_S) == 0
+    assert stored(desk) == 3 * published[0]
+    assert desk.ask("select count(*) from quarantine") == [(0,)]
+    assert desk.ask("select count(*) from (select distinct patient_id, vital, observed_at from observation) o") == [
+        (3 * published[0],)
+    ]
+
+
+@pytest.mark.slow
+def test_a_cut_database_connection_loses_and_doubles_nothing(
+    desk: Desk, hub: Sender, broker: TestBroker, database: TestDatabase, clean_lanes: None
+) -> None:
+    url = database.url_for("homeward_ingest")
+    with psycopg.connect(url) as connection:
+        proxy = Proxy((str(connection.info.hostaddr or connection.info.host), connection.info.port))
+        through = url.replace(f":{connection.info.port}/", f":{proxy.port}/")
+    workers = Workers(broker, through)
+    with contextlib.closing(proxy):
+        try:
+            worker = workers.start()
+            published: list[int] = []
+            flooding = threading.Thread(target=lambda: published.append(flood(desk, hub, 12_000)))
+            flooding.start()
+            for _ in range(3):
+                before = stored(desk)
+                wait_until(lambda before=before: stored(desk) > before, "the worker stores")  # type: ignore[misc]
+                proxy.cut()
+                wait_until(lambda: not desk.ask("select 1 from pg_locks where locktype = 'advisory'"), "lanes are free")
+                proxy.mend()
+            flooding.join()
+            wait_until(lambda: stored(desk) >= 3 * published[0], "all is stored")
+            worker.terminate()
+            assert worker.wait(PATIENCE_S) == 0
+        finally:
+            workers.end()
+    assert stored(desk) == 3 * published[0]
+
+
+def lanes_held(desk: Desk) -> list[int]:
+    rows = desk.ask("select count(*) from pg_locks where locktype = 'advisory' and granted group by pid order by 1")
+    return [count for (count,) in rows]
+
+
+def test_workers_share_the_lanes_and_take_over_from_each_other(desk: Desk, hub: Sender, workers: Workers) -> None:
+    first = workers.start()
+    wait_until(lambda: lanes_held(desk) == [16], "one worker holds all lanes")
+    second = workers.start()
+    wait_until(lambda: lanes_held(desk) == [8, 8], "two workers hold half of them each")
+    assert flood(desk, hub, 320) == 320
+    wait_until(lambda: stored(desk) == 960, "both store")
+    first.kill()
+    first.wait()
+    assert flood(desk, hub, 640) == 640
+    wait_until(lambda: stored(desk) == 1920, "the second stores what the first left")
+    wait_until(lambda: lanes_held(desk) == [16], "the second holds all lanes")
+    second.terminate()
+    assert second.wait(PATIENCE_S) == 0
+    assert desk.ask("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
+
+
+def test_a_message_that_cannot_be_processed_does_not_block_the_others(
+    desk: Desk, hub: Sender, broker: TestBroker, clean_lanes: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ingest.writer as writer
+
+    evaluate = writer.evaluate
+
+    def stumble(machines: Any, rows: Any, batch: Any, *rest: Any) -> Any:
+        if (batch.value == 66.0).any():
+            raise ZeroDivisionError("a fault of our own")
+        return evaluate(machines, rows, batch, *rest)
+
+    monkeypatch.setattr(writer, "evaluate", stumble)
+    stop = threading.Event()
+    arguments = (desk.database.url_for("homeward_ingest"), broker.url, USER, broker.add_service(USER), stop)
+    held = threading.Event()
+    running = threading.Thread(target=service.run, args=(*arguments, held.set))
+    running.start()
+    try:
+        assert held.wait(PATIENCE_S)
+        for number in range(64):
+            device = desk.ward.devices[number % LANES]
+            content = payload(desk.at(number / 10), {"pulse": 66 if number == 40 else 70}, device=device)
+            hub.publish(observations_topic(number % LANES, desk.ward.hub), content)
+        wait_until(lambda: stored(desk) == 63, "the others are stored")
+        wait_until(
+            lambda: desk.ask("select reason, observations from quarantine") == [("unprocessable", 1)],
+            "the culprit is put aside",
+        )
+    finally:
+        stop.set()
+        running.join()
+
+
+def test_the_clock_finds_who_is_overdue(desk: Desk, workers: Workers) -> None:
+    desk.ask("update enrolment set started_at = now() - interval '30 days' returning 1")
+    desk.write(*(desk.message(index, -60 * 20, {"pulse": 71}) for index in range(48)), now=desk.at(-60 * 20))
+    assert desk.episodes() == []
+    clock = workers.start("clock")
+    wait_until(lambda: len(desk.episodes()) == 48, "48 residents are overdue")
+    clock.terminate()
+    assert clock.wait(PATIENCE_S) == 0
+    # dated when it was due, 14 hours after the last observation, not when somebody looked
+    assert {episode[3] for episode in desk.episodes()} == {desk.at(-60 * 20 + 60 * 14)}
+    assert desk.ask("select count(*) from notification_job") == [(48,)]
+
+
+def test_what_a_process_counted_adds_up(desk: Desk, hub: Sender, workers: Workers) -> None:
+    worker = workers.start()
+    flood(desk, hub, 100)
+    hub.publish(desk.ward.hub_topic, b"{")
+    wait_until(lambda: desk.ask("select 1 from quarantine"), "the malformed one is put aside")
+    wait_until(lambda: stored(desk) == 300, "the others are stored")
+    worker.terminate()
+    assert worker.wait(PATIENCE_S) == 0
+    ((counters,),) = desk.ask("select counters from service_instance where service = 'ingest'")
+    assert counters["messages"] == 101
+    assert counters["observations_stored"] == 300
+    assert counters["quarantined"] == {"malformed": 1}
+    assert sum(counters["lateness_seconds"]["counts"]) == 300
+    assert counters["lanes"] == 0
