@@ -7,10 +7,23 @@ the order of time. The core must agree with it whatever the order of arrival was
 from __future__ import annotations
 
 import math
+from statistics import fmean
 from typing import Any
 
-from alerts.documents import Confirmation, LimitRule, OverdueRule, Policy, RepeatRule, ScoreRule, duration
+from alerts.documents import (
+    AverageRule,
+    CombinationRule,
+    Confirmation,
+    LimitRule,
+    OverdueRule,
+    Policy,
+    RepeatRule,
+    ScoreRule,
+    Trend,
+    duration,
+)
 from schemas.vital_signs import BY_NAME
+from tests.alerts.reference_trends import amount
 from tests.reference_news2 import points_of
 
 WORDS = ("yellow", "amber", "red")
@@ -34,11 +47,19 @@ def reference_episodes(
 class _Patient:
     def __init__(self, policy: Policy, enrolled_at: int, spo2_scale: int) -> None:
         self.policy, self.enrolled_at, self.scale = policy, enrolled_at, spo2_scale
+        self.courses: dict[tuple[str, int], dict[int, list[float]]] = {}
         self.recent: dict[str, list[tuple[int, float]]] = {}
         self.episodes: dict[tuple[str, int], dict[str, Any]] = {}
         self.repeats: set[tuple[int, str]] = set()
         self.rules: dict[str, dict[str, Any]] = {
-            r.name: {"open": None, "last": None, "seen": 0, "basis": set(), "levels": [_level() for _ in WORDS]}
+            r.name: {
+                "open": None,
+                "last": None,
+                "seen": 0,
+                "basis": set(),
+                "severity": 0,
+                "levels": [_level() for _ in WORDS],
+            }
             for r in policy.rules
         }
 
@@ -60,13 +81,27 @@ class _Patient:
         values = self._without_repeats(at, values)
         for vital, value in values.items():
             self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:4]
+        values = dict(values)
+        for rule in self.policy.rules:
+            if isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
+                values["news2"] = self._lower(rule, at)[0]
+        for course in {(r.vital, duration(r.every, "")) for r in self.policy.rules if isinstance(r, Trend)}:
+            if course[0] in values:
+                self.courses.setdefault(course, {}).setdefault(at // course[1], []).append(values[course[0]])
         for rule in self.policy.rules:
             if isinstance(rule, LimitRule) and rule.vital in values:
                 self._limit(rule, at, values[rule.vital])
             elif isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
                 self._score(rule, at)
+            elif isinstance(rule, Trend) and rule.vital in values:
+                self._trend(rule, at)
             elif isinstance(rule, OverdueRule) and set(values) & set(rule.vitals):
                 self._arrived(rule, at)
+        for rule in self.policy.rules:
+            if isinstance(rule, CombinationRule) and any(self.rules[name]["last"] == at for name in rule.of):
+                active = sum(self.rules[name]["severity"] > WORDS.index(rule.each) for name in rule.of)
+                met = [active >= rule.at_least and i <= WORDS.index(rule.severity) for i in range(len(WORDS))]
+                self._advance(rule, at, met, [active < rule.at_least] * len(WORDS), sure=False)
 
     def _without_repeats(self, at: int, values: dict[str, float]) -> dict[str, float]:
         for rule in self.policy.rules:
@@ -97,16 +132,41 @@ class _Patient:
         sure = rule.extreme is not None and sign * value >= sign * rule.extreme - 1e-9
         self._advance(rule, at, met, clear, sure)
 
-    def _score(self, rule: ScoreRule, at: int) -> None:
+    def _trend(self, rule: Trend, at: int) -> None:
+        every = duration(rule.every, "")
+        course = self.courses[rule.vital, every]
+        steps = [course.get(at // every - i) for i in range(duration(rule.over, "") // every)]
+        window = [None if step is None else fmean(step) for step in steps]
+        found = amount(rule, window) if sum(x is not None for x in window) >= rule.at_least else math.nan
+        if math.isnan(found):
+            return
+        sign, level = (-1 if rule.side == "low" else 1), found
+        if isinstance(rule, AverageRule):
+            resolution = BY_NAME[rule.vital].resolution
+            level = math.floor(level / resolution + 0.5 + 5e-7) * resolution
+        met, clear = [], []
+        for word in WORDS:
+            threshold = getattr(rule, word)
+            limit = None if threshold is None else threshold * (sign if isinstance(rule, AverageRule) else 1)
+            met.append(limit is not None and sign * level >= limit - 1e-4)
+            clear.append(limit is not None and sign * level < limit - rule.deadband - 1e-4)
+        self._advance(rule, at, met, clear, sure=False)
+
+    def _lower(self, rule: ScoreRule, at: int) -> tuple[float, dict[str, int | None]]:
         since = at - duration(rule.valid, "")
         known = {v: self.recent[v][0][1] for v in NEWS2_ORDER if self.recent.get(v) and self.recent[v][0][0] >= since}
         points = _points(known, self.scale)
-        lower, red = sum(p for p in points.values() if p is not None), 3 in points.values()
+        lower = sum(p for p in points.values() if p is not None)
         if points["spo2"] is None and "spo2" in known:  # scale 2 and oxygen not known: at least the milder of the two
             lower += min(
                 sum(_points(known | {"on_oxygen": o}, self.scale)[v] or 0 for v in ("spo2", "on_oxygen"))
                 for o in (0.0, 1.0)
             )
+        return float(lower), points
+
+    def _score(self, rule: ScoreRule, at: int) -> None:
+        lower, points = self._lower(rule, at)
+        red = 3 in points.values()
         memory = self.rules[rule.name]
         met = []
         for index, word in enumerate(WORDS):
@@ -121,7 +181,8 @@ class _Patient:
     def _advance(self, rule: Any, at: int, met: list[bool], clear: list[bool], sure: bool) -> None:
         memory = self.rules[rule.name]
         elapsed = at - memory["last"] if memory["last"] is not None else None
-        counted = elapsed // 1000 if elapsed is not None and elapsed <= duration(rule.gap, "") else 0
+        gap = duration(getattr(rule, "gap", "0 s"), "")
+        counted = elapsed // 1000 if elapsed is not None and elapsed <= gap else 0
         for index, level in enumerate(memory["levels"]):
             wanted: Confirmation = rule.clear_after
             if not level["on"]:
@@ -147,6 +208,9 @@ class _Patient:
     def _episode(self, rule: Any, at: int) -> None:
         memory = self.rules[rule.name]
         severity = max((i + 1 for i, level in enumerate(memory["levels"]) if level["on"]), default=0)
+        memory["severity"] = severity
+        if rule.quiet:
+            return
         waiting = any(level["run"] and not level["on"] for level in memory["levels"])
         if memory["open"] is None:
             if severity or waiting:
