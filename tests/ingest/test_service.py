@@ -311,7 +311,7 @@ def test_a_message_that_cannot_be_processed_does_not_block_the_others(
 
 
 def test_the_clock_finds_who_is_overdue(desk: Desk, workers: Workers) -> None:
-    desk.ask("update enrolment set started_at = now() - interval '30 days' returning 1")
+    desk.ask("update enrolment set started_at = now() - interval '21 hours' returning 1")
     desk.write(*(desk.message(index, -60 * 20, {"pulse": 71}) for index in range(48)), now=desk.at(-60 * 20))
     assert desk.episodes() == []
     clock = workers.start("clock")
