@@ -39,7 +39,8 @@ async def sites() -> list[Row]:
 async def standards() -> dict[int, Standard]:
     """The policies in force, by id."""
     rows = await fetch("pathway_documents")
-    return {r["policy_id"]: standard(r["document"], r["policy_id"], r["version"]) for r in rows}
+    read = {r["policy_id"]: standard(r["document"], r["policy_id"], r["version"]) for r in rows}
+    return {policy_id: found for policy_id, found in read.items() if found is not None}
 
 
 def overdue_rules(known: dict[int, Standard]) -> list[str]:

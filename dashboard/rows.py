@@ -41,6 +41,7 @@ class Situation:
     counting: Any
     scores: Any
     now_us: int
+    unreadable: tuple[int, ...] = ()
 
 
 def situation(
@@ -50,19 +51,25 @@ def situation(
     size, now_us = len(patients), microseconds(now)
     machines = state.initial(size)
     followed: list[Standard | None] = []
+    unreadable: list[int] = []
     scale = np.ones(size, dtype=np.int64)
     for row, patient in enumerate(patients):
         detail = details.get(patient, {})
         record = detail.get("machine")
-        if record is not None and len(record) == state.MACHINE.itemsize:
-            machines[row] = np.frombuffer(record, state.MACHINE)[0]
+        if record is not None:
+            try:
+                machines[row] = state.unpack([record])[0]
+            except state.StateError:
+                unreadable.append(patient)
         followed.append(standards.get(detail.get("policy_id", -1)))
         scale[row] = detail.get("spo2_scale", 1)
     valid = np.array([(s.valid_us or 0) if s else 0 for s in followed], dtype=np.int64)
     recent, recent_at = machines["recent"][:, :, 0], machines["recent_at"][:, :, 0]
     counting = valid_values(recent, recent_at, valid, now_us)
     scores = score(counting, scale) if size else None
-    return Situation({p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us)
+    return Situation(
+        {p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us, tuple(unreadable)
+    )
 
 
 def value_cell(at: Situation, row: int, code: int) -> Row | None:

@@ -6,6 +6,7 @@ a screen colours is what the policy calls yellow, amber or red, or the points th
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -13,7 +14,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.documents import LimitRule, OverdueRule, Policy, Rule, ScoreRule, duration
+from alerts.documents import LimitRule, OverdueRule, Policy, PolicyError, Rule, ScoreRule, duration
 from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
 from alerts.news2 import News2, news2
 from alerts.news2_chart import PARAMETERS
@@ -21,6 +22,7 @@ from alerts.policy import parse
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
+log = logging.getLogger(__name__)
 NEWS2_CODES = tuple(BY_NAME[name].code for name in PARAMETERS)
 _BANDS = load_bands(NEWS2_BANDS)
 # Three NEWS2 points are a red score, so they carry its colour; two and one follow below it.
@@ -112,9 +114,18 @@ class Standard:
 
 
 @lru_cache(maxsize=256)
-def standard(document: str, policy_id: int = 0, version: int = 0) -> Standard:
-    """Read a policy document, once for each version."""
-    return Standard(parse(document, policy_id=policy_id, version=version))
+def standard(document: str | None, policy_id: int = 0, version: int = 0) -> Standard | None:
+    """Read a policy document, once for each version; ``None`` where there is none, or none that can be read.
+
+    A page then shows the observations without limits and scores: that is better than no page.
+    """
+    if not document:
+        return None
+    try:
+        return Standard(parse(document, policy_id=policy_id, version=version))
+    except PolicyError:
+        log.warning("policy could not be read", extra={"action": "policy_unreadable", "policy": policy_id})
+        return None
 
 
 def _red_score_lines(parameter: str, spo2_scale: int) -> list[LimitLine]:

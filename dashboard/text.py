@@ -66,6 +66,10 @@ HELD_BY = "Already acknowledged by"
 GONE = "This episode is no longer open."
 NO_MATCH = "No patient matches. Clear the search or choose another view."
 NONE_OPEN = "Nobody needs attention here: no patient in this view has an open episode."
+STATE_UNREADABLE = (
+    "The last values of some patients cannot be shown: their state was written by another version of Homeward. "
+    "Episodes are complete. An administrator can mend it with `homeward state rebuild`."
+)
 LOADING = "Loading…"
 TROUBLE = "This could not be read from the database. It is tried again with the next update; reload to try now."
 INCOMPLETE = "Incomplete observation set: the score lies in this range"

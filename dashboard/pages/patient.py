@@ -136,9 +136,8 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
     except UNREADABLE as exc:
         log.warning("patient could not be read", extra={"action": "patient_unreadable", "error": type(exc).__name__})
         return trouble(), no_update, no_update
-    known = {}
-    if found["document"]:
-        known = {found["policy_id"]: standard(found["document"], found["policy_id"], found["version"])}
+    followed = standard(found["document"], found["policy_id"], found["version"])
+    known = {} if followed is None else {found["policy_id"]: followed}
     at = rows.situation([patient_id], {patient_id: found}, known, now)
     allowed = may(identity.current(), Permission.ACKNOWLEDGE)
     names = {e["episode_id"]: e for e in held}
@@ -167,7 +166,7 @@ async def fill_chart(patient_id: int, span: str, scheme: str | None, *_: Any) ->
 async def _figure(found: dict[str, Any], resolution: charts.Resolution, scheme: str) -> Any:
     patient_id, now = found["patient_id"], datetime.now(UTC)
     since = now - resolution.span
-    followed = standard(found["document"], found["policy_id"], found["version"]) if found["document"] else None
+    followed = standard(found["document"], found["policy_id"], found["version"])
     counts = await queries.observation_counts(patient_id, since, now)
     dense = charts.dense(counts)
     sparse = [code for code in counts if code not in dense]

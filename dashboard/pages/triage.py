@@ -168,30 +168,35 @@ async def fill_rows(request: dict[str, Any] | None, view: dict[str, str]) -> tup
     if not request:
         return {"rowData": [], "rowCount": 0}, None, "", True
     try:
-        found, total = await block(_view(view), int(request["startRow"]), int(request["endRow"]))
+        found, total, unreadable = await block(_view(view), int(request["startRow"]), int(request["endRow"]))
     except UNREADABLE as exc:
         log.warning("triage could not be read", extra={"action": "triage_unreadable", "error": type(exc).__name__})
         return {"rowData": [], "rowCount": 0}, trouble(), "", True
     searched = bool(view["search"].strip())
-    return {"rowData": found, "rowCount": total}, None, text.NO_MATCH if searched else text.NONE_OPEN, total > 0
+    said = trouble(text.STATE_UNREADABLE) if unreadable else None
+    return {"rowData": found, "rowCount": total}, said, text.NO_MATCH if searched else text.NONE_OPEN, total > 0
 
 
-async def block(view: View, start: int, end: int) -> tuple[list[dict[str, Any]], int]:
-    """Rows ``start`` to ``end`` as the grid shows them, and how many rows there are in all."""
+async def block(view: View, start: int, end: int) -> tuple[list[dict[str, Any]], int, tuple[int, ...]]:
+    """Rows ``start`` to ``end`` as the grid shows them, how many there are in all, and whose state is unreadable."""
     known = await queries.standards()
     page, total = await queries.triage_page(view, start, end, known)
     patients = [row["patient_id"] for row in page]
     if not patients:
-        return [], total
+        return [], total, ()
     now = datetime.now(UTC)
     at = rows.situation(patients, await queries.patients_in_view(patients), known, now)
     episodes = await queries.open_episodes(patients)
     shown = {p: rows.trend_vital(at, at.position[p], r.get("rule")) for p, r in zip(patients, page, strict=True)}
     trends = await queries.trends([(p, v) for p, v in shown.items() if v], now - TREND_SPAN, TREND_BUCKET)
-    return [
-        rows.grid_row(r, at, episodes.get(p, ()), trends.get(p, ()), shown[p], now)
-        for p, r in zip(patients, page, strict=True)
-    ], total
+    return (
+        [
+            rows.grid_row(r, at, episodes.get(p, ()), trends.get(p, ()), shown[p], now)
+            for p, r in zip(patients, page, strict=True)
+        ],
+        total,
+        at.unreadable,
+    )
 
 
 def _view(view: dict[str, str]) -> View:
