@@ -100,6 +100,7 @@ def test_repeats_three_hours_later_are_suspected(installation: Installation) -> 
     assert 400 < suspected < 700
 
 
+@pytest.mark.timeout(900)  # 76,000 messages, each with a receipt
 @pytest.mark.parametrize("name", ["sepsis_2019", "bidmc_bedside"])
 def test_nothing_of_a_recording_is_unaccounted_for(installation: Installation, name: str) -> None:
     tally = installation.play(name, "care_home_news2")
