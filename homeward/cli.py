@@ -15,12 +15,13 @@ from typing import Annotated
 import click
 import typer
 
-from homeward import administration
+from homeward import administration, trials
 
 app = typer.Typer(
     name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 administration.register(app)
+trials.register(app)
 
 # Failures that say by themselves what is wrong and what to do, wherever they come from.
 EXPECTED = {
@@ -28,7 +29,8 @@ EXPECTED = {
     "homeward.supervisor.SupervisionError",
     "homeward.provisioning.ProvisioningError",
     "schemas.database.DatabaseError",
-    "alerts.policy.PolicyError",
+    "alerts.cohort.CohortError",
+    "alerts.documents.PolicyError",
     "device_sim.provisioning.ProvisioningError",
     "device_sim.publisher.PublishError",
     "device_sim.recording.RecordingError",
@@ -102,6 +104,43 @@ def dashboard() -> None:
     from homeward import service_processes
 
     service_processes.run_dashboard()
+
+
+@app.command()
+def simulate(
+    recording: Annotated[Path | None, typer.Option(help="Play this recording: a long CSV, or .csv.gz.")] = None,
+    patients: Annotated[int | None, typer.Option(min=1, help="Play so many simulated people.")] = None,
+    scenario: Annotated[str, typer.Option(help="What they live through: a scenario, or mix.")] = "mix",
+    speed: Annotated[str, typer.Option(help="Times real time; max for as fast as it is stored.")] = "1",
+    now: Annotated[bool, typer.Option("--now", help="Re-date the recording so that it ends now.")] = False,
+    enrol: Annotated[str | None, typer.Option(help="Enrol the people on this policy; without it, none scores.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same people and the same bytes.")] = 1,
+    hours: Annotated[float | None, typer.Option(min=0, help="How much simulated time; else until stopped.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write here what really happens to whom.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="Which organisation, where there are several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Play a recording or simulated people against a running installation."""
+    from homeward import simulation
+
+    if (recording is None) == (patients is None):
+        raise click.UsageError("Give either --recording FILE or --patients N.")
+    if recording is not None:
+        simulation.run_recording(
+            recording, speed=speed, now=now, enrol=enrol, organisation=organisation, as_json=as_json
+        )
+    elif patients is not None:
+        simulation.run_cohort(
+            patients,
+            scenario,
+            speed=speed,
+            seed=seed,
+            hours=hours,
+            truth=truth,
+            enrol=enrol,
+            organisation=organisation,
+            as_json=as_json,
+        )
 
 
 @app.command()

@@ -56,7 +56,9 @@ def report_rows(rows: Sequence[dict[str, Any]], as_json: bool, columns: Sequence
     table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console(soft_wrap=True).print(table)
+    console = Console()
+    # a table in a file or a pipe is not cut at the width of a screen
+    (console if console.is_terminal else Console(width=1000)).print(table)
 
 
 def _cell(value: Any) -> str:

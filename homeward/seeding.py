@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
@@ -27,6 +28,7 @@ from homeward.demonstration import DAY_US, Cast, Past, Script, load_script
 from homeward.installation import ADMIN_ROLE, Installation, Login, write_secret
 from homeward.progress import Progress
 from ingest import history as ingest_history
+from ingest.registry import RegistryKeeper
 from ingest.service import ROLE as INGEST_ROLE
 from schemas import named_queries
 from schemas.database import acting_for, open_pool
@@ -67,10 +69,8 @@ def prepare(installation: Installation, progress: Progress) -> Demonstration:
     with open_pool(url, ADMIN_ROLE, min_size=1) as pool, pool.connection() as connection:
         organisation = provisioning.ensure_organisation(connection, script.trust)
         seeder = _Seeder(installation, connection, organisation, script, progress)
-        if notebook is not None and seeder.has_people(notebook):
-            notebook = seeder.catch_up(notebook)
-        else:
-            notebook = seeder.begin()
+        known = notebook if notebook is not None and seeder.has_people(notebook) else None
+        notebook = seeder.begin() if known is None else seeder.catch_up(known)
         notebook.write(installation.home / "demo.json")
         members = seeder.members
     topics = [topic_of(code) for code in members.devices]
@@ -231,9 +231,12 @@ class _Seeder:
             ]
         )
         with self._ingest_pool() as pool:
-            ingest_history.load(
-                pool, batch, progress=lambda done: self._progress.detail(f"{done} of {len(batch)} observations")
-            )
+            keeper = RegistryKeeper(pool)
+            half_day = batch.observed_at // (DAY_US // 2)
+            # half a day at a time: what was paged then was within the policies' time for acting
+            for number in np.unique(half_day).tolist():
+                ingest_history.load(pool, batch.take(np.flatnonzero(half_day == number)), keeper=keeper)
+                self._progress.detail(f"{_moment(number * DAY_US // 2):%-d %B}")
 
     def _hand_over(self, since: int) -> None:
         """Let the shift before have taken on what it would have."""
