@@ -119,6 +119,8 @@ def make_cohort(
     under_way : (float, float), optional
         See `device_sim.scenario.tell`.
     """
+    if patients < 1:
+        raise ValueError(f"cohort: {patients} patients; give 1 or more")
     number = np.arange(patients)
     told = scenarios.allot(scenario, seed, number) if isinstance(scenario, str) else list(scenario)
     kits = [kit] * patients if isinstance(kit, str) else list(kit)
@@ -183,6 +185,8 @@ def messages(cohort: Cohort, start: int, end: int | None = None) -> Iterator[Mes
 
     What was observed before `start` while the connection was lost, and is sent after it, is part of it.
     """
+    if not len(cohort.table):  # nobody has a device: without an end, the search for a first message would have none
+        return
     waiting: list[tuple[int, int, Message]] = []
     counter = 0
     stretch_us = _stretch(cohort)

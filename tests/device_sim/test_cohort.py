@@ -232,6 +232,11 @@ def test_an_unknown_scenario_is_named_with_those_that_exist() -> None:
         make_cohort(1, "sepsus", 1, START)
 
 
+def test_a_cohort_of_nobody_is_refused() -> None:
+    with pytest.raises(ValueError, match="give 1 or more"):
+        make_cohort(0, "stable", 1, START)
+
+
 def test_the_files_of_parameters_are_sound() -> None:
     assert set(load_model().vital) | {"on_oxygen", "consciousness"} == set(BY_NAME)
     assert "home" in load_devices().kit
