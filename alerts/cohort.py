@@ -23,7 +23,8 @@ from schemas.vital_signs import ACVPU, BY_NAME, PLAUSIBLE_HIGH, PLAUSIBLE_LOW
 OBSERVATION_COLUMNS = ("patient", "device", "observed_at", "vital", "value")
 OUTCOME_COLUMNS = ("patient", "from", "to", "outcome", "onset")
 _ROWS_AT_ONCE = 100_000
-_NONE = np.iinfo(np.int64).min
+NO_ONSET = np.iinfo(np.int64).min
+"""In place of an instant: there was no onset, or nobody knows when."""
 _MICROSECONDS = 1_000_000
 
 
@@ -69,9 +70,6 @@ class Outcomes:
     end: NDArray[np.int64]
     has_outcome: NDArray[np.bool_]
     onset: NDArray[np.int64]
-
-
-NO_ONSET = _NONE
 
 
 class _Numbering(dict[str, int]):
@@ -138,8 +136,6 @@ def _columns(
     """Turn some rows into arrays; where that fails, find the row and say what is wrong with it."""
     try:
         patient, device, at, vital, value = zip(*rows, strict=True)
-        if "" in patient:
-            raise ValueError("patient")
         count = len(rows)
         found = (
             np.fromiter(map(names[0].__getitem__, patient), np.int32, count),
@@ -148,7 +144,7 @@ def _columns(
             np.fromiter((BY_NAME[name].code for name in vital), np.int16, count),
             np.fromiter(map(float, value), np.float64, count),
         )
-        if np.isfinite(found[4]).all():
+        if np.isfinite(found[4]).all() and "" not in names[0]:
             return found
     except (ValueError, KeyError):
         pass
@@ -179,7 +175,8 @@ def _check_row(row: list[str], where: str) -> None:
     _check_cell(_instant, at, f"{where}: observed_at is {at!r}", "a time with its zone such as 2026-03-02T10:00:00Z")
     if vital not in BY_NAME:
         raise CohortError(f"{where}: unknown vital sign {vital!r}; expected one of {', '.join(BY_NAME)}")
-    _check_cell(_finite, value, f"{where}: value is {value!r}", f"a number in {BY_NAME[vital].unit}, or leave the row out")
+    unit = BY_NAME[vital].unit
+    _check_cell(_finite, value, f"{where}: value is {value!r}", f"a number in {unit}, or leave the row out")
 
 
 def _check_cell(read: Callable[[str], Any], cell: str, what: str, expected: str) -> None:
