@@ -74,14 +74,15 @@ class Telling(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class Live(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """How devices are used in the presence of a spectator."""
 
+    hours: float
     worn: list[str]
-    worn_hours: float
     often: dict[str, str]
 
 
 class Morning(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What the shift before has left to do."""
 
+    waiting_hours: float
     waiting: dict[str, int]
     settled: int
     notes: list[str]
@@ -143,15 +144,14 @@ class Cast:
         """Give the cohort with the devices that people hold in their hands."""
         return self._using(lambda model: None if model in load_script().live.worn else model)
 
-    def with_worn(self) -> Cohort:
-        """Give the cohort with the devices that people wear."""
-        return self._using(lambda model: model if model in load_script().live.worn else None)
+    def busy(self) -> Cohort:
+        """Give the cohort with all its devices, used as they are before a spectator."""
+        often = load_script().live.often
+        return self._using(lambda model: often.get(model, model))
 
     def live(self, start: int) -> Cohort:
         """Give the cohort as it plays before a spectator from `start` on [µs since 1970 UTC]."""
-        often = load_script().live.often
-        busy = self._using(lambda model: often.get(model, model))
-        return replace(busy, start=start, story=self._with_sudden(start))
+        return replace(self.busy(), start=start, story=self._with_sudden(start))
 
     def _with_sudden(self, start: int) -> Story:
         """Let some of those who are well fall ill within minutes."""

@@ -223,11 +223,12 @@ class _Seeder:
         return _Members(patients, {r["code"]: int(r["device_id"]) for r in rows})
 
     def _write_history(self, since: int, until: int) -> None:
-        worn_since = max(since, until - round(self._script.live.worn_hours * HOUR_US))
+        busy_since = max(since, until - round(self._script.live.hours * HOUR_US))
+        patients, devices = self.members.patients, self.members.devices
         batch = ObservationBatch.concatenate(
             [
-                history(self.cast.with_hands(), self.members.patients, self.members.devices, since, until),
-                history(self.cast.with_worn(), self.members.patients, self.members.devices, worn_since, until),
+                history(self.cast.with_hands(), patients, devices, since, busy_since),
+                history(self.cast.busy(), patients, devices, busy_since, until),
             ]
         )
         with self._ingest_pool() as pool:
@@ -249,6 +250,7 @@ class _Seeder:
                 since=_moment(since),
                 nurse=ids[nurse],
                 settled=morning.settled,
+                waiting_hours=morning.waiting_hours,
                 **{word: morning.waiting.get(word, 0) for word in ("red", "amber", "yellow")},
             )
             for one, body in zip(taken, morning.notes, strict=False):

@@ -26,7 +26,7 @@ with ranked as (
     from ranked r
     where r.place > case when r.phase = 'resolved' then %(settled)s
                          when r.severity = 3 then %(red)s when r.severity = 2 then %(amber)s else %(yellow)s end
-       or r.phase = 'resolved' and r.activated_at < now() - interval '6 hours'
+       or r.activated_at < now() - %(waiting_hours)s * interval '1 hour'
 ), taken as (
     update episode e set acknowledged_by = s.account_id, acknowledged_at = s.seen_at
     from seen s where e.episode_id = s.episode_id
