@@ -9,14 +9,25 @@ from __future__ import annotations
 
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dash import Dash
-from dash.backends._fastapi import FastAPIDashServer, reset_current_request, set_current_request
+from dash.backends._fastapi import (
+    DashMiddleware,
+    FastAPIDashServer,
+    reset_current_request,
+    set_current_request,
+)
+from dash.exceptions import DependencyException, PreventUpdate
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
+
+from dashboard import identity, store
+from dashboard.permissions import may
+from dashboard.problems import problem
 
 log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
@@ -40,21 +51,65 @@ INDEX = """<!doctype html>
 </html>"""
 
 
+class _Server(FastAPIDashServer):  # type: ignore[misc]
+    """Dash's server for FastAPI, less its catch-all and its WebSocket, and strict about what it is sent."""
+
+    websocket_capability = False
+
+    def _setup_catchall(self) -> None:
+        """Answer unknown addresses with 404 and not with the page."""
+
+    def setup_backend(self, dash_app: Dash) -> None:
+        """Put our middleware in the place of Dash's."""
+        self.server.add_middleware(
+            _Middleware,
+            dash_app=dash_app,
+            dash_server=self,
+            before_request_funcs=self._before_request_funcs,
+            after_request_func=self._after_request_func,
+        )
+
+    def serve_callback(self, dash_app: Dash) -> Callable[[Request], Awaitable[Response]]:
+        """Run the callback that a page asks for, where it asks for one that exists."""
+        dispatch = super().serve_callback(dash_app)
+
+        async def checked(request: Request) -> Response:
+            given = self.request_adapter().get_json()
+            if not isinstance(given, dict) or not _is_a_call(given, dash_app):
+                return problem(400, "No page of ours asks like this.")
+            answer: Response = await dispatch(request)
+            return answer
+
+        return checked
+
+
+class _Middleware(DashMiddleware):  # type: ignore[misc]
+    """Dash's middleware, which keeps the request at hand for callbacks; ours does not keep errors to itself."""
+
+    async def _handle_error(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        if not isinstance(error, PreventUpdate):
+            raise error
+        await Response(status_code=204)(scope, receive, send)
+
+
+def _is_a_call(given: dict[str, Any], dash_app: Dash) -> bool:
+    lists = [given.get(name, []) for name in ("inputs", "state", "changedPropIds")]
+    return given.get("output") in dash_app.callback_map and all(isinstance(found, list) for found in lists)
+
+
+async def _no_such_file(_: Request, __: Exception) -> Response:
+    return problem(404, "Not Found")
+
+
 def make_dash(app: FastAPI) -> Dash:
     """Put Dash on the application; its pages are registered afterwards."""
 
-    class Server(FastAPIDashServer):  # type: ignore[misc]
-        """Dash's server for FastAPI, on the application that is there already."""
-
-        websocket_capability = False
-
+    class Server(_Server):
         @staticmethod
         def create_app(name: str = "", config: dict[str, Any] | None = None) -> FastAPI:
             return app
 
-        def _setup_catchall(self) -> None:
-            """Answer unknown addresses with 404 and not with the page."""
-
+    app.add_exception_handler(DependencyException, _no_such_file)
     return Dash(
         "dashboard",
         backend=Server,
@@ -88,15 +143,26 @@ def add_pages(app: FastAPI, dash_app: Dash, paths: Sequence[str]) -> None:
     """Give Dash's page at these addresses, once everything is registered."""
 
     async def page(request: Request) -> Response:
+        is_there = await _is_there(request.path_params)
         token = set_current_request(request)
         try:
-            return HTMLResponse(dash_app.index())
+            return HTMLResponse(dash_app.index(), 200 if is_there else 404)
         finally:
             reset_current_request(token)
 
     for path in paths:
         if path != "/":
             app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+
+
+async def _is_there(named: Mapping[str, Any]) -> bool:
+    """Say whether the patient that the address names is there for this person; the page itself says the same."""
+    if "patient_id" not in named:
+        return True
+    number = str(named["patient_id"])
+    if not (number.isascii() and number.isdigit() and len(number) < 10 and may(identity.current(), "see_patients")):
+        return False
+    return bool(await store.fetch_from("actions.sql", "visible_patient", patient=int(number)))
 
 
 def script_hashes(dash_app: Dash) -> list[str]:

@@ -192,7 +192,7 @@ def open_async_pool(url: str, role: str, *, min_size: int = 1, max_size: int = 4
         await connection.execute("set timezone to 'UTC'")
         await connection.commit()
 
-    return AsyncConnectionPool(url, configure=configure, min_size=min_size, max_size=max_size, open=False, timeout=10)
+    return AsyncConnectionPool(url, configure=configure, min_size=min_size, max_size=max_size, open=False, timeout=5)
 
 
 @asynccontextmanager

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Awaitable
 from typing import Any
 
+import psycopg
+import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
-from dashboard import shell, text
+from dashboard import audit, shell, text
 from dashboard.pages import devices, quarantine, system, triage
 from dashboard.pages import patient as one_patient
 
@@ -27,14 +31,23 @@ def register(app: Dash) -> None:
         page.register(app)
 
 
+async def _record(entry: Awaitable[None]) -> None:
+    """Write an entry into the audit log; where the database is away the page says so itself, and shows nothing."""
+    with contextlib.suppress(psycopg.OperationalError, psycopg_pool.PoolTimeout):
+        await entry
+
+
 async def show(pathname: str | None) -> Any:
     """Give the page at an address."""
     path = pathname or "/"
     if found := _PATIENT.match(path):
+        await _record(audit.opened_patient(int(found[1])))
         return await one_patient.layout(int(found[1]))
     fixed = {"/": triage.layout, "/devices": devices.layout, "/quarantine": quarantine.layout, "/system": system.layout}
     if path in fixed:
+        if path == "/":
+            await _record(audit.looked_at("triage"))
         return fixed[path]()
-    return html.Main(
+    return html.Div(
         [html.H1(text.NOT_FOUND), html.P(dcc.Link(text.BACK, href="/"))], className="page", id="main", tabIndex="-1"
     )

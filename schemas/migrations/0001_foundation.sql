@@ -368,6 +368,13 @@ create function visible_sites() returns integer[] language sql stable parallel s
       and (a.all_sites or exists (select from account_site x where x.account_id = a.account_id and x.site_id = s.site_id))
 $$;
 
+-- Whether the person at work has anything to do with patients at all; the same roles as in dashboard/permissions.py.
+create function sees_patients() returns boolean language sql stable parallel safe
+    set search_path = homeward, pg_temp as $$
+    select exists (select from account a where a.account_id = current_account()
+                   and a.role in ('administrator', 'clinician', 'carer', 'read_only'))
+$$;
+
 do $$
 declare
     name text;
@@ -406,9 +413,10 @@ begin
 end $$;
 
 create policy people on patient to homeward_dashboard, homeward_reader
-    using (organisation_id = (select current_organisation()) and site_id = any ((select visible_sites())::integer[]))
+    using (organisation_id = (select current_organisation()) and site_id = any ((select visible_sites())::integer[])
+           and (select sees_patients()))
     with check (organisation_id = (select current_organisation())
-                and site_id = any ((select visible_sites())::integer[]));
+                and site_id = any ((select visible_sites())::integer[]) and (select sees_patients()));
 create policy people on device to homeward_dashboard
     using (organisation_id = (select current_organisation())
            and (site_id is null or site_id = any ((select visible_sites())::integer[])))
@@ -484,7 +492,7 @@ end $$;
 
 grant usage on schema homeward to homeward_ingest, homeward_notify, homeward_dashboard, homeward_reader, homeward_admin;
 revoke execute on all functions in schema homeward from public;
-grant execute on function current_organisation(), current_account(), visible_sites()
+grant execute on function current_organisation(), current_account(), visible_sites(), sees_patients()
     to homeward_dashboard, homeward_reader, homeward_admin;
 grant execute on function account_for_sign_in(text), account_for_session(bytea),
     record_sign_in_attempt(integer, boolean) to homeward_dashboard;

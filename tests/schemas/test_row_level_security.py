@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from dashboard.identity import Person
+from dashboard.permissions import PERMISSIONS, Permission, may
 from schemas.database import OWNER, ROLES, acting_for
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Trusts, connect, make_trusts
@@ -279,6 +281,24 @@ def test_a_person_without_sites_or_disabled_sees_no_patient(module_database: Tes
         assert patients("carer") == 0
         owner.execute("update account set disabled_at = now() where account_id = %s", [north.accounts["other-nurse"]])
         assert patients("other-nurse") == 0
+
+
+def test_the_database_and_the_table_of_permissions_agree_on_who_sees_patients(
+    module_database: TestDatabase, trusts: Trusts
+) -> None:
+    north = trusts.north
+    with (
+        connect(module_database) as owner,
+        psycopg.connect(
+            module_database.url_for("homeward_dashboard"), options="-c search_path=homeward,public"
+        ) as connection,
+    ):
+        for role in PERMISSIONS:
+            owner.execute("update account set role = %s where account_id = %s", [role, north.accounts["reader"]])
+            with acting_for(connection, north.organisation_id, north.accounts["reader"]):
+                row = connection.execute("select count(*) > 0 from patient").fetchone()
+            person = Person(north.accounts["reader"], north.organisation_id, "", role)
+            assert row == (may(person, Permission.SEE_PATIENTS),), role
 
 
 def test_people_cannot_write_for_another_tenant_or_read_a_password(
