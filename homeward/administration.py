@@ -208,6 +208,30 @@ def publish_policy(
     report({"name": name, "version": version}, as_json, f"{name} is in force in version {version}.")
 
 
+@state.command("rebuild")
+def rebuild_state(
+    patient: Annotated[list[int] | None, typer.Option(help="Only this patient's number; may be repeated.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make what the scoring remembers anew from the observations; ingest may go on meanwhile."""
+    from dataclasses import asdict
+
+    from homeward.logs import log_to_file
+    from homeward.progress import Progress
+    from homeward.reporting import addresses, report
+    from homeward.settings import load_settings
+    from ingest.rebuild import rebuild
+    from ingest.service import ROLE
+    from schemas.database import open_pool
+
+    log_to_file(load_settings().home / "logs" / "homeward.log")
+    with Progress() as progress, open_pool(addresses().database_url(ROLE), ROLE) as pool:
+        progress.say("Making states anew from the observations")
+        found = rebuild(pool, patient, lambda done, of: progress.detail(f"{done} of {of} patients"))
+    words = f"{found.patients} patients' states made anew; {found.changed} came out otherwise than they were."
+    report(asdict(found), as_json, words)
+
+
 @audit.command("verify")
 def verify_audit(organisation: Organisation = None, as_json: Json = False) -> None:
     """Walk along the audit log's chain and say whether any entry was changed."""

@@ -71,11 +71,11 @@ def run(
     make_home(settings.home)
     log_to_file(settings.home / "logs" / "homeward.log")
     with Progress() as progress, ExitStack() as stack:
+        http = services.choose_http(settings, progress.say)
+        address = services.browser_address(http)
         installation = stack.enter_context(running_installation(settings, progress.say))
         supervisor = Supervisor(installation.watchdog, installation.home / "logs", progress.say)
         stack.callback(supervisor.stop_all)
-        http = services.choose_http(settings, progress.say)
-        address = services.browser_address(http)
         services.start_dashboard(installation, supervisor, http)
         content = fill(installation, progress)
         progress.say("Starting ingest, clock and dashboard")

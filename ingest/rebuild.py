@@ -1,0 +1,107 @@
+"""How is what the core remembers of a patient made anew from the observations?
+
+For a record that another version wrote, or that is damaged; the policies are those in force now. Episodes are not
+written: they were when they happened. A record is brought up to the instant up to which it had been scored, so that
+what falls due after it is still done, and notified, by the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import LiteralString, cast
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg_pool import ConnectionPool
+
+from alerts.evaluate import evaluate
+from alerts.state import StateError, initial, pack, unpack
+from ingest.registry import UNSCORED, Registry, RegistryKeeper
+from ingest.states import States, keep_snapshots, write_states
+from schemas import named_queries
+from schemas.observation import Flag, ObservationBatch
+
+GROUP = 50
+"""Patients in one transaction."""
+
+_QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "rebuild.sql"))
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """How many patients' records were made anew, and how many of them came out otherwise than they were."""
+
+    patients: int
+    changed: int
+
+
+def rebuild(
+    pool: ConnectionPool, patients: Sequence[int] | None = None, progress: Callable[[int, int], None] = lambda *_: None
+) -> Rebuilt:
+    """Make the records of these patients anew, or of all.
+
+    Parameters
+    ----------
+    pool : ConnectionPool
+        Of the ingest role; ingest may go on meanwhile.
+    patients : sequence of int, optional
+    progress : callable
+        Told how many are done, of how many.
+    """
+    registry = RegistryKeeper(pool).read_again()
+    with pool.connection() as connection:
+        known = [int(p) for (p,) in connection.execute(_QUERIES["patients_with_state"]).fetchall()]
+    chosen = known if patients is None else [p for p in known if p in set(patients)]
+    changed = 0
+    for start in range(0, len(chosen), GROUP):
+        group = chosen[start : start + GROUP]
+        with pool.connection() as connection, connection.transaction():
+            changed += _rebuild_group(connection, registry, group)
+        progress(start + len(group), len(chosen))
+    return Rebuilt(len(chosen), changed)
+
+
+def _rebuild_group(connection: psycopg.Connection, registry: Registry, group: list[int]) -> int:
+    records = connection.execute(_QUERIES["lock_records"], [group], binary=True).fetchall()
+    patients = np.array([r[0] for r in records], np.int32)
+    people = registry.people[np.minimum(patients, len(registry.people) - 1)].copy()
+    people["policy"][patients >= len(registry.people)] = UNSCORED
+    scored = people["policy"] != UNSCORED
+    start = initial(len(records))
+    start["clock_at"][scored] = [_scored_until(r[1], r[2]) for r, s in zip(records, scored, strict=True) if s]
+    batch, rows = _observations(connection, patients)
+    theirs = scored[rows]
+    place = np.cumsum(scored) - 1
+    found = evaluate(
+        start[scored], place[rows[theirs]].astype(np.intp), batch.take(theirs), registry.bank, people[scored], 0
+    )
+    machines, due = start, np.full(len(records), np.iinfo(np.int64).max)
+    machines[scored], due[scored] = found.machines, found.next_due_at
+    states = States(patients, machines, np.array([r[3] for r in records], np.int64))
+    connection.execute(_QUERIES["due_anew"], [patients.tolist()])
+    write_states(connection, states, machines, due, 0)
+    connection.execute(_QUERIES["drop_snapshots_of"], [patients.tolist()])
+    lateness = registry.bank.lateness[people["policy"][scored]]
+    keep_snapshots(connection, patients[scored], found.snapshots, found.machines["last_at"] - lateness)
+    return sum(new != old for new, (_, old, _, _) in zip(pack(machines), records, strict=True))
+
+
+def _scored_until(record: bytes, updated_at: int) -> int:
+    """Give the instant up to which a record had been scored; of one that cannot be read, when it was written."""
+    try:
+        return int(unpack([record])["clock_at"][0])
+    except StateError:
+        return updated_at
+
+
+def _observations(
+    connection: psycopg.Connection, patients: NDArray[np.int32]
+) -> tuple[ObservationBatch, NDArray[np.intp]]:
+    found = connection.execute(_QUERIES["observations_of"], [patients.tolist()], binary=True).fetchall()
+    if not found:
+        return ObservationBatch.empty(), np.empty(0, np.intp)
+    batch = ObservationBatch.of(*zip(*found, strict=True))
+    batch = batch.with_flags(batch.flags & ~np.int16(Flag.SUSPECTED_REPEAT))
+    return batch, np.searchsorted(patients, batch.patient_id).astype(np.intp)

@@ -1,0 +1,23 @@
+-- What it takes to make the states anew from the observations.
+
+-- name: patients_with_state
+select patient_id from patient_state order by patient_id
+
+-- name: lock_records
+-- Whatever the record is: one that cannot be read is the reason to be here.
+select patient_id, machine, (extract(epoch from updated_at) * 1000000)::bigint,
+    coalesce((extract(epoch from last_observed_at) * 1000000)::bigint, -9223372036854775807)
+from patient_state where patient_id = any(%b::int[]) order by patient_id for update
+
+-- name: observations_of
+-- All that was scored; 32 is Flag.TOO_LATE.
+select patient_id, device_id, vital, (extract(epoch from observed_at) * 1000000)::bigint,
+    (extract(epoch from received_at) * 1000000)::bigint, value, flags
+from observation where patient_id = any(%b::int[]) and flags & 32 = 0
+
+-- name: drop_snapshots_of
+delete from patient_snapshot where patient_id = any(%b::int[])
+
+-- name: due_anew
+-- The common update keeps an earlier instant; here the state is new and so is what falls due.
+update patient_state set next_due_at = null where patient_id = any(%b::int[])
