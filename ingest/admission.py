@@ -27,12 +27,16 @@ _UNKNOWN, _FORBIDDEN = -1, -2
 
 @dataclass(slots=True)
 class Incoming:
-    """One message as it came: ``received_at`` in microseconds UTC; ``sender`` is the device code in the topic."""
+    """One message as it came: ``received_at`` in microseconds UTC; ``sender`` is the device code in the topic.
+
+    ``patient`` is stated where a person enters observations for somebody; otherwise (0) the device's wearer counts.
+    """
 
     topic: str
     payload: bytes
     received_at: int
     sender: str
+    patient: int = 0
 
     @classmethod
     def from_topic(cls, topic: str, payload: bytes, received_at: int) -> Incoming:
@@ -90,7 +94,9 @@ class _Admission:
         self._user = np.array(decoded.user, np.int32)
         self._device = self._devices()
         known = np.maximum(self._device, 0)
-        self._patient = np.where(self._device > 0, registry.wearers(known, self._user, self._at), 0)
+        stated = np.fromiter((m.patient for m in messages), np.int32, len(messages))[self._message]
+        worn = np.where(stated > 0, stated, registry.wearers(known, self._user, self._at))
+        self._patient = np.where(self._device > 0, worn, 0)
 
     def _devices(self) -> NDArray[np.int32]:
         """Find the device of each set: the sender itself, or one that the sender, its hub, speaks for."""

@@ -7,6 +7,7 @@ thread counts; another one reads a copy about once a second.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,12 @@ class Counters:
             **self._now,
             "quarantined": dict(self._quarantined),
             "episodes_activated": dict(self._activated),
-            "lateness_seconds": {"edges": list(LATENESS_S), "counts": self._lateness.tolist()},
-            "commit_seconds": {"edges": list(COMMIT_S), "counts": self._commit.tolist()},
+            "lateness_up_to_s": _by_edge(LATENESS_S, self._lateness),
+            "commit_up_to_s": _by_edge(COMMIT_S, self._commit),
         }
+
+
+def _by_edge(edges: Sequence[float], counts: NDArray[np.int64]) -> dict[str, int]:
+    """Give how many fell between each edge and the one before it."""
+    names = [*(f"{edge:g}" for edge in edges), "more"]
+    return dict(zip(names, counts.tolist(), strict=True))

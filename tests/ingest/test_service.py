@@ -335,5 +335,5 @@ def test_what_a_process_counted_adds_up(desk: Desk, hub: Sender, workers: Worker
     assert counters["messages"] == 101
     assert counters["observations_stored"] == 300
     assert counters["quarantined"] == {"malformed": 1}
-    assert sum(counters["lateness_seconds"]["counts"]) == 300
+    assert sum(counters["lateness_up_to_s"].values()) == 300
     assert counters["lanes"] == 0
