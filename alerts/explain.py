@@ -42,7 +42,11 @@ def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     if transition["severity"] == 0:
         return f"{now}: back {'above' if rule.side == 'low' else 'below'} the limit."
     severity = Severity(int(transition["severity"]))
-    limit = vital.format(float(getattr(rule, severity.word)))
+    threshold = float(getattr(rule, severity.word))
+    limit = vital.format(threshold)
+    beyond = transition["value"] <= threshold if rule.side == "low" else transition["value"] >= threshold
+    if not beyond:
+        return f"{now}: easing from {Severity(int(transition['peak'])).word}, not settled yet."
     times = f", {transition['count']} times in a row" if transition["count"] > 1 else ""
     return f"{now}, limit {limit} or {'less' if rule.side == 'low' else 'more'}{times}."
 

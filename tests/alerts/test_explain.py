@@ -43,6 +43,13 @@ def test_a_limit_names_value_limit_and_confirmation() -> None:
     assert "NHS @home" in why["source"]
 
 
+def test_an_easing_value_is_not_said_to_be_beyond_its_limit() -> None:
+    policy = shipped("pulse_oximetry_home")
+    *_, eased = transitions(policy, (0, "spo2", 91), (5, "spo2", 91), (10, "spo2", 93), (27, "spo2", 96))
+    assert eased["severity"] == 2
+    assert sentence(policy, eased) == "Oxygen saturation 96 %: easing from red, not settled yet."
+
+
 def test_an_incomplete_score_is_never_shown_as_complete() -> None:
     policy = shipped("care_home_news2")
     (active,) = transitions(policy, (0, "spo2", 91), (0, "pulse", 135))
