@@ -48,6 +48,11 @@ def trouble(message: str = text.TROUBLE) -> Any:
     return html.Div(message, className="trouble", role="alert")
 
 
+def scrollable(table: Any, label: str) -> Any:
+    """A table that may be wider than the screen: reachable and scrollable by keyboard too."""
+    return html.Div(table, className="scroll", tabIndex="0", role="region", **{"aria-label": label})
+
+
 def layout() -> Any:
     """The frame around the page; it names nobody, so it is the same for everybody."""
     return dmc.MantineProvider(
@@ -136,17 +141,15 @@ async def fill_person(_: Any) -> tuple[Any, list[dict[str, str]]]:
 
 
 def _menu(person: identity.Person) -> Any:
-    return dmc.Menu(
+    return html.Details(
         [
-            dmc.MenuTarget(
-                html.Button(
-                    initials(person.name),
-                    className="person",
-                    title=person.name,
-                    **{"aria-label": f"{text.PERSON_MENU}: {person.name}"},
-                )
+            html.Summary(
+                initials(person.name),
+                className="person",
+                title=person.name,
+                **{"aria-label": f"{text.PERSON_MENU}: {person.name}"},
             ),
-            dmc.MenuDropdown(
+            html.Div(
                 [
                     html.Div(
                         [
@@ -155,14 +158,18 @@ def _menu(person: identity.Person) -> Any:
                         ],
                         className="person-name",
                     ),
-                    dmc.MenuDivider(),
-                    dmc.MenuItem(text.SIGN_OUT, id="sign-out", leftSection=icon("sign-out"), n_clicks=0),
-                ]
+                    html.Button(
+                        [icon("sign-out"), text.SIGN_OUT],
+                        id="sign-out",
+                        type="button",
+                        className="person-act",
+                        n_clicks=0,
+                    ),
+                ],
+                className="person-box",
             ),
         ],
-        position="bottom-end",
-        width=220,
-        shadow="md",
+        className="person-menu",
     )
 
 

@@ -11,7 +11,7 @@
   const SILENCE_MS = 25000, LONGEST_WAIT_MS = 15000, SPACING_MS = 900, HELD_MS = 4000, TICK_MS = 20000;
   const GRID = "triage-grid", NARROW_PX = 620, TIGHT_PX = 980;
   let socket = null, failures = 0, lastHeard = 0, silence = null, refreshTimer = null, lastRefresh = 0, heldSince = 0;
-  let counts = 0, patients = 0, focused = null, wantsCounts = false;
+  let counts = 0, patients = 0, focused = null, isInList = false, wantsCounts = false;
 
   function setProps(id, props) {
     try {
@@ -151,10 +151,13 @@
 
   // after an update the same patient keeps the focus, wherever the row has gone
   function follow(api) {
-    if (focused === null || !document.activeElement || !document.activeElement.closest("#" + GRID)) return;
+    if (focused === null || !isInList) return;
+    const active = document.activeElement;
+    if (active && active !== document.body && !active.closest("#" + GRID)) return;
     const node = api.getRowNode(String(focused)), cell = api.getFocusedCell();
-    if (node && cell && node.rowIndex !== null && node.rowIndex !== cell.rowIndex) {
-      api.setFocusedCell(node.rowIndex, cell.column);
+    if (!node || node.rowIndex === null) return;
+    if (!cell || node.rowIndex !== cell.rowIndex || active === document.body) {
+      api.setFocusedCell(node.rowIndex, cell ? cell.column : firstColumn(api));
     }
   }
 
@@ -196,7 +199,7 @@
     if (event.key === "j") move(1);
     else if (event.key === "k") move(-1);
     else if (event.key === "/") document.getElementById("triage-search").focus();
-    else if (event.key === "Enter" && target.closest("#" + GRID) && !target.closest("button, a")) {
+    else if (event.key === "Enter" && isInList && !target.closest("button, a")) {
       const node = focusedNode();
       if (node && node.data) go("/patients/" + node.data.id);
     } else if (event.key === "a") {
@@ -206,7 +209,16 @@
     event.preventDefault();
   }
 
+  function onFocus(event) {
+    const inside = event.target.closest && event.target.closest("#" + GRID) !== null;
+    // an update may take the focused cell away: that is no one's wish to leave the list
+    if (inside || event.target !== document.body) isInList = inside;
+  }
+
   function onClick(event) {
+    document.querySelectorAll("details.person-menu[open]").forEach(function (menu) {
+      if (!menu.contains(event.target)) menu.removeAttribute("open");
+    });
     const link = event.target.closest("a.cell-name, a.nav-link, a.inside");
     if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0) {
       event.preventDefault();
@@ -317,6 +329,7 @@
   };
 
   document.addEventListener("keydown", onKey);
+  document.addEventListener("focusin", onFocus);
   document.addEventListener("click", onClick, true);
   new MutationObserver(function () { setProps("scheme", { data: scheme() }); }).observe(document.documentElement, {
     attributes: true, attributeFilter: ["data-mantine-color-scheme"],

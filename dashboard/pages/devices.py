@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
-from dashboard.shell import icon, trouble
+from dashboard.shell import icon, scrollable, trouble
 from dashboard.wording import elapsed, full_name
 
 SHOWN = 500
@@ -22,7 +22,7 @@ SILENT_AFTER = timedelta(days=1)
 
 def layout() -> Any:
     """The page before its data."""
-    return html.Main(
+    return html.Div(
         [
             html.Div(
                 [
@@ -62,7 +62,7 @@ async def fill(search: str | None, site: str | None) -> Any:
     table = html.Table([head, html.Tbody([_row(d, now) for d in found])], className="list")
     more = found[0]["total"] - len(found)
     note = html.P(text.more_rows(more), className="empty") if more > 0 else None
-    return html.Div([html.Div(table, className="scroll"), note], className="card")
+    return html.Div([scrollable(table, text.DEVICES), note], className="card")
 
 
 def _row(device: dict[str, Any], now: datetime) -> Any:

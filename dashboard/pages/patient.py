@@ -44,7 +44,7 @@ async def layout(patient_id: int) -> Any:
         return _alone(trouble())
     if found is None or not may(person, Permission.SEE_PATIENTS):
         return _alone(html.P(text.UNKNOWN_PATIENT, className="card empty"))
-    return html.Main(
+    return html.Div(
         [
             dcc.Store(id="patient-id", data=patient_id),
             dcc.Store(id="patient-acts", data=0),
@@ -77,7 +77,7 @@ async def layout(patient_id: int) -> Any:
 
 
 def _alone(content: Any) -> Any:
-    return html.Main([parts.back(), html.H1(text.PATIENT), content], className="page patient", id="main", tabIndex="-1")
+    return html.Div([parts.back(), html.H1(text.PATIENT), content], className="page patient", id="main", tabIndex="-1")
 
 
 def _charts(found: dict[str, Any]) -> Any:

@@ -11,14 +11,14 @@ from dash import Dash, Input, Output, html
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
-from dashboard.shell import trouble
+from dashboard.shell import scrollable, trouble
 from dashboard.wording import elapsed
 from schemas.quarantine import REMEDY, Reason
 
 
 def layout() -> Any:
     """The page before its data."""
-    return html.Main(
+    return html.Div(
         [
             html.Div(html.Div([html.H1(text.QUARANTINE), html.P(text.QUARANTINE_LEAD)]), className="page-head"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="quarantine-list"),
@@ -42,7 +42,7 @@ async def fill(_: Any) -> Any:
     now = datetime.now(UTC)
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.QUARANTINE_COLUMNS]))
     table = html.Table([head, html.Tbody([_row(g, now) for g in groups])], className="list")
-    return html.Div(html.Div(table, className="scroll"), className="card")
+    return html.Div(scrollable(table, text.QUARANTINE), className="card")
 
 
 def _row(group: dict[str, Any], now: datetime) -> Any:

@@ -11,7 +11,7 @@ from dash import Dash, Input, Output, html
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
-from dashboard.shell import trouble
+from dashboard.shell import scrollable, trouble
 from dashboard.wording import elapsed
 
 SILENT_AFTER = timedelta(minutes=1)
@@ -19,7 +19,7 @@ SILENT_AFTER = timedelta(minutes=1)
 
 def layout() -> Any:
     """The page before its data."""
-    return html.Main(
+    return html.Div(
         [
             html.Div(html.Div([html.H1(text.SYSTEM), html.P(text.SYSTEM_LEAD)]), className="page-head"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="system-list"),
@@ -42,7 +42,7 @@ async def fill(_: Any) -> Any:
         return html.Div(text.SYSTEM_EMPTY, className="card empty")
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.SYSTEM_COLUMNS]))
     table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
-    return html.Div(html.Div(table, className="scroll"), className="card")
+    return html.Div(scrollable(table, text.SYSTEM), className="card")
 
 
 def _row(service: dict[str, Any]) -> Any:

@@ -29,7 +29,7 @@ FIRST_VIEW = {"filter": "all", "site": "", "search": ""}
 
 def layout() -> Any:
     """The page before its first data: the frame, the cards and an empty grid that asks for its rows."""
-    return html.Main(
+    return html.Div(
         [
             dcc.Store(id="triage-view", data=FIRST_VIEW),
             dcc.Store(id="triage-segments", data=list(text.SEGMENTS)),

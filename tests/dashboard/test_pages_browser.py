@@ -1,0 +1,347 @@
+"""Does a person at the screen see what is so, soon, by mouse and by keyboard, in both colour schemes, at every width?
+
+A real Chromium against the real server on a real TimescaleDB. Nothing waits for time to pass: each step waits for what
+must appear.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.conftest import TestDatabase
+from tests.dashboard import seed
+from tests.dashboard.conftest import connect, serve
+
+pytestmark = pytest.mark.browser
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+PROMISED_MS = 2000
+WIDTHS = {"phone": (360, 740), "tablet": (768, 1024), "desk": (1440, 900)}
+ROW = "#triage-grid .ag-center-cols-container .ag-row"
+
+
+@dataclass(frozen=True)
+class House:
+    """A running dashboard with a ward of people in it."""
+
+    url: str
+    database: TestDatabase
+    seeded: seed.Seeded
+
+    def sign_in(self, browser: Browser, name: str = "nurse", width: str = "desk", scheme: str = "light") -> Page:
+        """Open a page as a person; whatever leaves the machine or fails is kept on the page's own list."""
+        size = WIDTHS[width]
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if scheme == "dark" else "light",
+            reduced_motion="reduce",
+        )
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.goto(f"{self.url}/sign-in")
+        page.fill("#sign_in", name)
+        page.fill("#password", seed.PASSWORD)
+        page.click("button[type=submit]")
+        page.wait_for_url(f"{self.url}/")
+        return page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def house(module_database: TestDatabase) -> Iterator[House]:
+    seeded = seed.seed(module_database.url, patients=60, days=8)
+    with serve(module_database) as url:
+        yield House(url, module_database, seeded)
+
+
+def rows_shown(page: Page) -> list[str]:
+    """The names in the list, from top to bottom."""
+    expect(page.locator(f"{ROW} .cell-name").first).to_be_visible()
+    found = page.evaluate(
+        f"""[...document.querySelectorAll('{ROW}')].filter(r => r.querySelector('.cell-name'))
+        .sort((a, b) => a.getAttribute('row-index') - b.getAttribute('row-index'))
+        .map(r => r.querySelector('.cell-name').textContent + '|' + (r.querySelector('.badge')?.textContent ?? ''))"""
+    )
+    return [str(name) for name in found]
+
+
+def raise_red(house: House, patient: int) -> int:
+    """Raise an episode as ingest does: the row, and the word to the browsers in the same transaction."""
+    with psycopg.connect(house.database.url, options="-c search_path=homeward,public") as connection:
+        row = connection.execute(
+            "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, "
+            "severity, peak_severity, sentence) select organisation_id, %s, (select min(policy_id) from policy), "
+            "'news2', now(), now(), 'active', 3, 3, 'NEWS2 at least 11' from patient where patient_id = %s "
+            "on conflict do nothing returning episode_id",
+            [patient, patient],
+        ).fetchone()
+        assert row is not None
+        told = {"organisation": house.seeded.organisation, "patients": [patient], "episodes": True}
+        connection.execute("select pg_notify('homeward_live', %s)", [json.dumps(told)])
+    return int(row[0])
+
+
+def resolve(house: House, episode: int) -> None:
+    with connect(house.database) as connection:
+        connection.execute("update episode set phase = 'resolved', resolved_at = now() where episode_id = %s", [episode])
+
+
+def a_well_patient(house: House) -> tuple[int, str]:
+    with connect(house.database) as connection:
+        row = connection.execute(
+            "select patient_id, given_name || ' ' || family_name from patient p where not exists "
+            "(select from episode e where e.patient_id = p.patient_id) order by patient_id desc limit 1"
+        ).fetchone()
+    assert row is not None
+    return int(row[0]), str(row[1])
+
+
+def test_the_worst_come_first_and_the_counts_agree(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    words = [row.split("|")[1] for row in rows_shown(page)]
+    order = {"Red": 0, "Amber": 1, "Yellow": 2, "": 3}
+    assert [order[w] for w in words] == sorted(order[w] for w in words)
+    with connect(house.database) as connection:
+        counted = connection.execute(
+            "select count(distinct patient_id) filter (where severity = 3) from episode where phase = 'active'"
+        ).fetchone()
+    assert counted is not None
+    expect(page.locator("#count-red")).to_have_text(str(counted[0]))
+    assert words.count("Red") == counted[0]
+    page.context.close()
+
+
+def test_nothing_is_asked_of_another_machine_and_nothing_fails(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    asked: list[str] = []
+    wrong: list[str] = []
+    page.on("request", lambda r: asked.append(r.url))
+    page.on("response", lambda r: wrong.append(f"{r.status} {r.url}") if r.status >= 400 else None)
+    page.on("console", lambda m: wrong.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda e: wrong.append(str(e)))
+    for path, seen in (
+        ("/", f"{ROW} .cell-name"),
+        (f"/patients/{house.seeded.patients[0]}", "#patient-chart .main-svg"),
+        ("/devices", "#device-list table"),
+        ("/quarantine", "#quarantine-list .card"),
+        ("/system", "#system-list .card"),
+    ):
+        page.goto(house.url + path)
+        expect(page.locator(seen).first).to_be_visible()
+    own = (house.url, house.url.replace("http", "ws"), "data:", "blob:")
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert wrong == []
+    page.context.close()
+
+
+def test_a_new_red_reaches_the_list_in_two_seconds_without_losing_the_place(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    before = rows_shown(page)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    focused = page.locator(f"{ROW}:has(.ag-cell-focus) .cell-name")
+    expect(focused).to_have_text(before[2].split("|")[0])
+    patient, name = a_well_patient(house)
+    red = int(page.locator("#count-red").inner_text())
+    episode = raise_red(house, patient)
+    expect(page.locator(f"{ROW}[row-id='{patient}'] .badge")).to_have_text("Red", timeout=PROMISED_MS)
+    expect(page.locator("#count-red")).to_have_text(str(red + 1), timeout=PROMISED_MS)
+    # the row that had the focus has it still, wherever it stands now
+    expect(focused).to_have_text(before[2].split("|")[0])
+    assert any(row.startswith(name) for row in rows_shown(page))
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_one_click_acknowledges_and_says_who_did(house: House, browser: Browser) -> None:
+    patient, _ = a_well_patient(house)
+    episode = raise_red(house, patient)
+    page = house.sign_in(browser)
+    other = house.sign_in(browser, "carer" if patient_at(house, patient) == "Willow Court" else "nurse")
+    row = page.locator(f"{ROW}[row-id='{patient}']")
+    expect(row.locator(".acknowledge")).to_be_visible()
+    expect(other.locator(f"{ROW}[row-id='{patient}'] .acknowledge")).to_be_visible()
+    row.locator(".acknowledge").click()
+    expect(row.locator(".cell-taken")).to_contain_text("Rosa Mbeki")
+    # and on a colleague's screen as well
+    expect(other.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Rosa Mbeki", timeout=PROMISED_MS)
+    with connect(house.database) as connection:
+        found = connection.execute("select acknowledged_by from episode where episode_id = %s", [episode]).fetchone()
+    assert found == (house.seeded.accounts["nurse"],)
+    resolve(house, episode)
+    page.context.close()
+    other.context.close()
+
+
+def patient_at(house: House, patient: int) -> str:
+    with connect(house.database) as connection:
+        row = connection.execute(
+            "select s.name from patient join site s using (site_id) where patient_id = %s", [patient]
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_the_keyboard_alone_finds_acknowledges_and_opens(house: House, browser: Browser) -> None:
+    patient, name = a_well_patient(house)
+    episode = raise_red(house, patient)
+    page = house.sign_in(browser)
+    rows_shown(page)
+    page.keyboard.press("/")
+    page.keyboard.type(name)
+    row = page.locator(f"{ROW}[row-id='{patient}']")
+    expect(row.locator(".cell-name")).to_have_text(name)
+    expect(page.locator(f"{ROW} .cell-name")).not_to_have_count(0)
+    page.locator("h1").click()
+    while page.locator(f"{ROW}[row-id='{patient}']:has(.ag-cell-focus)").count() == 0:
+        page.keyboard.press("j")
+    page.keyboard.press("a")
+    expect(row.locator(".cell-taken")).to_contain_text("Rosa Mbeki")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{house.url}/patients/{patient}")
+    expect(page.locator("h1")).to_have_text(name)
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_the_cards_and_the_control_are_one_filter(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    rows_shown(page)
+    amber = page.locator("button.count.card-amber")
+    amber.click()
+    expect(amber).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(f"{ROW} .badge.level-3")).to_have_count(0)
+    assert {r.split("|")[1] for r in rows_shown(page)} == {"Amber"}
+    amber.click()
+    expect(amber).to_have_attribute("aria-pressed", "false")
+    page.get_by_text("Red", exact=True).last.click()
+    expect(page.locator("button.count.card-red")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(f"{ROW} .badge.level-2")).to_have_count(0)
+    page.fill("#triage-search", "nobody of this name")
+    expect(page.locator("#triage-empty")).to_contain_text("No patient matches")
+    page.context.close()
+
+
+def test_a_patient_is_found_by_nhs_number(house: House, browser: Browser) -> None:
+    with connect(house.database) as connection:
+        row = connection.execute("select nhs_number, patient_id from patient order by patient_id offset 40").fetchone()
+    assert row is not None
+    page = house.sign_in(browser)
+    rows_shown(page)
+    page.fill("#triage-search", f"{row[0][:3]} {row[0][3:6]} {row[0][6:]}")
+    expect(page.locator(f"{ROW} .cell-name")).to_have_count(1)
+    expect(page.locator(f"{ROW}[row-id='{row[1]}']")).to_be_visible()
+    page.context.close()
+
+
+def test_a_carer_sees_their_own_home_only(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser, "carer")
+    rows_shown(page)
+    places = page.locator(f"{ROW} .cell-two .cell-place").all_inner_texts()
+    assert {p.split(",")[0] for p in places if "," in p} == {"Willow Court"}
+    expect(page.locator("#hint-not_reporting")).to_have_text("of 20")
+    expect(page.locator("#navigation")).not_to_contain_text("Quarantine")
+    elsewhere = next(p for p in house.seeded.patients if patient_at(house, p) != "Willow Court")
+    page.goto(f"{house.url}/patients/{elsewhere}")
+    expect(page.locator("#main")).to_contain_text("There is no such patient")
+    page.context.close()
+
+
+def test_the_patient_page_shows_how_it_is_and_was(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    patient = house.seeded.unwell[0]
+    page.goto(f"{house.url}/patients/{patient}")
+    expect(page.locator("#patient-chart .main-svg").first).to_be_visible()
+    expect(page.locator("#main")).to_contain_text(re.compile(r"NHS \d{3} \d{3} \d{4}"))
+    expect(page.locator("#main")).to_contain_text("Europe/London (GMT)")
+    expect(page.locator("#patient-vitals")).to_contain_text("Oxygen saturation")
+    expect(page.locator("#patient-timeline li")).not_to_have_count(0)
+    page.get_by_text("7 days", exact=True).click()
+    expect(page.locator("#patient-chart .fills path, #patient-chart .fill path").first).to_be_attached()
+    page.locator("#patient-observations summary").click()
+    expect(page.locator("#patient-table table")).to_contain_text("Respiration rate")
+    page.context.close()
+
+
+def test_a_note_is_kept_and_stands_in_the_timeline(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    page.goto(f"{house.url}/patients/{house.seeded.patients[3]}")
+    page.fill("#note-body", "Drinking well, <b>walked</b> to the garden.")
+    page.click("#note-save")
+    expect(page.locator("#patient-timeline")).to_contain_text("Drinking well, <b>walked</b> to the garden.")
+    expect(page.locator("#note-body")).to_have_value("")
+    page.context.close()
+
+
+def test_a_lost_connection_is_said(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    page.context.set_offline(True)
+    page.evaluate("window.dispatchEvent(new Event('offline'))")
+    expect(page.locator("#live")).to_contain_text("Not live since", timeout=40_000)
+    page.context.set_offline(False)
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"), timeout=40_000)
+    page.context.close()
+
+
+def test_signing_out_ends_every_open_page(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    second = page.context.new_page()
+    second.goto(house.url)
+    expect(second.locator("#live")).to_have_class(re.compile("live-on"))
+    page.locator("button.person").click()
+    page.get_by_text("Sign out").click()
+    page.wait_for_url(re.compile("/sign-in"))
+    second.wait_for_url(re.compile("/sign-in"))
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_no_page_scrolls_sideways(house: House, browser: Browser, width: str) -> None:
+    page = house.sign_in(browser, width=width)
+    for path, seen in (
+        ("/", f"{ROW} .cell-name"),
+        (f"/patients/{house.seeded.unwell[0]}", "#patient-chart .main-svg"),
+        ("/devices", "#device-list table"),
+    ):
+        page.goto(house.url + path)
+        expect(page.locator(seen).first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "desk"])
+def test_no_accessibility_violation(house: House, browser: Browser, scheme: str, width: str) -> None:
+    page = house.sign_in(browser, width=width, scheme=scheme)
+    for path, seen in (
+        ("/", f"{ROW} .cell-name"),
+        (f"/patients/{house.seeded.unwell[0]}", "#patient-chart .main-svg"),
+        ("/devices", "#device-list table"),
+        ("/quarantine", "#quarantine-list .card"),
+        ("/system", "#system-list .card"),
+    ):
+        page.goto(house.url + path)
+        expect(page.locator(seen).first).to_be_visible()
+        expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+        found = Axe().run(page).response["violations"]
+        told = [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
+        assert told == [], path
+    page.context.close()
