@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.problems import problem
@@ -17,8 +18,11 @@ log = logging.getLogger(__name__)
 LARGEST_BODY = 16 * 2**20
 
 
-class TooLargeError(Exception):
-    """The request's body is longer than any route takes."""
+class TooLargeError(HTTPException):
+    """The request's body is longer than any route takes; FastAPI passes this kind on from where it reads the body."""
+
+    def __init__(self) -> None:
+        super().__init__(413, f"The request is larger than {LARGEST_BODY // 2**20} MiB.")
 
 
 class Boundary:
@@ -48,8 +52,8 @@ class Boundary:
 
         try:
             await self._app(scope, limited, watch)
-        except TooLargeError:
-            answer = problem(413, f"The request is larger than {LARGEST_BODY // 2**20} MiB.")
+        except TooLargeError as exc:
+            answer = problem(exc.status_code, exc.detail)
         except Exception as exc:
             log.error(
                 "request failed", extra={"action": "request_failed", "error": type(exc).__name__, "place": _place(exc)}

@@ -94,7 +94,8 @@ class _Middleware(DashMiddleware):  # type: ignore[misc]
 
 def _is_a_call(given: dict[str, Any], dash_app: Dash) -> bool:
     lists = [given.get(name, []) for name in ("inputs", "state", "changedPropIds")]
-    return given.get("output") in dash_app.callback_map and all(isinstance(found, list) for found in lists)
+    output = given.get("output")
+    return isinstance(output, str) and output in dash_app.callback_map and all(isinstance(f, list) for f in lists)
 
 
 async def _no_such_file(_: Request, __: Exception) -> Response:

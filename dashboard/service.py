@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,8 @@ def run(
     OSError
         Where the address cannot be taken; nothing was started then.
     """
+    # an address holds patients' numbers and what was searched for: whatever logging is set up, it is not logged
+    logging.getLogger("uvicorn.access").disabled = True
     with _listen(host, port) as listener:
         config = uvicorn.Config(
             create_app(database_url, secure_cookies=secure_cookies, extra_routers=extra_routers),

@@ -1,0 +1,267 @@
+"""Is the application put together as it must be: pages, health, files, and Dash held to its place?"""
+
+import gzip
+import inspect
+import re
+import time
+
+import brotli
+import httpx
+import pytest
+from dash import Dash, Input, Output, html
+from dash.backends._fastapi import DashMiddleware, FastAPIDashServer
+
+from dashboard import dash_server
+from dashboard.app import create_app
+from dashboard.store import fetch
+from schemas.database import load_migrations
+from tests.conftest import TestDatabase
+from tests.dashboard.conftest import Served, make_trusts, serve
+
+NOWHERE = "postgresql://homeward_dashboard@127.0.0.1:1/homeward"
+
+
+def test_every_callback_is_async_or_runs_in_the_browser() -> None:
+    dash_app = create_app(NOWHERE).state.dash
+    callbacks = {k: v["callback"] for k, v in dash_app.callback_map.items() if v.get("callback") is not None}
+    assert len(callbacks) > 5
+    assert [name for name, callback in callbacks.items() if not inspect.iscoroutinefunction(callback)] == []
+
+
+def test_dashs_private_names_are_still_there() -> None:
+    for name in ("_setup_catchall", "setup_backend", "serve_callback", "create_app", "websocket_capability"):
+        assert hasattr(FastAPIDashServer, name), name
+    assert hasattr(DashMiddleware, "_handle_error")
+    assert hasattr(Dash, "_setup_server")
+
+
+def test_an_environment_variable_opens_no_further_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DASH_MCP_ENABLED", "DASH_ENABLE_MCP", "DASH_COMPRESS", "DASH_HOT_RELOAD", "DASH_DEBUG"):
+        monkeypatch.setenv(name, "true")
+    app = create_app(NOWHERE)
+    paths = {getattr(route, "path", "") for route in app.routes}
+    assert not [path for path in paths if "mcp" in path or "ws-callback" in path or "{path:path}" in path]
+
+
+def test_unknown_addresses_are_404_and_never_a_page(served: Served) -> None:
+    with served.browser("nurse") as client:
+        for path in (
+            "/nope",
+            "/api/nope",
+            "/api/v1/nope",
+            "/fhir/R4/Nope",
+            "/patients",
+            "/patients/1/2",
+            "/assets/nope.js",
+            "/_dash-nope",
+            "/_dash-component-suites/dash/nope.js",
+            "/_dash-component-suites/os/path.py",
+            "/_dash-component-suites/dash/../../etc/passwd",
+            "/_mcp",
+            "/docs",
+            "/redoc",
+            "/favicon.ico",
+            "/.env",
+            "/_alive_x",
+        ):
+            answer = client.get(path)
+            assert answer.status_code == 404, path
+            assert "text/html" not in answer.headers["content-type"], path
+
+
+def test_pages_are_given_to_the_signed_in_and_others_are_asked_to_sign_in(served: Served) -> None:
+    patient = served.trusts.north.patients[0].patient_id
+    with served.browser("nurse") as client, served.client(headers={"Accept": "text/html"}) as nobody:
+        for path in ("/", f"/patients/{patient}", "/devices", "/quarantine", "/system"):
+            page = client.get(path)
+            assert page.status_code == 200, path
+            assert re.search(r'<html lang="en"', page.text)
+            assert "<title>Homeward" in page.text
+            assert nobody.get(path).status_code == 303, path
+
+
+def test_the_page_of_a_patient_who_is_not_there_is_a_404(served: Served) -> None:
+    north, south = served.trusts.north, served.trusts.south
+    oak = next(p for p in north.patients if p.site_id == north.sites["Oak House"])
+    with served.browser("carer") as client:
+        for number in (oak.patient_id, south.patients[0].patient_id, 10**6, 10**12, "abc", "-1", "1e2", "٣"):
+            assert client.get(f"/patients/{number}").status_code == 404, number
+
+
+def test_the_page_loads_nothing_from_another_machine(served: Served) -> None:
+    with served.browser("nurse") as client:
+        page = client.get("/").text
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page)
+        assert loaded
+        assert [address for address in loaded if not address.startswith("/") or address.startswith("//")] == []
+        for address in loaded:
+            assert client.get(address).status_code == 200, address
+
+
+def test_our_files_are_compressed_once_and_kept_by_the_browser(served: Served) -> None:
+    with served.browser("nurse") as client:
+        page = client.get("/").text
+        scripts = [a for a in re.findall(r'<script src="([^"]+)"', page) if "_dash-component-suites" in a]
+        plain = compressed = 0
+        for address in scripts:
+            identity = client.get(address, headers={"Accept-Encoding": "identity"})
+            assert "content-encoding" not in identity.headers
+            for encoding, unpack in (("br", brotli.decompress), ("gzip", gzip.decompress)):
+                for _ in range(2):
+                    with client.stream("GET", address, headers={"Accept-Encoding": encoding}) as answer:
+                        body = b"".join(answer.iter_raw())
+                    if len(identity.content) > 1000:
+                        assert answer.headers["content-encoding"] == encoding
+                        assert "accept-encoding" in answer.headers["vary"].lower()
+                        assert int(answer.headers["content-length"]) == len(body)
+                        assert unpack(body) == identity.content
+                        assert "max-age=31536000" in answer.headers["cache-control"]
+                        assert "immutable" in answer.headers["cache-control"]
+            plain += len(identity.content)
+            compressed += len(body)
+        assert compressed < plain / 2.5
+        begun = time.monotonic()
+        for address in scripts:
+            client.get(address, headers={"Accept-Encoding": "br"})
+        assert time.monotonic() - begun < 2.0
+
+
+def test_what_is_sent_back_in_parts_or_not_at_all_is_left_as_it_is(served: Served) -> None:
+    with served.client() as client:
+        sheet = "/assets/homeward.css"
+        whole = client.get(sheet)
+        part = client.get(sheet, headers={"Range": "bytes=0-99"})
+        assert part.status_code == 206
+        assert part.text == whole.text[:100]
+        assert client.head(sheet).headers["content-type"].startswith("text/css")
+        again = client.get(sheet, headers={"If-None-Match": whole.headers["etag"]})
+        assert again.status_code == 304
+
+
+def test_machines_can_ask_how_it_is(fresh: Served) -> None:
+    with fresh.client() as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        waiting = client.get("/readyz")
+        assert waiting.status_code == 503
+        assert waiting.json()["ingest"] == "no ingest has run yet"
+        fresh.ask(
+            "insert into service_instance (instance_id, service, counters) values "
+            '(gen_random_uuid(), \'ingest\', \'{"stored": 5, "quarantined": {"unit": 2}, "name": "x"}\'), '
+            '(gen_random_uuid(), \'ingest\', \'{"stored": 7, "quarantined": {"unit": 1, "too_old": 4}}\')'
+        )
+        ready = client.get("/readyz")
+        assert ready.status_code == 200
+        assert ready.json() == {"status": "ok", "database": "ok", "migrations": "ok", "ingest": "ok"}
+        lines = client.get("/metrics").text.splitlines()
+        for line in (
+            'homeward_instances{service="ingest"} 2.0',
+            'homeward_ingest_stored_total{kind=""} 12.0',
+            'homeward_ingest_quarantined_total{kind="unit"} 3.0',
+            'homeward_ingest_quarantined_total{kind="too_old"} 4.0',
+        ):
+            assert line in lines
+        fresh.ask("update service_instance set seen_at = now() - interval '5 minutes' where service = 'ingest'")
+        late = client.get("/readyz")
+        assert late.status_code == 503
+        assert late.json()["ingest"].startswith("no ingest heard of for 3")
+        lines = client.get("/metrics").text.splitlines()
+        assert 'homeward_instances{service="ingest"} 0.0' in lines
+        assert 'homeward_ingest_stored_total{kind=""} 12.0' in lines  # a count does not fall
+
+
+def test_a_schema_that_is_not_this_programs_is_not_ready(fresh: Served) -> None:
+    fresh.ask("update homeward_migration set sha256 = 'x' where name = %s", load_migrations()[-1].name)
+    with fresh.client() as client:
+        assert client.get("/readyz").json()["migrations"].endswith("run `homeward migrate`")
+
+
+def test_metrics_name_routes_and_no_patient(served: Served) -> None:
+    patient = served.trusts.north.patients[0]
+    with served.client("nurse") as client:
+        client.get(f"/api/v1/patients/{patient.patient_id}")
+        client.get("/" + "x" * 2000)
+        text = client.get("/metrics").text
+    assert "/patients/{patient_id}" in text
+    assert f"/patients/{patient.patient_id}" not in text
+    assert "xxx" not in text
+
+
+class Away(TestDatabase):
+    """A database whose server is not there."""
+
+    def url_for(self, role: str) -> str:
+        return NOWHERE
+
+
+def test_without_its_database_the_server_stands_and_says_so_within_seconds() -> None:
+    away = Away("away", None)  # type: ignore[arg-type]
+    with serve(away) as url, httpx.Client(base_url=url, timeout=30) as client:
+        assert client.get("/healthz").status_code == 200
+        assert client.get("/sign-in").status_code == 200
+        begun = time.monotonic()
+        assert client.get("/readyz").json()["database"].startswith("does not answer")
+        answer = client.post("/sign-in", data={"sign_in": "nurse", "password": "x"})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        assert "database does not answer" in answer.json()["detail"]
+        page = client.get("/", headers={"Cookie": "homeward_session=" + "A" * 43})
+        assert page.status_code == 503
+        assert client.get("/metrics").status_code == 200
+        assert time.monotonic() - begun < 25
+
+
+def test_a_restart_of_the_database_costs_no_more_than_the_requests_under_way(fresh: Served) -> None:
+    with fresh.client("nurse") as client:
+        fresh.ask(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        deadline = time.monotonic() + 15
+        while client.get("/api/v1/me").status_code != 200:
+            assert time.monotonic() < deadline
+
+
+def test_a_callback_runs_for_its_person_and_its_failure_tells_nothing(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def register(dash_app: Dash) -> tuple[str, ...]:
+        dash_app.layout = html.Div([html.Button(id="ask"), html.Div(id="answer"), html.Div(id="failure")])
+
+        @dash_app.callback(Output("answer", "children"), Input("ask", "n_clicks"))
+        async def answer(_: int) -> str:
+            return ", ".join(site["name"] for site in await fetch("sites"))
+
+        @dash_app.callback(Output("failure", "children"), Input("ask", "n_clicks"))
+        async def fail(_: int) -> str:
+            raise RuntimeError("Mrs Secret, 84 %")
+
+        return ("/",)
+
+    monkeypatch.setattr(dash_server, "register_pages", register)
+    trusts = make_trusts(database)
+    with serve(database) as url, Served(url, database, trusts).browser("carer") as client:
+        call = {"inputs": [{"id": "ask", "property": "n_clicks", "value": 1}], "changedPropIds": ["ask.n_clicks"]}
+
+        def post(output: str) -> httpx.Response:
+            outputs = {"id": output.partition(".")[0], "property": "children"}
+            return client.post("/_dash-update-component", json={"output": output, "outputs": outputs, **call})
+
+        assert post("answer.children").json()["response"]["answer"]["children"] == "Elm House"
+        failed = post("failure.children")
+        assert failed.status_code == 500
+        assert "Secret" not in failed.text
+        assert ".py" not in failed.text
+        assert "callback failed" in caplog.text
+        assert "Secret" not in caplog.text
+        assert post("nothing.children").status_code == 400
+        for bad in (
+            b"",
+            b"[]",
+            b"null",
+            b"{",
+            b'{"output": 1}',
+            b'{"output": ["a"]}',
+            b'{"output": "answer.children", "inputs": 1}',
+        ):
+            answer = client.post("/_dash-update-component", content=bad, headers={"Content-Type": "application/json"})
+            assert answer.status_code == 400, bad
