@@ -23,7 +23,7 @@ def give_login(
     known = provisioning.devices(connection, organisation)
     kind = next(d["kind"] for d in known if d["code"] == code)
     password = secrets.token_urlsafe(24)
-    with addresses().accounts() as accounts:
+    with addresses(broker=True).accounts() as accounts:
         if accounts is None:
             return {"device": code, "topic": topic_of(code), "password": None}
         if kind == "hub":
@@ -37,7 +37,7 @@ def give_login(
 
 def take_login(code: str) -> None:
     """Take a device's login away, where the broker's accounts are ours."""
-    with addresses().accounts() as accounts:
+    with addresses(broker=True).accounts() as accounts:
         if accounts is not None:
             accounts.remove(code)
 

@@ -224,6 +224,12 @@ def add_device(
     return device
 
 
+def ensure_manual_device(connection: Connection, organisation: int) -> None:
+    """Register the device under which the organisation's observations by hand are kept, where there is none."""
+    if not any(d["kind"] == "manual" and not d["retired"] for d in devices(connection, organisation)):
+        add_device(connection, organisation, f"by-hand-{organisation}", "manual")
+
+
 def assign_device(connection: Connection, organisation: int, code: str, patient: int, user: int = 0) -> None:
     """Give a device, or one user number of it, to a patient from now on; whoever had it until now has it no more."""
     with acting_for(connection, organisation):

@@ -20,10 +20,10 @@ from homeward.settings import load_settings
 from schemas.database import open_pool
 
 
-def addresses() -> Addresses:
-    """Find database and broker: those of the settings, or the private ones, which must run."""
+def addresses(*, broker: bool = False) -> Addresses:
+    """Find the database, and where asked for the broker: those of the settings, or the private ones, which must run."""
     found = Addresses(load_settings(), find_programs())
-    for name, server in (("database", found.postgres), ("broker", found.broker)):
+    for name, server in (("database", found.postgres), ("broker", found.broker if broker else None)):
         if server is not None and not server.is_running():
             raise SetupError(
                 f"The private {name} of {found.settings.home} does not run; start it with `homeward up` or "

@@ -168,6 +168,7 @@ class _Seeder:
     def _make_accounts(self) -> list[dict[str, str]]:
         for site in self._script.site:
             provisioning.ensure_site(self._connection, self._organisation, site.name, site.kind)
+        provisioning.ensure_manual_device(self._connection, self._organisation)
         known = {a["sign_in"] for a in provisioning.accounts(self._connection, self._organisation)}
         users = []
         for account in self._script.account:

@@ -42,13 +42,15 @@ def run_dashboard() -> None:
     """Serve the pages and the API, and ingest's routes beside them."""
     from dashboard.app import ROLE
     from dashboard.service import run
+    from homeward.entry import entry_by_hand
 
     log_as_service("dashboard")
     settings = load_settings()
     where = _addresses(settings)
     stop = service_stop()
     try:
-        run(where.database_url(ROLE), settings.http_host, settings.http_port, stop)
+        with entry_by_hand(ingest_database(where)) as entry:
+            run(where.database_url(ROLE), settings.http_host, settings.http_port, stop, extra_routers=[entry])
     except OSError as failed:
         raise SetupError(
             f"{settings.http} cannot be listened on ({failed.strerror}); stop the program that uses it, or set "

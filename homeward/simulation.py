@@ -84,7 +84,7 @@ def run_cohort(
 def _register(
     people: list[Person], devices: list[DeviceEntry], enrol: str | None, organisation: str | None
 ) -> tuple[Registry, Broker]:
-    where = addresses()
+    where = addresses(broker=True)
     with administrator(organisation) as (connection, number):
         pathway = None if enrol is None else _pathway(connection, number, enrol)
         site = provisioning.ensure_site(connection, number, SITE, "home")

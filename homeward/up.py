@@ -163,6 +163,7 @@ def fill_empty(organisation: str, hub: str | None) -> Fill:
         with open_pool(url, ADMIN_ROLE) as pool, pool.connection() as connection:
             number = provisioning.ensure_organisation(connection, organisation)
             users = _administrators(connection, number)
+            provisioning.ensure_manual_device(connection, number)
             devices = provisioning.devices(connection, number)
             if hub is not None and hub not in {d["code"] for d in devices}:
                 provisioning.add_device(connection, number, hub, "hub")
@@ -170,7 +171,7 @@ def fill_empty(organisation: str, hub: str | None) -> Fill:
             {"id": d["code"], "topic": topic_of(d["code"]), "patient": (d["patients"] or [None])[0],
              "kind": d["kind"]}
             for d in devices
-            if not d["retired"] and d["kind"] != "hub"
+            if not d["retired"] and d["kind"] not in ("hub", "manual")
         ]  # fmt: skip
         if hub is None:
             return Content(users, described)
