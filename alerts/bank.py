@@ -75,9 +75,11 @@ class _Columns:
         self.skip = np.zeros(shape, np.int64)
         self.reference = np.zeros(shape, np.int8)
         self.spread = np.ones(shape)
+        self.least = np.full(shape, np.nan)
         self.weight = np.zeros(shape)
         self.members = np.zeros((*shape, SLOTS), bool)
         self.each = np.zeros(shape, np.int8)
+        self.worst = np.zeros(shape, bool)
         self.memory_key = np.zeros((size, MEMORIES), np.uint32)
         self.memory_vital = np.zeros((size, MEMORIES), np.int16)
         self.memory_length = np.zeros((size, MEMORIES), np.int64)
@@ -156,6 +158,7 @@ class _Columns:
             if (rule.reference == "spread") != (rule.least_spread is not None):
                 raise PolicyError(f'{here}: least_spread belongs to reference = "spread", and to no other')
             self.spread[b, r] = rule.least_spread or 1.0
+            self.least[b, r] = np.nan if rule.least is None else rule.least
         elif isinstance(rule, EwmaRule):
             self.weight[b, r], self.spread[b, r] = rule.weight, rule.least_spread
         elif isinstance(rule, CusumRule):
@@ -182,7 +185,8 @@ class _Columns:
         self.kind[b, r] = COMBINATION
         self.at_least[b, r] = rule.at_least
         self.each[b, r] = Severity.of(rule.each)
-        self.threshold[b, r] = np.where(np.arange(LEVELS) < Severity.of(rule.severity), 1.0, np.nan)
+        self.severity[b, r] = Severity.of(rule.severity)
+        self.worst[b, r] = rule.worst
         self._confirmations(b, r, rule, here)
 
 

@@ -7,7 +7,10 @@ import numpy as np
 from alerts.bank import COMBINATION
 from alerts.conditions import Conditions
 from alerts.episodes import ACTIVE
+from alerts.state import LEVELS
 from alerts.working import Working
+
+_LEVEL = np.arange(1, LEVELS + 1)
 
 
 def judge(w: Working, n: int, looked: Conditions) -> Conditions | None:
@@ -22,10 +25,12 @@ def judge(w: Working, n: int, looked: Conditions) -> Conditions | None:
     touched = is_combination & (members & looked.evaluated[:, None, :]).any(axis=2)
     severity = np.where(w.phase[:n] == ACTIVE, w.severity[:n], 0)
     active = (members & (severity[:, None, :] >= w.policy["each"][:n, :, None])).sum(axis=2)
-    met = touched & (active >= w.policy["at_least"][:n])
+    enough = touched & (active >= w.policy["at_least"][:n])
+    worst = np.where(members, severity[:, None, :], 0).max(axis=2) * w.policy["worst"][:n]
+    met = enough[..., None] & (np.maximum(worst, w.policy["severity"][:n])[..., None] >= _LEVEL)
     answers = Conditions.none(n, w.width)
     answers.evaluated |= touched
-    answers.met |= met[..., None] & ~np.isnan(w.policy["threshold"][:n])
-    answers.clear |= (touched & ~met)[..., None]
+    answers.met |= met
+    answers.clear |= touched[..., None] & ~met
     np.copyto(answers.value, active.astype(np.float64), where=touched)
     return answers

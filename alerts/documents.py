@@ -96,10 +96,14 @@ class Trend(Graded, frozen=True, kw_only=True):
 
 
 class ChangeRule(Trend, frozen=True, kw_only=True):
-    """The newest step against the steps before it: their extreme, their median, or their median in personal spreads."""
+    """The newest step against the steps before it: their extreme, their median, or their median in personal spreads.
+
+    With ``least``, a change counts only where the newest step itself is at or beyond that value.
+    """
 
     reference: Annotated[str, msgspec.Meta(pattern="^(extreme|median|spread)$")]
     least_spread: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    least: float | None = None
 
 
 class AverageRule(Trend, frozen=True, kw_only=True):
@@ -128,12 +132,16 @@ class CusumRule(Trend, frozen=True, kw_only=True):
 
 
 class CombinationRule(Rule, frozen=True, kw_only=True):
-    """At least so many of other rules of the policy are active, each at the given severity or worse."""
+    """At least so many of other rules of the policy are active, each at the given severity or worse.
+
+    With ``worst``, it is as severe as the worst of those active where that is more than ``severity``.
+    """
 
     of: Annotated[list[Name], msgspec.Meta(min_length=2)]
     at_least: Annotated[int, msgspec.Meta(ge=1)]
     each: Word = "yellow"
     severity: Word
+    worst: bool = False
     clear_after: Confirmation = Confirmation()
     raise_after: Raising = Raising()
 

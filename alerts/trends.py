@@ -79,7 +79,20 @@ def _judge_slot(
     conditions.value[rows, r] = amount * p["side"]
 
 
-_OWN = ("kind", "vital", "side", "memory", "window", "at_least", "skip", "reference", "spread", "weight", "deadband")
+_OWN = (
+    "kind",
+    "vital",
+    "side",
+    "memory",
+    "window",
+    "at_least",
+    "skip",
+    "reference",
+    "spread",
+    "least",
+    "weight",
+    "deadband",
+)
 # The memories are single precision: amounts that are equal in decimals may differ in the seventh digit.
 _TINY = 1e-4
 
@@ -94,7 +107,9 @@ def change(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     extreme = np.where(p["side"] < 0, _most(past), -_most(-past))
     reference = np.where(p["reference"] == 0, extreme, _median(past))
     amount: Series = (newest - reference) / _scale(past, p)
-    return amount
+    # a change that has not led far enough counts for none, so that the rule is clear and not merely unanswered
+    short = newest * p["side"] < p["least"] * p["side"] - _TINY
+    return np.where(short, np.minimum(amount * p["side"], 0) * p["side"], amount)
 
 
 def average(window: Series, p: dict[str, NDArray[Any]]) -> Series:

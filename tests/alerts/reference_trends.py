@@ -28,9 +28,14 @@ def amount(rule: Trend, window: Series) -> float:
         # without a past there is nothing to compare with; a sum over nothing is nothing
         return 0.0 if isinstance(rule, CusumRule | EwmaRule) else math.nan
     if isinstance(rule, ChangeRule):
+        sign = -1 if rule.side == "low" else 1
         if rule.reference == "extreme":
-            return newest - (max(past) if rule.side == "low" else min(past))
-        return (newest - median(past)) / (spread(past, rule.least_spread or 0) if rule.reference == "spread" else 1)
+            found = newest - (max(past) if rule.side == "low" else min(past))
+        else:
+            scale = spread(past, rule.least_spread or 0) if rule.reference == "spread" else 1
+            found = (newest - median(past)) / scale
+        far_enough = rule.least is None or sign * newest >= sign * rule.least - 1e-4
+        return found if far_enough else sign * min(sign * found, 0)
     assert isinstance(rule, CusumRule | EwmaRule)
     scale = spread(past, rule.least_spread)
     z = [None if x is None else (x - median(past)) / scale for x in window]

@@ -99,9 +99,11 @@ class _Patient:
                 self._arrived(rule, at)
         for rule in self.policy.rules:
             if isinstance(rule, CombinationRule) and any(self.rules[name]["last"] == at for name in rule.of):
-                active = sum(self.rules[name]["severity"] > WORDS.index(rule.each) for name in rule.of)
-                met = [active >= rule.at_least and i <= WORDS.index(rule.severity) for i in range(len(WORDS))]
-                self._advance(rule, at, met, [active < rule.at_least] * len(WORDS), sure=False)
+                severities = [self.rules[name]["severity"] for name in rule.of]
+                active = sum(severity > WORDS.index(rule.each) for severity in severities)
+                severity = max([WORDS.index(rule.severity) + 1] + (severities if rule.worst else []))
+                met = [active >= rule.at_least and i < severity for i in range(len(WORDS))]
+                self._advance(rule, at, met, [not m for m in met], sure=False)
 
     def _without_repeats(self, at: int, values: dict[str, float]) -> dict[str, float]:
         for rule in self.policy.rules:
