@@ -63,7 +63,7 @@ def demo_devices() -> None:
 def up(
     seconds: Seconds = None,
     as_json: Json = False,
-    organisation: Annotated[str, typer.Option(help="Whose installation it is.")] = "My organisation",
+    organisation: Annotated[str | None, typer.Option(help="Whose installation it is.")] = None,
     hub: Annotated[str | None, typer.Option(help="Register a hub of this code and give it a login.")] = None,
 ) -> None:
     """Run an installation without demo data."""

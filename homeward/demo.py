@@ -32,8 +32,7 @@ def run(*, seconds: float | None = None, as_json: bool = False) -> None:
 
 def _fill(installation: Installation, progress: Progress) -> Content:
     found = seeding.prepare(installation, progress)
-    hub = load_script().hub
-    return Content(found.users, found.devices, found.hub, topic_of(hub))
+    return Content(found.users, found.devices, found.hub, topic_of(found.hub.user))
 
 
 def _tallies(home: Path) -> Path:

@@ -138,6 +138,11 @@ class Installation:
         self._accounts.add_service(user, password)
         return Login(user, password)
 
+    def hub_code(self, code: str) -> str:
+        """Give the code of a hub: the one asked for, or the login that somebody else's broker knows us by."""
+        own = self.addresses.own_login
+        return own.user if self._accounts is None and own.user else code
+
     def hub_login(self, hub: str, topics: list[str]) -> Login:
         """Give a hub its login, good for its own topics and for those of the devices it speaks for."""
         if self._accounts is None:

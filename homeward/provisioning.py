@@ -58,6 +58,15 @@ def ensure_organisation(connection: Connection, name: str) -> int:
         return next(int(o["organisation_id"]) for o in run(connection, "organisations") if o["name"] == name)
 
 
+def only_organisation(connection: Connection, name: str | None) -> int:
+    """Find or make the organisation of this name; where none is given, the only one there is, or a first one."""
+    with connection.transaction():
+        known = [str(o["name"]) for o in run(connection, "organisations")]
+    if name is None and len(known) > 1:
+        return find_organisation(connection, None)
+    return ensure_organisation(connection, name or next(iter(known), "My organisation"))
+
+
 def find_organisation(connection: Connection, name: str | None = None) -> int:
     """Find an organisation by its name, or the only one there is."""
     with connection.transaction():

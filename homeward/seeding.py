@@ -77,7 +77,7 @@ def prepare(installation: Installation, progress: Progress) -> Demonstration:
     return Demonstration(
         notebook.users,
         seeder.described(),
-        installation.hub_login(script.hub, topics),
+        installation.hub_login(installation.hub_code(script.hub), topics),
         seeder.cast,
     )
 
@@ -118,6 +118,7 @@ class _Seeder:
         self._organisation = organisation
         self._script = script
         self._progress = progress
+        self._hub = installation.hub_code(script.hub)
         self.cast = Cast.of(Past(0, 0))
         self.members = _Members([], {})
 
@@ -210,9 +211,7 @@ class _Seeder:
         [pathway_id] = [
             p["pathway_id"] for p in provisioning.pathways(self._connection, self._organisation) if p["name"] == pathway
         ]
-        found = provision(
-            self._connection, self._organisation, site_id, people, devices, pathway_id, hub=self._script.hub
-        )
+        found = provision(self._connection, self._organisation, site_id, people, devices, pathway_id, hub=self._hub)
         since = _moment(past.begun)
         self._run("in_care_since", since=since, patients=list(found.patients.values()))
 

@@ -26,7 +26,7 @@ from device_sim.provisioning import DeviceEntry, Registry, provision
 from device_sim.publisher import Tally
 from device_sim.run import Broker, Progress, Standing, play, simulate, speed_of, start_for, warnings_for
 from homeward import provisioning
-from homeward.installation import Addresses, Login
+from homeward.installation import Login
 from homeward.reporting import addresses, administrator, report
 from homeward.signals import StopSignal
 
@@ -85,12 +85,15 @@ def _register(
     people: list[Person], devices: list[DeviceEntry], enrol: str | None, organisation: str | None
 ) -> tuple[Registry, Broker]:
     where = addresses(broker=True)
-    with administrator(organisation) as (connection, number):
+    with where.accounts() as accounts, administrator(organisation) as (connection, number):
         pathway = None if enrol is None else _pathway(connection, number, enrol)
         site = provisioning.ensure_site(connection, number, SITE, "home")
-        hub = f"simulator-{number}"
-        found = provision(connection, number, site, people, devices, pathway, hub=hub)
-    login = _hub_login(where, hub)
+        # somebody else's broker knows us by one login only
+        own = where.own_login if accounts is None else Login("", "")
+        login = own if own.user else Login(f"simulator-{number}", where.password(f"simulator-{number}"))
+        found = provision(connection, number, site, people, devices, pathway, hub=login.user)
+        if accounts is not None:
+            accounts.add_hub(login.user, login.password, [])
     return found, Broker(where.mqtt_url, login.user, login.password)
 
 
@@ -107,15 +110,6 @@ def _pathway(connection: Any, organisation: int, name: str) -> int:
         there_are = ", ".join(sorted({*known, *shipped_names()}))
         raise provisioning.ProvisioningError(f"There is no policy {name!r} to enrol on; there are {there_are}.")
     return known[name]
-
-
-def _hub_login(where: Addresses, hub: str) -> Login:
-    with where.accounts() as accounts:
-        if accounts is None:
-            return where.own_login if where.own_login.user else Login(hub, "")
-        password = where.password(hub)
-        accounts.add_hub(hub, password, [])
-        return Login(hub, password)
 
 
 def _stop() -> StopSignal:

@@ -7,12 +7,10 @@ Standard output carries nothing but the two JSON lines; everything for people's 
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -21,7 +19,7 @@ from rich.markup import escape
 from device_sim.provisioning import topic_of
 from device_sim.publisher import Tally
 from homeward import provisioning, services
-from homeward.installation import ADMIN_ROLE, Installation, Login, make_home, running_installation, write_secret
+from homeward.installation import ADMIN_ROLE, Installation, Login, make_home, running_installation
 from homeward.logs import log_to_file
 from homeward.progress import Progress
 from homeward.settings import load_settings
@@ -83,26 +81,16 @@ def run(
         services.await_services(installation, supervisor, address)
         then(installation, supervisor, content)
         progress.done()
-        place = _leave_address(installation, address, stack)
         stop.be_patient()
         _announce(installation, supervisor, content, address, progress, as_json=as_json)
         until = None if seconds is None else time.monotonic() + seconds
         supervisor.watch_over(stop.event, until)
         progress.say("Stopping")
-        place.unlink(missing_ok=True)
         supervisor.stop_stage(services.SIMULATOR_STAGE)
         counts = _counts(installation, tally(installation))
         supervisor.stop_all()
     if as_json:
         print(json.dumps({"event": "end", **counts}), flush=True)
-
-
-def _leave_address(installation: Installation, address: str, stack: ExitStack) -> Path:
-    """Leave word in the data folder for other commands that this installation runs, and where."""
-    place = installation.home / "running.json"
-    write_secret(place, json.dumps({"pid": os.getpid(), "http": address}))
-    stack.callback(place.unlink, missing_ok=True)
-    return place
 
 
 def _announce(
@@ -154,14 +142,14 @@ def _counts(installation: Installation, tally: Tally) -> dict[str, Any]:
     }
 
 
-def fill_empty(organisation: str, hub: str | None) -> Fill:
+def fill_empty(organisation: str | None, hub: str | None) -> Fill:
     """Give an installation without demonstration data an organisation and an administrator."""
 
     def fill(installation: Installation, progress: Progress) -> Content:
         progress.say("Looking for the organisation and its administrator")
         url = installation.addresses.database_url(ADMIN_ROLE)
         with open_pool(url, ADMIN_ROLE) as pool, pool.connection() as connection:
-            number = provisioning.ensure_organisation(connection, organisation)
+            number = provisioning.only_organisation(connection, organisation)
             users = _administrators(connection, number)
             provisioning.ensure_manual_device(connection, number)
             devices = provisioning.devices(connection, number)

@@ -18,7 +18,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.homeward.running import Running, answer, home_folder, homeward, processes_of, running, service, wait_until
 
-pytestmark = pytest.mark.slow
+# one worker runs them all, so that there is one demonstration
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 
 @pytest.fixture(scope="module")
