@@ -42,7 +42,8 @@ def write_episodes(
     ids = dict(zip(map(_key, evaluation.episodes), _upsert(connection, rows), strict=True))
     standing = [t for t in evaluation.transitions if not t["retracted"] and _key(t) in ids]
     retracted = [t for t in evaluation.transitions if t["retracted"] and _key(t) in ids]
-    _write_events(connection, standing, retracted, ids, patients, registry)
+    _retract_events(connection, retracted, ids)
+    _write_events(connection, standing, ids, patients, registry)
     if page:
         _write_jobs(connection, standing, ids, patients, registry)
     return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED]
@@ -84,7 +85,7 @@ def _episode_row(
 ) -> dict[str, Any]:
     patient = int(patients[episode["row"]])
     policy = registry.bank.policies[episode["policy"]]
-    resolved = int(episode["at"]) if episode["phase"] == RESOLVED else None
+    resolved = int(episode["at"]) if episode["phase"] == RESOLVED else 0
     phase = PHASES[episode["phase"]]
     return {
         "organisation": int(registry.patient_organisation[patient]),
@@ -92,52 +93,54 @@ def _episode_row(
         "policy": policy.policy_id,
         "rule": names.of(episode, patient),
         "opened": int(episode["opened_at"]),
-        "activated": int(episode["activated_at"]) or None,
+        "activated": int(episode["activated_at"]),
         "resolved": resolved,
         "phase": phase.value if phase else "",
         "severity": int(episode["severity"]),
         "peak": int(episode["peak"]),
         "retrospective": bool(episode["retrospective"]),
-        "sentence": None if reason is None else explain.sentence(policy, reason),
-        "explanation": None if reason is None else json.dumps(explain.explanation(policy, reason)),
+        "sentence": "" if reason is None else explain.sentence(policy, reason),
+        "explanation": "{}" if reason is None else json.dumps(explain.explanation(policy, reason)),
     }
 
 
 def _upsert(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> list[int]:
+    """Insert or update the episodes and give their ids, in the order of the rows."""
     if not rows:
         return []
-    ids: list[int] = []
-    with connection.cursor() as cursor:
-        cursor.executemany(QUERIES["write_episode"], rows, returning=True)
-        while True:
-            ids.extend(row[0] for row in cursor.fetchall())
-            if not cursor.nextset():
-                return ids
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    found = connection.execute(QUERIES["write_episodes"], columns, binary=True).fetchall()
+    ids = {(patient, rule, opened): episode for patient, rule, opened, episode in found}
+    return [ids[row["patient"], row["rule"], row["opened"]] for row in rows]
+
+
+def _retract_events(connection: psycopg.Connection, retracted: Sequence[np.void], ids: dict[_Key, int]) -> None:
+    """Mark what turned out not to have happened so."""
+    if retracted:
+        rows = [(ids[_key(t)], EVENTS[t["kind"]], int(t["at"]), int(t["severity"])) for t in retracted]
+        with connection.cursor() as cursor:
+            cursor.executemany(QUERIES["retract_event"], rows)
 
 
 def _write_events(
     connection: psycopg.Connection,
     standing: Sequence[np.void],
-    retracted: Sequence[np.void],
     ids: dict[_Key, int],
     patients: NDArray[np.int32],
     registry: Registry,
 ) -> None:
-    with connection.cursor() as cursor:
-        if retracted:
-            cursor.executemany(
-                QUERIES["retract_event"],
-                [(ids[_key(t)], EVENTS[t["kind"]], int(t["at"]), int(t["severity"])) for t in retracted],
-            )
-        rows = []
-        for t in standing:
-            patient = int(patients[t["row"]])
-            value = None if np.isnan(t["value"]) else float(t["value"])
-            organisation = int(registry.patient_organisation[patient])
-            kind = EVENTS[t["kind"]]
-            rows.append((organisation, ids[_key(t)], patient, kind, int(t["at"]), int(t["severity"]), value))
-        if rows:
-            cursor.executemany(QUERIES["write_event"], rows)
+    rows = []
+    for t in standing:
+        patient, kind = int(patients[t["row"]]), EVENTS[t["kind"]]
+        organisation = int(registry.patient_organisation[patient])
+        name = kind.value if kind else ""
+        rows.append((organisation, ids[_key(t)], patient, name, int(t["at"]), int(t["severity"]), float(t["value"])))
+    if rows:
+        connection.execute(QUERIES["write_events"], _columns(rows))
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _write_jobs(
@@ -156,8 +159,7 @@ def _write_jobs(
             organisation = int(registry.patient_organisation[patients[t["row"]]])
             rows.append((organisation, episode, f"{episode}:{severity}:{int(t['activated_at'])}", severity))
     if rows:
-        with connection.cursor() as cursor:
-            cursor.executemany(QUERIES["write_job"], rows)
+        connection.execute(QUERIES["write_jobs"], _columns(rows))
 
 
 def tell_dashboards(

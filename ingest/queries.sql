@@ -103,41 +103,52 @@ delete from patient_snapshot s using unnest(%b::int[], %b::bigint[]) as u(patien
 where s.patient_id = u.patient_id and s.at >= timestamptz 'epoch' + u.at * interval '1 microsecond';
 
 -- name: keep_snapshots
-insert into patient_snapshot (patient_id, at, fine, machine)
-select patient_id, timestamptz 'epoch' + at * interval '1 microsecond', fine, machine
-from unnest(%b::int[], %b::bigint[], %b::boolean[], %b::bytea[]) as u(patient_id, at, fine, machine)
-on conflict (patient_id, at) do update set machine = excluded.machine, fine = excluded.fine;
+insert into patient_snapshot (patient_id, at, level, machine)
+select patient_id, timestamptz 'epoch' + at * interval '1 microsecond', level, machine
+from unnest(%b::int[], %b::bigint[], %b::int[], %b::bytea[]) as u(patient_id, at, level, machine)
+on conflict (patient_id, at) do update set machine = excluded.machine, level = excluded.level;
 
 -- name: thin_snapshots
--- Keep the newest fine ones; of the others all that are newer than the policy's lateness, and one that is older.
+-- Of each fine level the newest stay; of the others all that are newer than the policy's lateness, and one older.
 delete from patient_snapshot s
-using unnest(%(patients)b::int[], %(horizons)b::bigint[]) as u(patient_id, horizon)
-where s.patient_id = u.patient_id
-    and (s.fine and s.at < (
-            select f.at from patient_snapshot f where f.patient_id = u.patient_id and f.fine
-            order by f.at desc offset %(fine)b::int limit 1)
-        or not s.fine and s.at < (
-            select max(c.at) from patient_snapshot c where c.patient_id = u.patient_id and not c.fine
-                and c.at < timestamptz 'epoch' + u.horizon * interval '1 microsecond'));
+using (
+    select p.patient_id, p.at, p.level,
+        row_number() over (partition by p.patient_id, p.level order by p.at desc) as place,
+        max(p.at) filter (where p.level < 0 and p.at < timestamptz 'epoch' + u.horizon * interval '1 microsecond')
+            over (partition by p.patient_id) as last_before
+    from unnest(%(patients)b::int[], %(horizons)b::bigint[]) as u(patient_id, horizon)
+    join patient_snapshot p using (patient_id)) as k
+where s.patient_id = k.patient_id and s.at = k.at
+    and case when k.level >= 0 then k.place > %(kept)b::int else k.at < k.last_before end;
 
--- name: write_episode
+-- name: write_episodes
+-- An instant of 0 is none; an empty sentence or explanation leaves what the episode has.
 insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, resolved_at, phase, severity,
     peak_severity, retrospective, sentence, explanation)
-values (%(organisation)s, %(patient)s, %(policy)s, %(rule)s, timestamptz 'epoch' + %(opened)s::bigint * interval '1 microsecond',
-    timestamptz 'epoch' + %(activated)s::bigint * interval '1 microsecond',
-    timestamptz 'epoch' + %(resolved)s::bigint * interval '1 microsecond', %(phase)s, %(severity)s, %(peak)s, %(retrospective)s,
-    coalesce(%(sentence)s::text, ''), coalesce(%(explanation)s::jsonb, '{}'))
+select organisation_id, patient_id, policy_id, rule, timestamptz 'epoch' + opened * interval '1 microsecond',
+    timestamptz 'epoch' + nullif(activated, 0) * interval '1 microsecond',
+    timestamptz 'epoch' + nullif(resolved, 0) * interval '1 microsecond', phase, severity, peak, retrospective, sentence,
+    explanation::jsonb
+from unnest(%(organisation)b::int[], %(patient)b::int[], %(policy)b::int[], %(rule)b::text[], %(opened)b::bigint[],
+    %(activated)b::bigint[], %(resolved)b::bigint[], %(phase)b::text[], %(severity)b::int[], %(peak)b::int[],
+    %(retrospective)b::boolean[], %(sentence)b::text[], %(explanation)b::text[])
+    as u(organisation_id, patient_id, policy_id, rule, opened, activated, resolved, phase, severity, peak, retrospective,
+         sentence, explanation)
 on conflict (patient_id, rule, opened_at) do update set
     policy_id = excluded.policy_id, activated_at = excluded.activated_at, resolved_at = excluded.resolved_at,
     phase = excluded.phase, severity = excluded.severity, peak_severity = excluded.peak_severity,
     retrospective = episode.retrospective and excluded.retrospective,
-    sentence = coalesce(%(sentence)s::text, episode.sentence),
-    explanation = coalesce(%(explanation)s::jsonb, episode.explanation), updated_at = now()
-returning episode_id;
+    sentence = case when excluded.sentence = '' then episode.sentence else excluded.sentence end,
+    explanation = case when excluded.explanation = '{}' then episode.explanation else excluded.explanation end,
+    updated_at = now()
+returning patient_id, rule, (extract(epoch from opened_at) * 1000000)::bigint, episode_id;
 
--- name: write_event
+-- name: write_events
 insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, value)
-values (%s, %s, %s, %s, timestamptz 'epoch' + %s * interval '1 microsecond', %s, %s);
+select organisation_id, episode_id, patient_id, kind, timestamptz 'epoch' + at * interval '1 microsecond', severity,
+    nullif(value, 'NaN')
+from unnest(%b::int[], %b::bigint[], %b::int[], %b::text[], %b::bigint[], %b::int[], %b::float8[])
+    as u(organisation_id, episode_id, patient_id, kind, at, severity, value);
 
 -- name: episode_rules
 -- A rule that its policy has no more is known by its number only; the episode still has its name.
@@ -148,8 +159,9 @@ update episode_event set retracted = true
 where episode_id = %s and kind = %s and at = timestamptz 'epoch' + %s * interval '1 microsecond' and severity = %s
     and account_id is null;
 
--- name: write_job
-insert into notification_job (organisation_id, episode_id, key, severity) values (%s, %s, %s, %s)
+-- name: write_jobs
+insert into notification_job (organisation_id, episode_id, key, severity)
+select * from unnest(%b::int[], %b::bigint[], %b::text[], %b::int[])
 on conflict do nothing;
 
 -- name: write_quarantine

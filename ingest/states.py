@@ -8,15 +8,16 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from alerts.run import Snapshots
+from alerts.run import SNAPSHOT_EVERY, Snapshots
 from alerts.state import initial, pack, unpack
 from ingest.sql import QUERIES
 
 LONG_AGO = -np.iinfo(np.int64).max
 """In place of the last observation's instant where there was none."""
 
-FINE_KEPT = 2
-"""Newest fine snapshots kept for each patient: what comes a little late is scored again from one of them."""
+KEPT_OF_A_LEVEL = 2
+"""Fine snapshots are ranked by how many times two divides their number, and of each rank the newest are kept. What is
+late by n instants is then scored again from fewer than about 2n before it, whatever n is, and few are stored."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def keep_snapshots(
         [
             patients[row].tolist(),
             snapshots.at[wanted].tolist(),
-            snapshots.fine[wanted].tolist(),
+            _levels(snapshots)[wanted].tolist(),
             pack(snapshots.machines[wanted]),
         ],
     )
@@ -114,13 +115,13 @@ def keep_snapshots(
         {
             "patients": patients[concerned].tolist(),
             "horizons": horizon[concerned].tolist(),
-            "fine": FINE_KEPT - 1,
+            "kept": KEPT_OF_A_LEVEL,
         },
     )
 
 
 def _still_needed(snapshots: Snapshots, horizon: NDArray[np.int64]) -> NDArray[np.intp]:
-    """Choose snapshots: the newest fine ones; of the others those since the horizon, and the last one before it.
+    """Choose snapshots: the newest of each fine level; of the others those since the horizon, and the last before it.
 
     A state that contains nothing needs no row: it is what every patient began from.
     """
@@ -128,14 +129,24 @@ def _still_needed(snapshots: Snapshots, horizon: NDArray[np.int64]) -> NDArray[n
     if not len(some):
         return some
     # newest first, so that each one's rank among its patient's tells how many newer ones there are
-    order = some[np.lexsort((-snapshots.at[some], snapshots.fine[some], snapshots.row[some]))]
-    row, at, fine = snapshots.row[order], snapshots.at[order], snapshots.fine[order]
+    levels = _levels(snapshots)
+    order = some[np.lexsort((-snapshots.at[some], levels[some], snapshots.row[some]))]
+    row, at, level = snapshots.row[order], snapshots.at[order], levels[order]
+    fine = level >= 0
     before = ~fine & (at < horizon[row])
-    group = row * 4 + fine * 2 + before
+    group = row * 128 + (level + 1) * 2 + before
     begins = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
     rank = np.arange(len(order)) - np.repeat(begins, np.diff(np.r_[begins, len(order)]))
-    needed = np.where(fine, rank < FINE_KEPT, ~before | (rank < 1))
+    needed = np.where(fine, rank < KEPT_OF_A_LEVEL, ~before | (rank < 1))
     chosen: NDArray[np.intp] = order[needed]
     # two states of one patient can contain the same newest event; the row's key admits one
     _, first = np.unique(np.stack([snapshots.row[chosen], snapshots.at[chosen]]), axis=1, return_index=True)
     return chosen[first]
+
+
+def _levels(snapshots: Snapshots) -> NDArray[np.int64]:
+    """Give the level of each fine snapshot, -1 for the others."""
+    number = np.maximum(snapshots.machines["instants"].astype(np.int64) // SNAPSHOT_EVERY, 1)
+    lowest_bit = number & -number
+    levels: NDArray[np.int64] = np.where(snapshots.fine, np.log2(lowest_bit).astype(np.int64), -1)
+    return levels

@@ -220,7 +220,7 @@ create index patient_state_due on patient_state (next_due_at) where next_due_at 
 create table patient_snapshot (
     patient_id integer not null references patient,
     at         timestamptz not null,
-    fine       boolean not null default false,       -- kept only while it is among the patient's newest
+    level      smallint not null default -1,         -- -1: kept for the lateness; n: among the newest of every 2^n-th
     machine    bytea not null,
     primary key (patient_id, at)
 );
