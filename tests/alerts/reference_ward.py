@@ -22,6 +22,7 @@ from alerts.documents import (
     Trend,
     duration,
 )
+from alerts.state import RING
 from schemas.vital_signs import BY_NAME
 from tests.alerts.reference_trends import amount
 from tests.reference_news2 import points_of
@@ -80,7 +81,7 @@ class _Patient:
         self.fire(at)
         values = self._without_repeats(at, values)
         for vital, value in values.items():
-            self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:4]
+            self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:RING]
         values = dict(values)
         for rule in self.policy.rules:
             if isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
