@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from alerts import state
 from alerts.bank import PolicyBank
-from alerts.documents import Policy
+from alerts.documents import Policy, duration
 from alerts.episodes import ACTIVATED, EASED
 from alerts.run import Run, Watch
 from schemas.observation import ObservationBatch
@@ -131,6 +131,13 @@ def backtest(
     trial = Trial(PolicyBank([policy]), alike, watch)
     intervals = np.concatenate([trial.feed(rows, batch, until), trial.finish()])
     return episodes_of(intervals), intervals
+
+
+def reach(policy: Policy) -> int:
+    """Say how far back the rules of a policy look, at most [µs]: so much earlier must a trial begin."""
+    names = ("over", "valid", "every", "grace", "at_most", "gap")
+    spans = [duration(getattr(r, name), name) for r in policy.rules for name in names if hasattr(r, name)]
+    return 2 * max(spans, default=0)
 
 
 def episodes_of(intervals: NDArray[np.void]) -> NDArray[np.void]:

@@ -36,8 +36,8 @@ def run(observations: Path, outcomes: Path, policy: str, horizon: str, baseline:
     span = duration(horizon, "--horizon")
     if span <= 0:
         raise PolicyError(f"--horizon: {horizon!r} is no time at all; give some hours such as 12h")
-    recording = _read(read_observations, observations)
-    found = report(chosen, Cohort.of(recording, _read(read_outcomes, outcomes)), span, baseline)
+    recording = read_file(read_observations, observations)
+    found = report(chosen, Cohort.of(recording, read_file(read_outcomes, outcomes)), span, baseline)
     if as_json:
         print(json.dumps(found))
     else:
@@ -59,7 +59,8 @@ def load_policy(name: str) -> Policy:
         raise PolicyError(f"{name}: {exc}") from exc
 
 
-def _read(reader: Callable[[Iterator[str], str], _T], path: Path) -> _T:
+def read_file(reader: Callable[[Iterator[str], str], _T], path: Path) -> _T:
+    """Read a CSV, plain or gzip, with one of the readers of `alerts.cohort`."""
     try:
         with _lines(path) as lines:
             return reader(lines, path.name)

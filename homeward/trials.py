@@ -12,7 +12,33 @@ Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
+    app.command("backtest")(backtest)
     app.command("evaluate")(evaluate)
+
+
+def backtest(
+    policy: Annotated[str, typer.Option(help="The draft: a policy document, or the name of a shipped policy.")],
+    since: Annotated[str, typer.Option(help="From when on alerts count, such as 2026-03-01.")],
+    until: Annotated[str | None, typer.Option(help="Until when; until now where it is not given.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only patients of this site.")] = None,
+    pathway: Annotated[str | None, typer.Option(help="Only patients of this pathway.")] = None,
+    events: Annotated[Path | None, typer.Option(help="Labelled events: CSV patient,from,to,outcome,onset.")] = None,
+    organisation: Annotated[str | None, typer.Option(help="Which organisation, where there are several.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a draft policy would have done to our own patients, beside the policies in force."""
+    from homeward import backtest_command
+
+    backtest_command.run(
+        policy,
+        since,
+        until,
+        site=site,
+        pathway=pathway,
+        events=events,
+        organisation=organisation,
+        as_json=as_json,
+    )
 
 
 def evaluate(

@@ -1,0 +1,269 @@
+"""What would a draft policy have done to our own patients? Their history is read from the database, slice by slice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from alerts.backtest import Trial, reach
+from alerts.bank import PolicyBank
+from alerts.cohort import NO_ONSET, read_outcomes
+from alerts.comparison import Panel, Tally, compare
+from alerts.documents import Policy, PolicyError, rule_key
+from alerts.policy import parse
+from alerts.state import PERSON
+from homeward.evaluate_command import load_policy, read_file
+from homeward.reporting import addresses, administrator
+from schemas.database import open_pool
+from schemas.named_queries import load
+from schemas.observation import ObservationBatch
+
+QUERIES = load("homeward", "backtest.sql")
+ROLE = "homeward_ingest"
+PATIENTS_AT_ONCE = 20_000
+OBSERVATIONS_AT_ONCE = 1_500_000
+"""About how many observations a slice of time should hold; its length follows from how many the last one held."""
+_FIRST_SLICE = 6 * 3_600_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# PostgreSQL counts microseconds from here in its binary format.
+_POSTGRES_EPOCH = 946_684_800_000_000
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The patients chosen: parallel lists, and the policies in force."""
+
+    ids: NDArray[np.int32]
+    people: NDArray[np.void]
+    sites: list[str]
+    zones: list[str]
+    site: NDArray[np.intp]
+    policies: list[Policy]
+
+
+def run(
+    policy: str,
+    since: str,
+    until: str | None,
+    *,
+    site: str | None = None,
+    pathway: str | None = None,
+    events: Path | None = None,
+    organisation: str | None = None,
+    as_json: bool = False,
+) -> None:
+    """Compare a draft with the policies in force over the history of the chosen patients, and print the report."""
+    draft = load_policy(policy)
+    begin, end = _instant(since, "--since"), _instant(until, "--until") if until else _now()
+    if end <= begin:
+        raise PolicyError(f"--until: {until} is not after --since {since}; exchange them")
+    with administrator(organisation) as (connection, number):
+        enrolled = enrolled_patients(connection, number, site=site, pathway=pathway)
+    labelled = np.zeros((0, 2), np.int64) if events is None else _events(events, enrolled.ids)
+    url = addresses().database_url(ROLE)
+    with open_pool(url, ROLE, min_size=1, max_size=1) as pool, pool.connection() as reader, _bar(as_json) as bar:
+        found = backtest(reader, draft, enrolled, begin, end, labelled, bar)
+    if as_json:
+        print(json.dumps(found))
+    else:
+        _print(found)
+
+
+def enrolled_patients(
+    connection: psycopg.Connection[Any], organisation: int, *, site: str | None = None, pathway: str | None = None
+) -> Enrolled:
+    """Find whom to look at: everybody enrolled, or those of one site or pathway."""
+    with connection.transaction():
+        connection.execute("select set_config('homeward.organisation', %s, true)", [str(organisation)])
+        rows = connection.execute(
+            QUERIES["patients"], {"organisation": organisation, "site": site, "pathway": pathway}
+        ).fetchall()
+    if not rows:
+        where = "".join(f" {name} {value!r}" for name, value in (("at site", site), ("on pathway", pathway)) if value)
+        raise PolicyError(f"backtest: nobody is enrolled{where}; check --site and --pathway")
+    policies = {row[6]: (row[7], row[8]) for row in rows}
+    index = {policy_id: position for position, policy_id in enumerate(policies)}
+    people = np.zeros(len(rows), PERSON)
+    people["policy"] = [index[row[6]] for row in rows]
+    people["spo2_scale"] = [row[3] for row in rows]
+    people["enrolled_at"] = [row[4] for row in rows]
+    sites = dict.fromkeys(row[1] for row in rows)
+    zone_of = {row[1]: row[2] for row in rows}
+    place = {name: position for position, name in enumerate(sites)}
+    return Enrolled(
+        np.array([row[0] for row in rows], np.int32),
+        people,
+        list(sites),
+        [zone_of[name] for name in sites],
+        np.array([place[row[1]] for row in rows], np.intp),
+        [parse(document, policy_id=key, version=version) for key, (version, document) in policies.items()],
+    )
+
+
+def backtest(
+    reader: psycopg.Connection[Any],
+    draft: Policy,
+    enrolled: Enrolled,
+    since: int,
+    until: int,
+    events: NDArray[np.int64],
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Run draft and policies in force over the stored history; the memory used does not depend on its length.
+
+    Parameters
+    ----------
+    reader : connection as homeward_ingest
+    since, until : int
+        Alerts in between count [µs since 1970 UTC]. Reading begins earlier, by as much as the rules look back.
+    events : int64 array, shape (E, 2)
+        Rows of ``enrolled`` and instants of labelled events.
+    """
+    within = np.clip(until - np.maximum(enrolled.people["enrolled_at"], since), 0, None)
+    names = enrolled.ids.tolist()
+    panel = Panel(names, enrolled.site, enrolled.sites, enrolled.zones, since, until, within, events)
+    policies = [draft, *enrolled.policies]
+    tallies = [Tally(panel, _rules([draft])), Tally(panel, _rules(enrolled.policies))]
+    banks = [PolicyBank([draft]), PolicyBank(enrolled.policies)]
+    begin = since - max(reach(p) for p in policies)
+    task = progress.add_task("Scoring", total=len(names) * (until - begin) / 1e6) if progress else None
+    for first in range(0, len(names), PATIENTS_AT_ONCE):
+        rows = np.arange(first, min(first + PATIENTS_AT_ONCE, len(names)))
+        people = enrolled.people[rows]
+        alike = people.copy()
+        alike["policy"] = 0
+        trials = [Trial(banks[0], alike), Trial(banks[1], people)]
+        for stop, place, batch in _slices(reader, enrolled.ids[rows], begin, until):
+            for trial, tally in zip(trials, tallies, strict=True):
+                tally.add(trial.feed(place, batch, stop - 1), rows)
+            if progress and task is not None:
+                done = first * (until - begin) + len(rows) * (stop - begin)
+                progress.update(task, completed=done / 1e6)
+        for trial, tally in zip(trials, tallies, strict=True):
+            tally.add(trial.finish(), rows)
+    return {"policy": draft.document.name} | compare(panel, tallies[0], tallies[1])
+
+
+def _rules(policies: Sequence[Policy]) -> dict[int, str]:
+    return {rule_key(rule.name): rule.name for policy in policies for rule in policy.rules}
+
+
+def _slices(
+    reader: psycopg.Connection[Any], ids: NDArray[np.int32], begin: int, until: int
+) -> Iterator[tuple[int, NDArray[np.intp], ObservationBatch]]:
+    """Read slices of time of some patients (ids ascending), each of about as many observations as memory allows."""
+    length = _FIRST_SLICE
+    while begin < until:
+        stop = min(begin + length, until)
+        patient, vital, at, value = _read(reader, ids, begin, stop)
+        count = len(value)
+        batch = ObservationBatch(patient, np.zeros(count, np.int32), vital, at, at, value, np.zeros(count, np.int16))
+        yield stop, np.searchsorted(ids, patient), batch
+        begin = stop
+        wanted = OBSERVATIONS_AT_ONCE / max(count, 1)
+        length = int(length * min(max(wanted, 0.25), 4.0))
+
+
+def _read(
+    reader: psycopg.Connection[Any], ids: NDArray[np.int32], begin: int, stop: int
+) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]]:
+    """Read one slice as arrays; they come as PostgreSQL's binary arrays, whose elements lie at equal distances."""
+    parameters = {"since": _datetime(begin), "until": _datetime(stop), "patients": ids.tolist()}
+    with reader.transaction(), reader.cursor(binary=True) as cursor:
+        cursor.execute(QUERIES["observations"], parameters)
+        result = cursor.pgresult
+        assert result is not None
+        parts = [
+            [_elements(result.get_value(row, column) or b"", kind) for row in range(result.ntuples)]
+            for column, kind in enumerate((">i4", ">i2", ">i8", ">f8"))
+        ]
+    patient, vital, at, value = (
+        np.concatenate(part).astype(kind) if part else np.zeros(0, kind)
+        for part, kind in zip(parts, (np.int32, np.int16, np.int64, np.float64), strict=True)
+    )
+    return patient, vital, at + _POSTGRES_EPOCH, value
+
+
+def _elements(array: bytes, kind: str) -> NDArray[Any]:
+    """Take the elements out of a binary array of one dimension without NULLs: a header, then length and value each."""
+    return np.frombuffer(array, [("length", ">i4"), ("value", kind)], offset=20)["value"]
+
+
+def _events(path: Path, ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Read labelled events from a CSV of outcomes whose patients are patient numbers; others' are left out."""
+    outcomes = read_file(read_outcomes, path)
+    place = {str(number): row for row, number in enumerate(ids.tolist())}
+    pairs = zip(outcomes.patients, outcomes.onset.tolist(), strict=True)
+    found = [(place[name], at) for name, at in pairs if at != NO_ONSET and name in place]
+    if not found:
+        raise PolicyError(f"{path.name}: no event of a patient who is looked at; expected their numbers in 'patient'")
+    return np.array(found, np.int64)
+
+
+def _instant(text: str, option: str) -> int:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise PolicyError(f"{option}: {text!r} is not a time; write 2026-03-01 or 2026-03-01T08:00:00Z") from None
+    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+
+
+def _now() -> int:
+    return round(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+def _datetime(at: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def _bar(as_json: bool) -> Progress:
+    """Show how far it is, on a terminal and nowhere else."""
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=as_json or not console.is_terminal,
+    )
+
+
+def _print(found: dict[str, Any]) -> None:
+    console = Console(soft_wrap=True)
+    console.print(
+        f"{found['patients']:,} patients, {found['patient_days']:,.0f} patient-days, "
+        f"{found['since'][:16]} to {found['until'][:16]} UTC. Alerts per patient-day:"
+    )
+    draft, in_force = found["draft"], found["in_force"]
+    table = Table("", f"draft: {found['policy']}", "in force", box=None, pad_edge=False)
+    table.add_row("all", _cell(draft["per_patient_day"]), _cell(in_force["per_patient_day"]))
+    for word, rate in draft["by_severity"].items():
+        table.add_row(word, _cell(rate), _cell(in_force["by_severity"][word]))
+    rules = [{(x["rule"], x["severity"]): x["per_patient_day"] for x in side["by_rule"]} for side in (draft, in_force)]
+    for key in sorted(set(rules[0]) | set(rules[1])):
+        table.add_row(f"{key[0]}, {key[1]}", *(_cell(side.get(key, 0.0)) for side in rules))
+    for name, rate in draft["by_site"].items():
+        table.add_row(f"at {name}", _cell(rate), _cell(in_force["by_site"][name]))
+    for hour in range(24):
+        table.add_row(f"{hour:02d}:00", _cell(draft["by_hour"][hour]), _cell(in_force["by_hour"][hour]))
+    console.print(table)
+    console.print(f"{found['patients_gaining']:,} patients gain alerts, {found['patients_losing']:,} lose some.")
+    for event in found["events"]:
+        leads = (event["draft_lead_hours"], event["in_force_lead_hours"])
+        words = [f"{lead:.1f} h before" if lead is not None else "none" for lead in leads]
+        console.print(f"patient {event['patient']}, {event['at'][:16]}: draft {words[0]}, in force {words[1]}")
+
+
+def _cell(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.3f}"

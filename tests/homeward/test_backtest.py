@@ -1,0 +1,138 @@
+"""Does `homeward backtest` read the history whole, whatever the slices, and say the same as the core in memory?"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import psycopg
+import pytest
+
+from alerts.backtest import backtest as in_memory
+from alerts.policy import shipped
+from homeward import backtest_command, cli
+from schemas.database import open_pool
+from schemas.observation import ObservationBatch
+from tests.conftest import TestDatabase
+from tests.ingest.ward import Ward, make_ward
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+DAYS = 6
+UNTIL = START + timedelta(days=DAYS)
+DRAFT = (
+    shipped("care_home_news2")
+    .text.replace("yellow = 3", "yellow = 7")
+    .replace("amber = 5", "amber = 8")
+    .replace("red = 7", "red = 9")
+)
+
+
+@pytest.fixture(scope="module")
+def ward(module_database: TestDatabase) -> Ward:
+    """Six patients with a set of observations every four hours, some of them ill."""
+    made = make_ward(module_database.url, 6)
+    with psycopg.connect(module_database.url, options="-c search_path=homeward,public") as connection:
+        connection.execute("update enrolment set started_at = %s", [START - timedelta(days=1)])
+        connection.execute(
+            """insert into observation (observed_at, received_at, value, patient_id, device_id, vital)
+            select t, t, m + 6 * sin(p * 7 + extract(epoch from t) / 40000 + v) * (p %% 3), p, 1, v
+            from unnest(%s::int[]) p, generate_series(%s::timestamptz, %s, '4 h') t,
+                unnest(array[1, 2, 4, 6, 8], array[20, 93, 112, 90, 37.5]) as x(v, m)""",
+            [made.patients, START, UNTIL - timedelta(seconds=1)],
+        )
+    return made
+
+
+def _micro(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)
+
+
+def test_the_report_agrees_with_the_core_in_memory_whatever_the_slices(
+    module_database: TestDatabase, ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        open_pool(module_database.url_for("homeward_admin"), "homeward_admin", max_size=1) as pool,
+        pool.connection() as c,
+    ):
+        enrolled = backtest_command.enrolled_patients(c, ward.organisation)
+    with psycopg.connect(module_database.url, options="-c search_path=homeward,public") as connection:
+        rows = connection.execute("select patient_id, vital, extract(epoch from observed_at), value from observation")
+        patient, vital, at, value = (np.array(x, float) for x in zip(*rows.fetchall(), strict=True))
+    at, zero = (at * 1e6).round(), np.zeros(len(at))
+    place = np.searchsorted(enrolled.ids, patient)
+    _, intervals = in_memory(
+        shipped("care_home_news2"),
+        place,
+        ObservationBatch.of(patient, zero, vital, at, at, value, zero),
+        enrolled.people,
+        _micro(UNTIL) - 1,
+    )
+    expected = intervals[(intervals["severity"] > intervals["before"]) & (intervals["start"] >= _micro(START))]
+    assert len(expected) > 5
+    draft = backtest_command.load_policy("care_home_news2")
+    none = np.zeros((0, 2), np.int64)
+    found = []
+    with open_pool(module_database.url_for("homeward_ingest"), "homeward_ingest", max_size=1) as pool:
+        for patients, observations in ((20_000, 1_500_000), (2, 40)):
+            monkeypatch.setattr(backtest_command, "PATIENTS_AT_ONCE", patients)
+            monkeypatch.setattr(backtest_command, "OBSERVATIONS_AT_ONCE", observations)
+            with pool.connection() as reader:
+                report = backtest_command.backtest(reader, draft, enrolled, _micro(START), _micro(UNTIL), none)
+            found.append(report)
+    assert found[0] == found[1]
+    assert found[0]["draft"]["alerts"] == found[0]["in_force"]["alerts"] == len(expected)
+    assert found[0]["patient_days"] == pytest.approx(6 * DAYS)
+    assert found[0]["gain"] == found[0]["lose"] == []
+
+
+def test_the_command_compares_a_milder_draft(
+    module_database: TestDatabase,
+    ward: Ward,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", module_database.url)
+    monkeypatch.setenv("HOMEWARD_MQTT_URL", "mqtt://127.0.0.1:1")
+    (tmp_path / "draft.toml").write_text(DRAFT)
+    onset = f"{ward.patients[1]},2026-03-01T00:00:00Z,2026-03-07T00:00:00Z,fall,2026-03-04T00:00:00Z"
+    (tmp_path / "events.csv").write_text(f"patient,from,to,outcome,onset\n{onset}\n")
+    words = ["--policy", str(tmp_path / "draft.toml"), "--since", "2026-03-01", "--until", "2026-03-07"]
+    words += ["--events", str(tmp_path / "events.csv")]
+    for extra in (["--json"], []):
+        monkeypatch.setattr("sys.argv", ["homeward", "backtest", *words, *extra])
+        assert cli.main() == 0
+    printed = capsys.readouterr().out
+    found = json.loads(printed.splitlines()[0])
+    assert 0 < found["draft"]["per_patient_day"] < found["in_force"]["per_patient_day"]
+    assert sum(found["draft"]["by_severity"].values()) == pytest.approx(found["draft"]["per_patient_day"], abs=1e-4)
+    assert len(found["draft"]["by_hour"]) == 24
+    assert set(found["draft"]["by_site"]) == {"Ward"}
+    assert found["patients_losing"] > 0
+    assert {"patient", "at", "draft_lead_hours", "in_force_lead_hours"} == set(found["events"][0])
+    assert "patient-days" in printed
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--since", "2026-03-01", "--site", "Nowhere"], "nobody is enrolled at site 'Nowhere'"),
+        (["--since", "soon"], "--since: 'soon' is not a time"),
+        (["--since", "2026-03-02", "--until", "2026-03-01"], "is not after --since"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_said(
+    module_database: TestDatabase,
+    ward: Ward,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: list[str],
+    sentence: str,
+) -> None:
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", module_database.url)
+    monkeypatch.setenv("HOMEWARD_MQTT_URL", "mqtt://127.0.0.1:1")
+    monkeypatch.setattr("sys.argv", ["homeward", "backtest", "--policy", "care_home_news2", *words])
+    assert cli.main() == 1
+    assert sentence in capsys.readouterr().err
