@@ -8,7 +8,7 @@
     set: function () {},
   });
 
-  const SILENCE_MS = 25000, LONGEST_WAIT_MS = 15000, SPACING_MS = 900, HELD_MS = 4000, TICK_MS = 20000;
+  const SILENCE_MS = 25000, LONGEST_WAIT_MS = 15000, SPACING_MS = 600, HELD_MS = 4000, TICK_MS = 20000;
   const GRID = "triage-grid", NARROW_PX = 620, TIGHT_PX = 980;
   let socket = null, failures = 0, lastHeard = 0, silence = null, refreshTimer = null, lastRefresh = 0, heldSince = 0;
   let counts = 0, patients = 0, focused = null, isInList = false, wantsCounts = false;
@@ -201,7 +201,9 @@
     else if (event.key === "/") document.getElementById("triage-search").focus();
     else if (event.key === "Enter" && isInList && !target.closest("button, a")) {
       const node = focusedNode();
-      if (node && node.data) go("/patients/" + node.data.id);
+      // while an update is on its way the row may be empty for a moment; who had the focus is known
+      const patient = node && node.data ? node.data.id : focused;
+      if (patient !== null) go("/patients/" + patient);
     } else if (event.key === "a") {
       const node = focusedNode();
       if (node && node.data) pressAcknowledge(node);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -185,8 +186,8 @@ async def block(view: View, start: int, end: int) -> tuple[list[dict[str, Any]],
     if not patients:
         return [], total, ()
     now = datetime.now(UTC)
-    at = rows.situation(patients, await queries.patients_in_view(patients), known, now)
-    episodes = await queries.open_episodes(patients)
+    details, episodes = await asyncio.gather(queries.patients_in_view(patients), queries.open_episodes(patients))
+    at = rows.situation(patients, details, known, now)
     shown = {p: rows.trend_vital(at, at.position[p], r.get("rule")) for p, r in zip(patients, page, strict=True)}
     trends = await queries.trends([(p, v) for p, v in shown.items() if v], now - TREND_SPAN, TREND_BUCKET)
     return (
