@@ -18,8 +18,10 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from ingest.counters import Counters
 from ingest.failures import describe
 from ingest.presence import Presence
+from ingest.rebuild import rebuild
 from ingest.registry import RegistryKeeper
 from ingest.sql import QUERIES
+from ingest.states import UnreadableStatesError
 from ingest.writer import write_due
 from schemas.database import open_pool
 
@@ -76,8 +78,13 @@ def _turn(pool: ConnectionPool, keeper: RegistryKeeper, counters: Counters) -> f
 
 def do_due(pool: ConnectionPool, keeper: RegistryKeeper, counters: Counters, now: int) -> int:
     """Do one transaction of what is due at ``now`` (microseconds UTC); give how many patients it was."""
-    with pool.connection() as connection:
-        patients, activated = write_due(connection, keeper.registry, now, MOST)
+    try:
+        with pool.connection() as connection:
+            patients, activated = write_due(connection, keeper.registry, now, MOST)
+    except UnreadableStatesError as old:
+        log.info("states made anew", action="states_rebuilt", patients=len(old.patients))
+        rebuild(pool, old.patients)
+        return len(old.patients)
     if patients:
         counters.count("patients_due", patients)
         counters.count_activated(activated)

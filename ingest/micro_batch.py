@@ -25,7 +25,9 @@ from ingest.counters import Counters
 from ingest.failures import describe
 from ingest.formats.decoded import Rejection
 from ingest.inbox import Delivery, Inbox
+from ingest.rebuild import rebuild
 from ingest.registry import RegistryKeeper
+from ingest.states import UnreadableStatesError
 from ingest.subscriber import Subscriber
 from ingest.writer import Outcome, write_batch
 from schemas.observation import ObservationBatch
@@ -77,6 +79,11 @@ class MicroBatches:
                 return
             except _TRY_AGAIN as failed:
                 log.warning("batch put back", action="batch_retried", error=type(failed).__name__)
+            except UnreadableStatesError as old:
+                # after an upgrade: each patient's first message brings their record up to this version
+                failures += not self._rebuild(old.patients)
+                if failures > 1 and self._isolate(deliveries, old, stop):
+                    return
             except Exception as failed:
                 failures += 1
                 log.error("batch failed", action="batch_failed", messages=len(deliveries), **describe(failed))
@@ -132,6 +139,15 @@ class MicroBatches:
             self._keeper.read_again()  # a registry that is behind the database is the likeliest cause
         except psycopg.Error:
             log.warning("registry not read", action="registry_unread")
+
+    def _rebuild(self, patients: list[int]) -> bool:
+        try:
+            rebuild(self._pool, patients)
+        except Exception as failed:
+            log.error("states not made anew", action="rebuild_failed", **describe(failed))
+            return False
+        log.info("states made anew", action="states_rebuilt", patients=len(patients))
+        return True
 
     def _note(self, outcome: Outcome, seconds: float) -> None:
         counts = [len(outcome.stored)]

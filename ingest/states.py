@@ -9,7 +9,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from alerts.run import SNAPSHOT_EVERY, Snapshots
-from alerts.state import initial, pack, unpack
+from alerts.state import StateError, initial, pack, unpack
 from ingest.sql import QUERIES
 
 LONG_AGO = -np.iinfo(np.int64).max
@@ -18,6 +18,14 @@ LONG_AGO = -np.iinfo(np.int64).max
 KEPT_OF_A_LEVEL = 2
 """Fine snapshots are ranked by how many times two divides their number, and of each rank the newest are kept. What is
 late by n instants is then scored again from fewer than about 2n before it, whatever n is, and few are stored."""
+
+
+class UnreadableStatesError(Exception):
+    """Records that another version wrote: `ingest.rebuild` makes them anew from the observations."""
+
+    def __init__(self, patients: list[int]) -> None:
+        super().__init__(f"patient_state: the records of {len(patients)} patients cannot be read")
+        self.patients = patients
 
 
 @dataclass(frozen=True)
@@ -56,11 +64,23 @@ def lock_due_states(connection: psycopg.Connection, now: int, most: int) -> Stat
 
 
 def _states(found: list[tuple[int, bytes, int]]) -> States:
+    try:
+        machines = unpack(row[1] for row in found)
+    except StateError as failed:
+        raise UnreadableStatesError([row[0] for row in found if not _is_readable(row[1])]) from failed
     return States(
         np.fromiter((row[0] for row in found), np.int32, len(found)),
-        unpack(row[1] for row in found),
+        machines,
         np.fromiter((row[2] for row in found), np.int64, len(found)),
     )
+
+
+def _is_readable(record: bytes) -> bool:
+    try:
+        unpack([record])
+    except StateError:
+        return False
+    return True
 
 
 def write_states(

@@ -21,7 +21,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingest import service
+from alerts.state import unpack
+from ingest import service, writer
 from ingest.lane_session import client_id
 from schemas.topic import LANES, observations_topic, receipts_topic
 from tests.conftest import TestBroker, TestDatabase
@@ -276,11 +277,25 @@ def test_workers_share_the_lanes_and_take_over_from_each_other(desk: Desk, hub: 
     assert desk.ask("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
 
 
-def test_a_message_that_cannot_be_processed_does_not_block_the_others(
-    desk: Desk, hub: Sender, broker: TestBroker, clean_lanes: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import ingest.writer as writer
+@pytest.fixture
+def serve(desk: Desk, broker: TestBroker, clean_lanes: None) -> Iterator[Callable[[], None]]:
+    """Run a worker in this process, which a test can make stumble."""
+    stop, held = threading.Event(), threading.Event()
+    arguments = (desk.database.url_for("homeward_ingest"), broker.url, USER, broker.add_service(USER), stop, held.set)
+    running = threading.Thread(target=service.run, args=arguments)
 
+    def start() -> None:
+        running.start()
+        assert held.wait(PATIENCE_S)
+
+    yield start
+    stop.set()
+    running.join()
+
+
+def test_a_message_that_cannot_be_processed_does_not_block_the_others(
+    desk: Desk, hub: Sender, serve: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
     evaluate = writer.evaluate
 
     def stumble(machines: Any, rows: Any, batch: Any, *rest: Any) -> Any:
@@ -289,25 +304,29 @@ def test_a_message_that_cannot_be_processed_does_not_block_the_others(
         return evaluate(machines, rows, batch, *rest)
 
     monkeypatch.setattr(writer, "evaluate", stumble)
-    stop = threading.Event()
-    arguments = (desk.database.url_for("homeward_ingest"), broker.url, USER, broker.add_service(USER), stop)
-    held = threading.Event()
-    running = threading.Thread(target=service.run, args=(*arguments, held.set))
-    running.start()
-    try:
-        assert held.wait(PATIENCE_S)
-        for number in range(64):
-            device = desk.ward.devices[number % LANES]
-            content = payload(desk.at(number / 10), {"pulse": 66 if number == 40 else 70}, device=device)
-            hub.publish(observations_topic(number % LANES, desk.ward.hub), content)
-        wait_until(lambda: stored(desk) == 63, "the others are stored")
-        wait_until(
-            lambda: desk.ask("select reason, observations from quarantine") == [("unprocessable", 1)],
-            "the culprit is put aside",
-        )
-    finally:
-        stop.set()
-        running.join()
+    serve()
+    for number in range(64):
+        device = desk.ward.devices[number % LANES]
+        content = payload(desk.at(number / 10), {"pulse": 66 if number == 40 else 70}, device=device)
+        hub.publish(observations_topic(number % LANES, desk.ward.hub), content)
+    wait_until(lambda: stored(desk) == 63, "the others are stored")
+    wait_until(
+        lambda: desk.ask("select reason, observations from quarantine") == [("unprocessable", 1)],
+        "the culprit is put aside",
+    )
+
+
+def test_a_record_of_another_version_is_made_anew(desk: Desk, hub: Sender, serve: Callable[[], None]) -> None:
+    desk.write(*(desk.message(0, minute, {"pulse": 60 + minute}) for minute in range(5)))
+    ((before,),) = desk.ask("select machine from patient_state")
+    desk.ask("update patient_state set machine = 'an older version' returning 1")
+    serve()
+    content = payload(desk.at(6), {"pulse": 71}, device=desk.ward.devices[0])
+    hub.publish(desk.ward.hub_topic, content)
+    wait_until(lambda: stored(desk) == 6, "the message is stored")
+    ((after,),) = desk.ask("select machine from patient_state")
+    assert len(after) == len(before)
+    assert unpack([after])["instants"] == 6
 
 
 def test_the_clock_finds_who_is_overdue(desk: Desk, workers: Workers) -> None:
