@@ -56,6 +56,13 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     quiet: bool = False
 
 
+class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Within which a person's own thresholds of a rule may lie; a side that is not stated is open."""
+
+    lowest: float | None = None
+    highest: float | None = None
+
+
 class Graded(Rule, frozen=True, kw_only=True):
     """A rule with a threshold for each severity it can have."""
 
@@ -67,15 +74,37 @@ class Graded(Rule, frozen=True, kw_only=True):
     gap: str = "1 h"
 
 
+class Rise(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Points above the usual score, by severity."""
+
+    yellow: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    amber: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    red: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+
 class ScoreRule(Graded, frozen=True, kw_only=True):
-    """NEWS2: thresholds on the aggregate score; its lower bound counts where the set is incomplete."""
+    """NEWS2: thresholds on the aggregate score; its lower bound counts where the set is incomplete.
+
+    With ``over_usual``, a rise above the person's usual score counts as well, where that is known; it only adds.
+    """
 
     table: Annotated[str, msgspec.Meta(pattern="^news2$")]
     red_score: Word | None = None
     valid: str
+    over_usual: Rise = Rise()
 
 
-class LimitRule(Graded, frozen=True, kw_only=True):
+class Personal(Graded, frozen=True, kw_only=True):
+    """A rule of which a person may have thresholds of their own, within ``personal``.
+
+    Those of a ``hard`` rule can only be made stricter, so that nobody's own limit silences it.
+    """
+
+    personal: Range | None = None
+    hard: bool = False
+
+
+class LimitRule(Personal, frozen=True, kw_only=True):
     """An alarm limit: met at or beyond the threshold, clear when back by more than the deadband."""
 
     vital: str
@@ -84,7 +113,7 @@ class LimitRule(Graded, frozen=True, kw_only=True):
     deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
-class Trend(Graded, frozen=True, kw_only=True):
+class Trend(Personal, frozen=True, kw_only=True):
     """A rule on the course of a vital sign, or of ``news2``, kept in steps of ``every``."""
 
     vital: str
@@ -163,6 +192,14 @@ class RepeatRule(Rule, frozen=True, kw_only=True):
     at_most: str
 
 
+class Target(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A target range of the saturation that a clinician may set, and the SpO2 scale that goes with it."""
+
+    lowest: float
+    highest: float
+    spo2_scale: Annotated[int, msgspec.Meta(ge=1, le=2)]
+
+
 class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A whole policy document."""
 
@@ -173,6 +210,7 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     reason: Text
     lateness: str
     actionable: str
+    target_saturation: list[Target] = []
     limit: list[LimitRule] = []
     score: list[ScoreRule] = []
     change: list[ChangeRule] = []
@@ -203,12 +241,18 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
 
 @dataclass(frozen=True)
 class Policy:
-    """A checked document, and which version of which policy it is where it comes from the database."""
+    """A checked document, and which version of which policy it is where it comes from the database.
+
+    Of a policy that was made a person's own, `alerts.overrides`, ``personal`` is what is theirs and ``usual_news2``
+    their usual score.
+    """
 
     document: Document
     text: str
     policy_id: int = 0
     version: int = 0
+    usual_news2: int | None = None
+    personal: str = ""
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,18 @@ from itertools import pairwise
 import msgspec
 
 from alerts.bank import PolicyBank
-from alerts.documents import Document, Graded, LimitRule, Policy, PolicyError, ScoreRule, vital_named
+from alerts.documents import (
+    AverageRule,
+    Document,
+    Graded,
+    LimitRule,
+    Personal,
+    Policy,
+    PolicyError,
+    Range,
+    ScoreRule,
+    vital_named,
+)
 from alerts.state import SLOTS
 
 
@@ -31,7 +42,7 @@ def parse(text: str, *, policy_id: int = 0, version: int = 0) -> Policy:
         raise PolicyError(f"policy: not TOML: {exc}") from exc
     except msgspec.ValidationError as exc:
         raise PolicyError(f"policy: {exc}") from exc
-    _check(document)
+    check(document)
     return Policy(document, text, policy_id, version)
 
 
@@ -49,7 +60,8 @@ def shipped_names() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
 
 
-def _check(document: Document) -> None:
+def check(document: Document) -> None:
+    """Raise `PolicyError` where a document that has the right form says something impossible."""
     if not document.rules:
         raise PolicyError(f"policy {document.name}: no rule; add at least one")
     if len(document.rules) > SLOTS:
@@ -62,19 +74,21 @@ def _check(document: Document) -> None:
         seen.add(rule.name)
         if isinstance(rule, Graded):
             _check_thresholds(rule, where)
+        if isinstance(rule, Personal) and rule.personal is not None:
+            _check_range(rule.personal, where)
     # compiling reads every duration, vital sign and name, so what it refuses is refused here
     PolicyBank([Policy(document, "")])
 
 
 def _check_thresholds(rule: Graded, where: str) -> None:
-    low = isinstance(rule, LimitRule) and rule.side == "low"
+    low = isinstance(rule, LimitRule | AverageRule) and rule.side == "low"
     stated = [(w, t) for w in ("yellow", "amber", "red") if (t := getattr(rule, w)) is not None]
     if not stated and not (isinstance(rule, ScoreRule) and rule.red_score):
         raise PolicyError(f"{where}: no threshold; state at least one of yellow, amber, red")
     for (milder, mild), (worse, bad) in pairwise(stated):
         if (bad > mild) if low else (bad < mild):
             raise PolicyError(f"{where}: {worse} = {bad:g} would be met before {milder} = {mild:g}; exchange them")
-    if isinstance(rule, LimitRule):
+    if isinstance(rule, LimitRule | AverageRule) and rule.vital != "news2":
         vital = vital_named(rule.vital, where)
         for word, threshold in stated:
             if not vital.is_plausible(threshold):
@@ -82,3 +96,11 @@ def _check_thresholds(rule: Graded, where: str) -> None:
                     f"{where}: {word} = {threshold:g} can never be met: {vital.label} is taken as plausible from "
                     f"{vital.plausible_low:g} to {vital.plausible_high:g} {vital.display_unit}"
                 )
+
+
+def _check_range(permitted: Range, where: str) -> None:
+    lowest, highest = permitted.lowest, permitted.highest
+    if lowest is None and highest is None:
+        raise PolicyError(f"{where}: personal permits any threshold; state lowest, highest or both, or leave it out")
+    if lowest is not None and highest is not None and lowest > highest:
+        raise PolicyError(f"{where}: personal: lowest = {lowest:g} is above highest = {highest:g}; exchange them")
