@@ -179,7 +179,9 @@ class Run:
 
 def _remember(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
     """Push the instant's values onto the short rings of recent ones."""
-    seen = ~np.isnan(observed)[..., None]
-    for ring, newest in ((w.recent[:n], observed), (w.recent_at[:n], np.broadcast_to(at[:, None], observed.shape))):
-        pushed = np.concatenate([newest[..., None], ring[..., :-1]], axis=2)
-        np.copyto(ring, pushed, where=seen)
+    cell = np.flatnonzero(~np.isnan(observed))
+    newest, instant = observed.ravel()[cell], at[cell // observed.shape[1]]
+    for ring, values in ((w.recent, newest), (w.recent_at, instant)):
+        flat = ring.reshape(-1, ring.shape[2])
+        flat[cell, 1:] = flat[cell, :-1]
+        flat[cell, 0] = values

@@ -57,9 +57,8 @@ class Working:
             setattr(self, _attribute(name), np.ascontiguousarray(machines["slots"][name][:, : self.width]))
         for name in _MEMORY:
             setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name]))
-        policy = people["policy"]
         self.policy: dict[str, NDArray[Any]] = {
-            name: column[policy, : self.width] if column.shape[1:2] == (SLOTS,) else column[policy]
+            name: _of_each(column[:, : self.width] if column.shape[1:2] == (SLOTS,) else column, people["policy"])
             for name, column in bank.columns.items()
         }
 
@@ -75,6 +74,14 @@ class Working:
         for name in _MEMORY:
             machines["memories"][name] = getattr(self, f"memory_{name}")[rows]
         return machines
+
+
+def _of_each(column: NDArray[Any], policy: NDArray[np.int32]) -> NDArray[Any]:
+    """Give everybody's row of a policy column; where all have the same policy, the row is not copied."""
+    if len(policy) and (policy == policy[0]).all():
+        shared: NDArray[Any] = np.broadcast_to(column[policy[0]], (len(policy), *column.shape[1:]))
+        return shared
+    return column[policy]
 
 
 def _attribute(name: str) -> str:
