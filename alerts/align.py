@@ -60,5 +60,6 @@ def _end(row: int, slot: np.void, at: int, policy: int) -> NDArray[np.void]:
         ended[name] = slot[name]
     ended["row"], ended["policy"], ended["at"] = row, policy, at
     ended["kind"], ended["phase"] = EASED, RESOLVED
-    ended["value"] = ended["inputs"] = np.nan
+    for name in ("value", "inputs", "window"):
+        ended[name] = np.nan
     return ended

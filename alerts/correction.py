@@ -7,15 +7,22 @@ said, and with them, which gives what should have been said. The difference is w
 from __future__ import annotations
 
 import numpy as np
+import numpy.lib.recfunctions as rfn
 from numpy.typing import NDArray
 
-from alerts.episodes import GONE, TRANSITION, WITHDRAWN
+from alerts.episodes import ACTIVE, GONE, IDLE, PENDING, TRANSITION, WITHDRAWN
 
 _KEY = ("row", "rule", "opened_at")
-_SAME = (*_KEY, "kind", "at", "severity")
+_SAME = (*_KEY, "kind", "at", "severity", "count", "value", "inputs", "window")
 
 
-def differences(said: NDArray[np.void], right: NDArray[np.void], patients: NDArray[np.intp]) -> NDArray[np.void]:
+def differences(
+    said: NDArray[np.void],
+    right: NDArray[np.void],
+    patients: NDArray[np.intp],
+    start: NDArray[np.void],
+    policy: NDArray[np.int32],
+) -> NDArray[np.void]:
     """Give the transitions to take back, those to add, and for each touched episode how it stands now.
 
     Parameters
@@ -24,26 +31,52 @@ def differences(said: NDArray[np.void], right: NDArray[np.void], patients: NDArr
         Before and after; ``right`` also holds patients who have no late observation, all of whose transitions are new.
     patients : int array
         The patients who were scored twice.
+    start : array of MACHINE, shape (H,)
+        Their states at the snapshots: an episode that was open then is not withdrawn, whatever came after.
+    policy : int array, shape (H,)
+        Their policies.
 
     Returns
     -------
     array of TRANSITION
         Taken-back ones first (``retracted``). An episode that never was ends with a withdrawal. An episode that is
-        changed in the middle is closed by a copy of its last transition with kind 0, so that its standing is known.
+        changed in the middle is closed by copies, with kind 0, of the last transition that says why it stands and of
+        its last one, so that its reason and its standing are known.
     """
     twice = np.isin(right["row"], patients)
-    before, after = _keys(said, _SAME), _keys(right[twice], _SAME)
-    gone = said[[k not in set(after) for k in before]] if len(said) else said
-    known = set(before)
+    before, after = _bytes(said), _bytes(right[twice])
+    kept, known = set(after), set(before)
+    gone = said[np.array([k not in kept for k in before], bool)]
+    new = np.array([k not in known for k in after], bool)
     fresh = np.ones(len(right), bool)
-    fresh[np.flatnonzero(twice)] = [k not in known for k in after]
+    fresh[np.flatnonzero(twice)] = new
     back = gone.copy()
     back["retracted"] = True
-    standing = set(_keys(right[twice], _KEY))
+    open_then = _open(start, patients, policy)
+    standing = set(_keys(right[twice], _KEY)) | set(_keys(open_then, _KEY))
     withdrawn = _withdrawals(gone, standing)
-    touched = set(_keys(gone, _KEY)) & standing
-    closing = _last(right[twice], touched)
-    return np.concatenate([back, withdrawn, right[fresh], closing])
+    touched = (set(_keys(gone, _KEY)) | set(_keys(right[twice][new], _KEY))) & standing
+    raised = right[twice & np.isin(right["phase"], (PENDING, ACTIVE))]
+    standings = np.concatenate([open_then, right[twice]])
+    return np.concatenate([back, withdrawn, right[fresh], _last(raised, touched), _last(standings, touched)])
+
+
+def _open(start: NDArray[np.void], patients: NDArray[np.intp], policy: NDArray[np.int32]) -> NDArray[np.void]:
+    """Give how the episodes stood that were open at the snapshots; what led there is not known: their ``at`` is 0."""
+    row, slot = np.nonzero(start["slots"]["phase"] != IDLE)
+    found = np.zeros(len(row), TRANSITION)
+    for name in ("rule", "phase", "severity", "peak", "opened_at", "activated_at"):
+        found[name] = start["slots"][name][row, slot]
+    found["row"], found["policy"] = patients[row], policy[row]
+    for name in ("value", "inputs", "window"):
+        found[name] = np.nan
+    return found
+
+
+def _bytes(transitions: NDArray[np.void]) -> list[bytes]:
+    """Give all that a transition says as bytes: values are compared exactly, and a gap equals a gap."""
+    packed = rfn.repack_fields(transitions[list(_SAME)])
+    return [one.tobytes() for one in packed]
 
 
 def _keys(transitions: NDArray[np.void], names: tuple[str, ...]) -> list[tuple[int, ...]]:

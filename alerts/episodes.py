@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.bank import COMBINATION
 from alerts.conditions import Conditions
-from alerts.state import LEVELS
+from alerts.state import LEVELS, STEPS
+from alerts.trends import FAMILIES
 from alerts.working import Working
 from schemas.episode import Event, Phase
 
@@ -37,6 +39,7 @@ TRANSITION = np.dtype(
         ("count", "<u2"),  # instants in the run that led here
         ("value", "<f8"),
         ("inputs", "<f8", (7,)),
+        ("window", "<f4", (STEPS,)),  # what a trend was made of, newest first; of a combination its rules' severities
         ("retrospective", "?"),
         ("retracted", "?"),
     ]
@@ -125,4 +128,21 @@ def record(
     found["value"] = value[row, slot]
     found["inputs"] = inputs[row]
     found["count"] = count[row, slot]
+    found["window"] = _window(w, row, slot)
     return found
+
+
+def _window(w: Working, row: NDArray[np.intp], slot: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Give the steps that a trend looked at, and the severities of a combination's rules in the order of the policy."""
+    window = np.full((len(row), STEPS), np.nan, np.float32)
+    kind, p = w.policy["kind"][row, slot], w.policy
+    trend = np.isin(kind, tuple(FAMILIES))
+    r, s = row[trend], slot[trend]
+    window[trend] = np.where(
+        np.arange(STEPS) < p["window"][r, s][:, None], w.memory_mean[r, p["memory"][r, s]], np.float32(np.nan)
+    )
+    combined = kind == COMBINATION
+    r, s = row[combined], slot[combined]
+    severity = np.where(w.phase[r] == ACTIVE, w.severity[r], 0).astype(np.float32)
+    window[combined, : w.width] = np.where(p["members"][r, s, : w.width], severity, np.float32(np.nan))
+    return window

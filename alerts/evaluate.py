@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from alerts.bank import PolicyBank
 from alerts.correction import differences
+from alerts.episodes import ACTIVE, PENDING
 from alerts.run import Run, Snapshots
 from schemas.observation import Flag, ObservationBatch
 
@@ -54,6 +55,8 @@ class Evaluation:
         In the order of their instants for each patient; first those taken back (``retracted``).
     episodes : array of `alerts.episodes.TRANSITION`, shape (E,)
         The last transition of each episode that was touched: how the episode stands now.
+    reasons : array of `alerts.episodes.TRANSITION`, shape (W,)
+        The last transition of each episode that was touched that says why it stands, or stood before it resolved.
     flags : int16 array, shape (N,)
         The new observations' flags with those the core found.
     known_flags : int16 array, shape (K,)
@@ -66,6 +69,7 @@ class Evaluation:
     machines: NDArray[np.void]
     transitions: NDArray[np.void]
     episodes: NDArray[np.void]
+    reasons: NDArray[np.void]
     flags: NDArray[np.int16]
     known_flags: NDArray[np.int16]
     snapshots: Snapshots
@@ -117,13 +121,16 @@ def evaluate(
     run = Run(start, whole_rows, whole, bank, people, until)
     transitions = run.transitions
     if history is not None:
-        transitions = differences(_said(history, machines, bank, people), transitions, history.rows)
+        said = _said(history, machines, bank, people)
+        policy = people["policy"][history.rows]
+        transitions = differences(said, transitions, history.rows, history.machines, policy)
     transitions["retrospective"] = transitions["at"] < now - bank.actionable[transitions["policy"]]
     found = run.flags
     return Evaluation(
         machines=run.machines,
         transitions=transitions[transitions["kind"] != 0],
         episodes=_last_of_each(transitions),
+        reasons=_last_of_each(transitions[np.isin(transitions["phase"], (PENDING, ACTIVE)) & (transitions["at"] > 0)]),
         flags=batch.flags | found[len(known) :],
         known_flags=(known.flags & ~np.int16(Flag.SUSPECTED_REPEAT)) | found[: len(known)],
         snapshots=run.snapshots,

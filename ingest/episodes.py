@@ -12,7 +12,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from alerts import explain
-from alerts.episodes import ACTIVATED, ACTIVE, EVENTS, PENDING, PHASES, RESOLVED, SEVERITY
+from alerts.episodes import ACTIVATED, EVENTS, PHASES, RESOLVED, SEVERITY
 from alerts.evaluate import Evaluation
 from ingest.registry import Registry
 from ingest.sql import QUERIES
@@ -35,7 +35,8 @@ def write_episodes(
     if not len(evaluation.episodes) and not len(evaluation.transitions):
         return []
     names = _Names(connection, registry)
-    reasons = _reasons(evaluation)
+    # an episode that only resolved keeps the reason it has
+    reasons = {_key(t): t for t in evaluation.reasons}
     rows = [
         _episode_row(episode, reasons.get(_key(episode)), patients, registry, names) for episode in evaluation.episodes
     ]
@@ -46,23 +47,17 @@ def write_episodes(
     _write_events(connection, standing, ids, patients, registry)
     if page:
         _write_jobs(connection, standing, ids, patients, registry)
-    return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED]
+    told = {_instant(t) for t in retracted}
+    return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED and _instant(t) not in told]
 
 
 def _key(transition: np.void) -> _Key:
     return int(transition["row"]), int(transition["rule"]), int(transition["opened_at"])
 
 
-def _reasons(evaluation: Evaluation) -> dict[_Key, np.void]:
-    """Give for each episode the last transition that says why it stands: one with a severity, or its opening."""
-    found: dict[_Key, np.void] = {}
-    for transition in evaluation.transitions:
-        if not transition["retracted"] and transition["phase"] in (PENDING, ACTIVE):
-            found[_key(transition)] = transition
-    for episode in evaluation.episodes:
-        if episode["phase"] in (PENDING, ACTIVE):
-            found[_key(episode)] = episode
-    return found
+def _instant(transition: np.void) -> tuple[_Key, int, int, int]:
+    """Give what makes an event the same one, although another value may have led to it."""
+    return _key(transition), int(transition["kind"]), int(transition["at"]), int(transition["severity"])
 
 
 class _Names:

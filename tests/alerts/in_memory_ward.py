@@ -14,7 +14,7 @@ import numpy as np
 from alerts import state
 from alerts.bank import PolicyBank
 from alerts.documents import Policy, rule_key
-from alerts.episodes import PHASES
+from alerts.episodes import PHASES, WITHDRAWN
 from alerts.evaluate import Evaluation, History, evaluate
 from schemas.observation import Flag, ObservationBatch
 
@@ -49,6 +49,8 @@ class Ward:
     stored: dict[tuple[int, int, int, int], tuple[float, int]] = field(default_factory=dict)
     shelf: dict[int, dict[int, Any]] = field(default_factory=dict)
     episodes: dict[tuple[int, str, int], dict[str, Any]] = field(default_factory=dict)
+    events: dict[tuple[int, str, int], list[Any]] = field(default_factory=dict)
+    reasons: dict[tuple[int, str, int], bytes] = field(default_factory=dict)
     too_late: int = 0
 
     def __post_init__(self) -> None:
@@ -99,15 +101,30 @@ class Ward:
         return History(np.array(rows), np.array(machines, state.MACHINE), _batch(self._known), _rows(self._known)), new
 
     def _apply(self, result: Evaluation) -> None:
+        for t in result.transitions:
+            events = self.events.setdefault(self._key(t), [])
+            if t["retracted"]:
+                events.remove(next(e for e in events if said(e) == said(t)))
+            elif t["phase"] != WITHDRAWN:
+                events.append(t.copy())
+        for t in result.reasons:
+            self.reasons[self._key(t)] = why(t)
         for t in result.episodes:
-            key = (int(t["row"]), self.names[int(t["rule"])], int(t["opened_at"]))
+            key = self._key(t)
             self.episodes[key] = {
                 "phase": str(PHASES[int(t["phase"])]),
                 "severity": int(t["severity"]),
                 "peak": int(t["peak"]),
                 "activated_at": int(t["activated_at"]),
-                "at": int(t["at"]),
+                "at": max((int(e["at"]) for e in self.events[key]), default=0),
             }
+
+    def _key(self, t: Any) -> tuple[int, str, int]:
+        return int(t["row"]), self.names[int(t["rule"])], int(t["opened_at"])
+
+    def told(self) -> list[tuple[Any, ...]]:
+        """Give all that stands of what was told, in the order of time."""
+        return sorted((key, int(e["at"]), said(e)) for key, events in self.events.items() for e in events)
 
     def standing(self) -> dict[tuple[int, str, int], dict[str, Any]]:
         """Give the episodes that were not withdrawn."""
@@ -116,6 +133,16 @@ class Ward:
     def flagged(self) -> set[tuple[int, int, int, int]]:
         """Give the keys of the observations marked as suspected repeats."""
         return {k for k, (_, flags) in self.stored.items() if flags & Flag.SUSPECTED_REPEAT}
+
+
+def said(t: Any) -> tuple[int, int, int, bytes]:
+    """Give what an event in an episode's history says."""
+    return int(t["kind"]), int(t["at"]), int(t["severity"]), t["value"].tobytes()
+
+
+def why(t: Any) -> bytes:
+    """Give all that an explanation is made of."""
+    return b"".join(t[name].tobytes() for name in ("kind", "at", "severity", "count", "value", "inputs", "window"))
 
 
 def _rows(seen: list[Seen]) -> Any:

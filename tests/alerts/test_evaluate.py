@@ -276,6 +276,16 @@ def test_old_news_is_retrospective_and_fresh_news_is_not() -> None:
     assert late["retrospective"].tolist() == [True, False]  # overdue since ten minutes is fresh
 
 
+def test_what_happened_before_the_snapshot_is_not_withdrawn_with_what_came_after() -> None:
+    ward = Ward([OXIMETRY])
+    course = [Seen(0, minute, SPO2, 94.0) for minute in range(40)]  # amber long before the newest snapshot
+    ward.feed(course, START + HOUR)
+    ward.feed([Seen(0, minute, SPO2, 91.0) for minute in (50, 52)], START + HOUR)
+    assert story(ward, "low_saturation") == [("active", 3, 3)]
+    ward.feed([Seen(0, 51, SPO2, 94.0)], START + HOUR)
+    assert story(ward, "low_saturation") == [("active", 2, 2)]
+
+
 def test_repeats_three_hours_later_are_flagged_and_do_not_confirm() -> None:
     ward = Ward([PRESSURE])
     first = [Seen(0, 0, SYSTOLIC, 185.0), Seen(0, 0, DIASTOLIC, 95.0)]
@@ -412,6 +422,8 @@ def test_any_order_split_and_duplication_gives_the_reference(
     at_once = Ward([rules], patients=2, spo2_scale=scale)
     at_once.feed(seen, end)
     assert at_once.machines.tobytes() == ward.machines.tobytes()
+    at_once.feed([], end)
+    assert at_once.told() == ward.told()
 
 
 @settings(max_examples=30, deadline=None)
