@@ -10,7 +10,7 @@ are points joined by a line. A line never bridges a gap, and an incomplete NEWS2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,8 +28,10 @@ Values = NDArray[np.float64]
 PANEL_HEIGHT_PX = 158
 _TITLE_PX = 42
 _MARGIN_PX = {"l": 46, "r": 14, "t": 30, "b": 34}
-_GAPS_OF_MEDIAN = 3.5
+_GAPS_OF_USUAL = 3.5
 """A step of this many usual steps is a gap."""
+_AROUND = 7
+"""Steps on either side that say what is usual there."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,6 @@ class Span:
     since: int
     until: int
     zone: str = "UTC"
-    gap_us: dict[str, int] = field(default_factory=dict)
 
 
 def local_times(at: Times, zone: str) -> NDArray[np.datetime64]:
@@ -151,19 +152,39 @@ def local_times(at: Times, zone: str) -> NDArray[np.datetime64]:
     return shifted.astype("datetime64[us]")
 
 
-def usual_step(at: Times) -> int:
-    """Give the median distance between neighbouring instants [µs]; 0 where there are fewer than two."""
-    return int(np.median(np.diff(at))) if len(at) > 1 else 0
+def gap_positions(at: Times) -> NDArray[np.intp]:
+    """Find where a line must be broken.
+
+    Parameters
+    ----------
+    at : int array, shape (T,)
+        Instants in order [µs since 1970 UTC].
+
+    Returns
+    -------
+    int array, shape (G,)
+        Positions before which several usual steps are missing. What is usual is asked on both sides: who was observed
+        thrice a day and now wears a monitor has no gap where the one becomes the other.
+    """
+    steps = np.diff(at)
+    if not len(steps):
+        return np.empty(0, np.intp)
+    found = [
+        i + 1
+        for i in np.flatnonzero(steps > _GAPS_OF_USUAL * np.median(steps))
+        if steps[i]
+        > _GAPS_OF_USUAL * max(_usual(steps[max(0, i - _AROUND) : i]), _usual(steps[i + 1 : i + 1 + _AROUND]))
+    ]
+    return np.array(found, dtype=np.intp)
 
 
-def gap_positions(at: Times, longest_us: int) -> NDArray[np.intp]:
-    """Find where a line must be broken: positions before which more than ``longest_us`` passed, shape (G,)."""
-    return np.flatnonzero(np.diff(at) > longest_us) + 1
+def _usual(steps: NDArray[np.int64]) -> float:
+    return float(np.median(steps)) if len(steps) else 0.0
 
 
-def broken(series: Series, longest_us: int) -> Series:
+def broken(series: Series) -> Series:
     """Put a missing value into each gap, so that no line is drawn across it."""
-    positions = gap_positions(series.at, longest_us)
+    positions = gap_positions(series.at)
     if not len(positions):
         return series
 
@@ -225,8 +246,7 @@ def _y(values: Values) -> list[float | None]:
 
 
 def _line(series: Series, panel: Panel, span: Span, theme: Theme) -> list[Part]:
-    longest = max(span.gap_us.get(series.name, 0), int(_GAPS_OF_MEDIAN * usual_step(series.at)))
-    series = broken(series, longest)
+    series = broken(series)
     colour, x = theme.lines[series.colour % len(theme.lines)], _x(series.at, span)
     sparse = series.low is None
     middle = {
@@ -234,9 +254,9 @@ def _line(series: Series, panel: Panel, span: Span, theme: Theme) -> list[Part]:
         "x": x,
         "y": _y(series.value),
         "name": series.name,
-        "mode": "lines+markers" if sparse and len(x) <= _MOST_MARKERS else "lines",
+        "mode": "lines+markers" if sparse else "lines",
         "line": {"color": colour, "width": 1.8},
-        "marker": {"size": 5, "color": colour},
+        "marker": {"size": _marker_sizes(series.at, span), "color": colour},
         "hovertemplate": f"%{{y:.{panel.decimals}f}} {series.unit}<extra>{series.name}</extra>",
     }
     if series.low is None or series.high is None:
@@ -246,8 +266,15 @@ def _line(series: Series, panel: Panel, span: Span, theme: Theme) -> list[Part]:
     return [edge | {"y": _y(series.low)}, edge | {"y": _y(series.high)} | shaded, middle]
 
 
-_MOST_MARKERS = 240
-"""With more points than this the line stands alone."""
+def _marker_sizes(at: Times, span: Span) -> list[int]:
+    """A point of its own where it has room; in a crowd the line alone."""
+    room = (span.until - span.since) / _MARKERS_ACROSS
+    steps = np.diff(at, prepend=at[:1] - span.until, append=at[-1:] + span.until)
+    return [5 if alone else 0 for alone in np.maximum(steps[:-1], steps[1:]) > room] if len(at) else []
+
+
+_MARKERS_ACROSS = 150
+"""This many points have room beside each other in a panel."""
 
 
 def _repeats(series: Series, span: Span, theme: Theme, words: Words) -> Part:

@@ -11,7 +11,7 @@ from dash import html
 from dashboard import rows, text
 from dashboard.shell import badge, icon
 from dashboard.timeline import Entry
-from dashboard.wording import age, clock, elapsed, full_name, instant, nhs_number, place
+from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
 from schemas.episode import Severity
 from schemas.observation import Flag
 from schemas.vital_signs import BY_NAME, CATALOGUE
@@ -171,7 +171,7 @@ def vitals(at: rows.Situation, patient: Row, usual: Mapping[int, tuple[float, fl
         label = text.BLOOD_PRESSURE if partner else CATALOGUE[code - 1].label
         shown = f"{cell['text']}/{partner['text']}" if partner else cell["text"]
         level = max(cell["level"], partner["level"] if partner else 0)
-        foot = [f"{elapsed((now - instant(cell['at'] * 1000)).total_seconds())} ago"]
+        foot = [ago((now - instant(cell["at"] * 1000)).total_seconds())]
         if cell["stale"]:
             foot.append(text.STALE_SHORT)
         unit = text.ACVPU.get(shown, "") if name == "consciousness" else CATALOGUE[code - 1].display_unit

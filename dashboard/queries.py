@@ -142,7 +142,7 @@ async def devices_of(patient_id: int) -> list[Row]:
 
 async def device_gaps(patient_id: int, since: datetime, longer: timedelta, limit: int) -> list[Row]:
     """Silences of a patient's devices."""
-    return await fetch("device_gaps", patient=patient_id, since=since, longer=longer, limit=limit)
+    return await fetch("device_gaps", patient=patient_id, since=since, longer=longer, steps=SILENT_STEPS, limit=limit)
 
 
 async def observation_counts(patient_id: int, since: datetime, until: datetime) -> dict[int, int]:
@@ -179,6 +179,8 @@ async def usual_ranges(patient_id: int, since: datetime, until: datetime) -> dic
     return {r["vital"]: (r["bounds"][0], r["bounds"][1]) for r in rows if r["observations"] >= ENOUGH}
 
 
+SILENT_STEPS = 3
+"""A device that is silent for this many of its own usual steps is worth telling."""
 ENOUGH = 8
 """Fewer observations than this give no range."""
 

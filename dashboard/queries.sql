@@ -96,11 +96,16 @@ where p.discharged_at is null
 
 -- name: patients_in_view
 -- State and policy of the rows that are on the screen.
-select p.patient_id, p.spo2_scale, t.machine, t.last_observed_at, w.policy_id
+select p.patient_id, coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale,
+       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, t.machine, t.last_observed_at, w.policy_id
 from patient p
 left join patient_state t using (patient_id)
 left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
 left join pathway w using (pathway_id)
+left join lateral (
+    select x.document::text as own, x.spo2_scale, x.usual_news2 from enrolment_override x
+    where x.enrolment_id = n.enrolment_id order by x.version desc limit 1
+) o on true
 where p.patient_id = any (%(patients)s::integer[]);
 
 -- name: open_episodes
@@ -123,7 +128,8 @@ order by q.patient_id, q.vital, b.at;
 
 -- name: patient
 select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.born_on, p.sex, p.room, p.contact, p.allergies,
-       p.resuscitation, p.spo2_scale, p.usual_news2, p.discharged_at, s.name as site, s.time_zone, s.kind as site_kind,
+       p.resuscitation, coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale,
+       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, p.discharged_at, s.name as site, s.time_zone, s.kind as site_kind,
        w.title as pathway, n.started_at as enrolled_at, y.policy_id, y.version, y.document, y.author,
        t.machine, t.last_observed_at, t.next_due_at, now() as now
 from patient p
@@ -131,6 +137,10 @@ join site s using (site_id)
 left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
 left join pathway w using (pathway_id)
 left join policy y on y.policy_id = w.policy_id
+left join lateral (
+    select x.document::text as own, x.spo2_scale, x.usual_news2 from enrolment_override x
+    where x.enrolment_id = n.enrolment_id order by x.version desc limit 1
+) o on true
 left join patient_state t on t.patient_id = p.patient_id
 where p.patient_id = %(patient)s;
 
@@ -211,17 +221,20 @@ where patient_id = %(patient)s and observed_at > %(since)s and observed_at <= %(
 group by vital;
 
 -- name: device_gaps
--- Silences of a device that are longer than is told as an event.
-select g.code, g.kind, g.since, g.until
-from (
-    select d.code, d.kind, o.observed_at as until,
+-- Silences of a device: several times longer than nearly all of its own steps, and long enough to be told.
+with step as (
+    select o.device_id, o.observed_at as until,
            lag(o.observed_at) over (partition by o.device_id order by o.observed_at) as since
     from (select distinct device_id, observed_at from patient_observation
           where patient_id = %(patient)s and observed_at > %(since)s) o
-    join device d using (device_id)
-) g
-where g.until - g.since > %(longer)s::interval
-order by g.until desc
+),
+usual as (
+    select device_id, percentile_cont(0.9) within group (order by until - since) as step from step group by device_id
+)
+select d.code, d.kind, s.since, s.until
+from step s join usual u using (device_id) join device d using (device_id)
+where s.until - s.since > greatest(%(longer)s::interval, u.step * %(steps)s)
+order by s.until desc
 limit %(limit)s;
 
 -- name: observation_table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
@@ -131,13 +131,13 @@ def _top() -> Any:
     )
 
 
-async def fill_person(_: Any) -> tuple[Any, list[dict[str, str]]]:
+async def fill_person(_: Any) -> tuple[Any, list[dict[str, str]], Any]:
     """The person's menu, and the sites that they may choose from."""
     person = identity.current()
     sites = [{"value": str(s["site_id"]), "label": s["name"]} for s in await queries.sites()]
     # who works for one site has nothing to choose
     options = sites if len(sites) == 1 else [{"value": "", "label": text.ALL_SITES}, *sites]
-    return _menu(person), options
+    return _menu(person), options, options[0]["value"] if len(options) == 1 else no_update
 
 
 def _menu(person: identity.Person) -> Any:
@@ -188,7 +188,9 @@ async def fill_navigation(pathname: str) -> Any:
 
 def register(app: Dash) -> None:
     """Wire the frame."""
-    app.callback(Output("person", "children"), Output("site", "data"), Input("provider", "id"))(fill_person)
+    app.callback(
+        Output("person", "children"), Output("site", "data"), Output("site", "value"), Input("provider", "id")
+    )(fill_person)
     app.callback(Output("navigation", "children"), Input("url", "pathname"))(fill_navigation)
     app.clientside_callback(
         ClientsideFunction("homeward", "toggleNavigation"),

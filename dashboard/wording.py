@@ -48,6 +48,11 @@ def elapsed(seconds: float) -> str:
     return f"{days} d {hours} h" if hours else f"{days} d"
 
 
+def ago(seconds: float) -> str:
+    """Write how long something is past."""
+    return "just now" if seconds < MINUTE else f"{elapsed(seconds)} ago"
+
+
 def clock(at: datetime, zone: str, now: datetime) -> str:
     """Write an instant in the site's zone, as short as can be: ``08:14``, ``yesterday 21:40``, ``3 Nov 21:40``."""
     local, today = at.astimezone(ZoneInfo(zone)), now.astimezone(ZoneInfo(zone)).date()

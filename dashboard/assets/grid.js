@@ -77,7 +77,8 @@
     const names = ["cell-number", "level-" + cell.level];
     if (cell.level) names.push("beyond");
     if (cell.stale) names.push("stale");
-    const title = elapsed(Date.now() - cell.at) + " ago" + (cell.stale ? ", " + stale : "");
+    const past = Date.now() - cell.at;
+    const title = (past < 60000 ? "just now" : elapsed(past) + " ago") + (cell.stale ? ", " + stale : "");
     return el("span", { className: names.join(" "), title: title }, cell.text);
   }
 

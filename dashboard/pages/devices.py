@@ -13,7 +13,7 @@ from dash import Dash, Input, Output, html
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
 from dashboard.shell import icon, scrollable, trouble
-from dashboard.wording import elapsed, full_name
+from dashboard.wording import ago, full_name
 
 SHOWN = 500
 SILENT_AFTER = timedelta(days=1)
@@ -76,7 +76,7 @@ def _row(device: dict[str, Any], now: datetime) -> Any:
             html.Td(whose),
             html.Td(device["site"] or "–"),
             html.Td(device["hub"] or "–"),
-            html.Td(f"{elapsed((now - last).total_seconds())} ago" if last else "–", className="numeric"),
+            html.Td(ago((now - last).total_seconds()) if last else "–", className="numeric"),
             html.Td(_state(device, now)),
         ]
     )

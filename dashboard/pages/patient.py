@@ -29,8 +29,7 @@ USUAL_UNTIL = timedelta(days=1)
 TIMELINE_SPAN = timedelta(days=30)
 TIMELINE_ENTRIES = 60
 TABLE_ROWS = 200
-GAP_STEPS = timedelta(hours=12)
-NO_PATIENT = -1
+SHORTEST_GAP = timedelta(hours=1)
 GRAPH = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False, "responsive": True,
          "scrollZoom": False, "doubleClick": False}  # fmt: skip
 
@@ -136,7 +135,9 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
     except UNREADABLE as exc:
         log.warning("patient could not be read", extra={"action": "patient_unreadable", "error": type(exc).__name__})
         return trouble(), no_update, no_update
-    followed = standard(found["document"], found["policy_id"], found["version"])
+    followed = standard(
+        found["document"], found["policy_id"], found["version"], found["own"] or "{}", found["usual_news2"]
+    )
     known = {} if followed is None else {found["policy_id"]: followed}
     at = rows.situation([patient_id], {patient_id: found}, known, now)
     allowed = may(identity.current(), Permission.ACKNOWLEDGE)
@@ -166,7 +167,9 @@ async def fill_chart(patient_id: int, span: str, scheme: str | None, *_: Any) ->
 async def _figure(found: dict[str, Any], resolution: charts.Resolution, scheme: str) -> Any:
     patient_id, now = found["patient_id"], datetime.now(UTC)
     since = now - resolution.span
-    followed = standard(found["document"], found["policy_id"], found["version"])
+    followed = standard(
+        found["document"], found["policy_id"], found["version"], found["own"] or "{}", found["usual_news2"]
+    )
     counts = await queries.observation_counts(patient_id, since, now)
     dense = charts.dense(counts)
     sparse = [code for code in counts if code not in dense]
@@ -194,7 +197,7 @@ async def fill_timeline(patient_id: int, *_: Any) -> Any:
             queries.patient(patient_id),
             queries.events(patient_id, since, TIMELINE_ENTRIES),
             queries.notes(patient_id, since, TIMELINE_ENTRIES),
-            queries.device_gaps(patient_id, since, GAP_STEPS, TIMELINE_ENTRIES),
+            queries.device_gaps(patient_id, since, SHORTEST_GAP, TIMELINE_ENTRIES),
         )
     except UNREADABLE:
         return trouble()

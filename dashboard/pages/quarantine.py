@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, html
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
-from dashboard.wording import elapsed
+from dashboard.wording import ago
 from schemas.quarantine import REMEDY, Reason
 
 
@@ -54,7 +54,7 @@ def _row(group: dict[str, Any], now: datetime) -> Any:
             html.Td([html.Div(remedy), html.Div(group["detail"], className="muted")]),
             html.Td(group["device"] or group["topic"]),
             html.Td(f"{group['observations']:,}", className="number"),
-            html.Td(f"{elapsed((now - group['last_at']).total_seconds())} ago", className="numeric"),
+            html.Td(ago((now - group["last_at"]).total_seconds()), className="numeric"),
         ]
     )
 

@@ -12,7 +12,7 @@ from dash import Dash, Input, Output, html
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
-from dashboard.wording import elapsed
+from dashboard.wording import ago
 
 SILENT_AFTER = timedelta(minutes=1)
 
@@ -51,8 +51,8 @@ def _row(service: dict[str, Any]) -> Any:
         [
             html.Td(html.Strong(service["service"])),
             html.Td(str(service["instances"]), className="numeric"),
-            html.Td(f"{elapsed((service['now'] - service['started_at']).total_seconds())} ago"),
-            html.Td(f"{elapsed((service['now'] - service['seen_at']).total_seconds())} ago"),
+            html.Td(ago((service["now"] - service["started_at"]).total_seconds())),
+            html.Td(ago((service["now"] - service["seen_at"]).total_seconds())),
             html.Td(
                 html.Span(
                     text.SILENT if silent else text.RUNNING, className=f"state state-{'bad' if silent else 'good'}"

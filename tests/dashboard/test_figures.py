@@ -48,6 +48,21 @@ def test_a_steady_line_is_not_broken() -> None:
     assert None not in trace["y"]
 
 
+def test_two_cadences_are_one_line_and_only_silences_break_it() -> None:
+    thrice_a_day = np.arange(0, 40, 8.0)
+    worn = 40 + np.arange(30) / 60
+    at = hours(*thrice_a_day, *worn, *(worn + 3))
+    assert list(figures.gap_positions(at)) == [len(thrice_a_day) + len(worn)]
+    assert len(figures.gap_positions(hours(1))) == len(figures.gap_positions(hours())) == 0
+
+
+def test_points_are_marked_where_they_have_room() -> None:
+    at = hours(0, 6, 12, *(12 + np.arange(1, 30) / 60))
+    (trace,) = draw(Panel("Pulse", (pulse(at, np.full(len(at), 70.0)),)))["data"]
+    assert trace["marker"]["size"][:3] == [5, 5, 5]
+    assert set(trace["marker"]["size"][4:-1]) == {0}
+
+
 def test_a_dense_vital_sign_is_a_middle_line_in_a_shaded_range() -> None:
     at = hours(0, 1, 2)
     series = pulse(at, [70, 71, 72], low=np.array([60.0, 61, 62]), high=np.array([80.0, 81, 82]))

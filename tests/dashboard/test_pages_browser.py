@@ -20,10 +20,16 @@ from tests.dashboard import seed
 from tests.dashboard.conftest import connect, serve
 
 pytestmark = pytest.mark.browser
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 # What is promised of a machine that does nothing else; one that is busy with other tests gets as much more time.
 PROMISED_MS = 2000 * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 expect.set_options(timeout=20_000)
@@ -101,7 +107,9 @@ def raise_red(house: House, patient: int) -> int:
 
 def resolve(house: House, episode: int) -> None:
     with connect(house.database) as connection:
-        connection.execute("update episode set phase = 'resolved', resolved_at = now() where episode_id = %s", [episode])
+        connection.execute(
+            "update episode set phase = 'resolved', resolved_at = now() where episode_id = %s", [episode]
+        )
 
 
 def a_well_patient(house: House) -> tuple[int, str]:

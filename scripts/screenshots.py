@@ -1,0 +1,108 @@
+"""Which pictures does the README show? The demonstration's own pages: ``python scripts/screenshots.py``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESK, PHONE = (1440, 900), (360, 780)
+LIST, CHART = ".ag-center-cols-container .cell-name", "#patient-chart .main-svg"
+LONGEST_S = 600
+
+
+@contextmanager
+def demonstration() -> Iterator[dict[str, Any]]:
+    """Run `homeward demo` and give what it says when it is ready."""
+    command = [sys.executable, "-m", "homeward", "demo", "--seconds", str(LONGEST_S), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise SystemExit("homeward demo did not start; its own message says why")
+            yield json.loads(line)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate()
+
+
+def sign_in(browser: Browser, ready: dict[str, Any], role: str, size: tuple[int, int], scheme: str) -> Page:
+    """Open a page as one of the demonstration's people."""
+    person = next(p for p in ready["users"] if p["role"] == role)
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(ready["http"] + "/sign-in")
+    page.fill("#sign_in", person["sign_in"])
+    page.fill("#password", person["password"])
+    page.click("button[type=submit]")
+    page.wait_for_selector(LIST)
+    page.wait_for_selector(".live-on")
+    return page
+
+
+def shoot(page: Page, seen: str, folder: Path, name: str) -> None:
+    """Wait until the page is drawn and its fonts are there, and keep the picture."""
+    page.wait_for_selector(seen)
+    page.wait_for_load_state("networkidle")
+    page.evaluate("document.fonts.ready")
+    page.screenshot(path=folder / f"{name}.png")
+
+
+def take(ready: dict[str, Any], folder: Path) -> None:
+    """Take all pictures: the list and the worst patient, light and dark, and the list on a telephone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        for scheme in ("light", "dark"):
+            suffix = "" if scheme == "light" else "-dark"
+            page = sign_in(browser, ready, "clinician", DESK, scheme)
+            shoot(page, LIST, folder, f"triage{suffix}")
+            page.locator(LIST).first.click()
+            shoot(page, CHART, folder, f"patient{suffix}")
+            page.get_by_text("7 days", exact=True).click()
+            page.locator("#patient-chart").scroll_into_view_if_needed()
+            shoot(page, CHART, folder, f"charts{suffix}")
+            page.context.close()
+        page = sign_in(browser, ready, "carer", PHONE, "light")
+        shoot(page, LIST, folder, "triage-phone")
+        browser.close()
+
+
+def main() -> None:
+    """Take the pictures of a demonstration of their own, or of one that runs already."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ready", type=Path, help="file with the first line of a running `homeward demo --json`")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    given = parser.parse_args()
+    if given.ready is not None:
+        take(json.loads(given.ready.read_text().splitlines()[0]), given.folder)
+        return
+    with demonstration() as ready:
+        take(ready, given.folder)
+
+
+if __name__ == "__main__":
+    main()
