@@ -1,0 +1,55 @@
+"""How fast is Homeward on this machine? Runs every benchmark, one after the other, and prints their figures.
+
+python -m benchmarks [--seconds N] [--patients N] [--json]
+
+Each figure stands beside what it is compared with, measured in the same run: only the ratios can be compared between
+machines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from benchmarks import ingest, news2
+
+SCORED = 500_000
+
+
+def main() -> None:
+    """Measure everything, and print one line a figure or one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20, help="length of each window of the ingest benchmark")
+    parser.add_argument("--patients", type=int, default=300_000, help="patients whose devices send")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    _tell(f"scoring {SCORED:,} patients")
+    figures: dict[str, Any] = {"news2": news2.measure(SCORED)}
+    figures["ingest"] = ingest.run(options.seconds, options.patients, 1, _tell)
+    if options.json:
+        print(json.dumps(figures))
+        return
+    lines = list(_lines(figures, ""))
+    width = max(len(name) for name, _ in lines)
+    for name, value in lines:
+        print(f"{name:{width}}  {value:>12,}")
+
+
+def _tell(what: str) -> None:
+    print(f"{what} …", file=sys.stderr, flush=True)
+
+
+def _lines(figures: dict[str, Any], before: str) -> Iterator[tuple[str, Any]]:
+    """Give each figure under its whole name, such as ``ingest.messages_per_s.homeward``."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield from _lines(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+if __name__ == "__main__":
+    main()
