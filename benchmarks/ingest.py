@@ -12,8 +12,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import logging
 import multiprocessing as mp
-import os
 import signal
 import tempfile
 import threading
@@ -29,6 +29,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import paho.mqtt.client as mqtt
 import psycopg
+import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 
 from alerts.policy import shipped
@@ -46,6 +47,7 @@ from schemas.database import migrate
 HUB, SERVICE = "load-hub", "homeward-ingest"
 EVERYTHING = "homeward/v1/+/+/observations"
 LATENCY_RATE = 500
+SECONDS, PATIENTS, WORKERS = 20.0, 300_000, 1
 _WARM_UP_S = 4.0
 
 
@@ -136,6 +138,7 @@ def rate(publisher: Publisher, arrived: Callable[[], int], seconds: float) -> fl
 def _watch(publisher: Publisher, arrived: Callable[[], int], seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        publisher.check()
         publisher.arrived.value = arrived()
         time.sleep(0.1)
 
@@ -198,13 +201,7 @@ def _ingest(servers: Servers) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import logging
-
-    import structlog
-
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    if os.environ.get("BENCH_PROFILE"):
-        threading.setprofile(None)
     run_ingest(servers.ingest_url, servers.mqtt_url, SERVICE, servers.service_password, stop)
 
 
@@ -291,9 +288,9 @@ def run(seconds: float, patients: int, workers: int, tell: Callable[[str], None]
 def main() -> None:
     """Measure, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20, help="length of each part's window")
-    parser.add_argument("--patients", type=int, default=300_000, help="as many as messages in a minute")
-    parser.add_argument("--workers", type=int, default=1, help="ingest processes")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="length of each part's window")
+    parser.add_argument("--patients", type=int, default=PATIENTS, help="as many as messages in a minute")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="ingest processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     tell: Callable[[str], None] = (lambda _: None) if options.json else lambda what: print(what, "…", flush=True)

@@ -46,6 +46,11 @@ class Publisher:
         """Begin to publish."""
         self._process.start()
 
+    def check(self) -> None:
+        """Raise where the process has ended by itself: nothing that is measured then means anything."""
+        if self._process.exitcode is not None:
+            raise RuntimeError(f"the publisher ended with exit code {self._process.exitcode}")
+
     def stop(self) -> None:
         """Stop publishing and wait for the process to end."""
         self._stop.set()
