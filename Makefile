@@ -25,7 +25,7 @@ demo: setup ## a demo trust with live simulated patients
 	@$(BIN)/homeward demo $(ARGS)
 
 test: setup browser ## everything, against real services
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-fast: setup ## the pure part only, in seconds
 	@$(BIN)/python -m pytest -m pure $(ARGS)

@@ -29,13 +29,18 @@ def command(*words: str) -> list[str]:
     return [sys.executable, "-m", "homeward", *words]
 
 
+def check_http(settings: Settings) -> None:
+    """Say at once where the address that was set is taken: before servers are started for nothing."""
+    if "http" in settings.model_fields_set and settings.http_port:
+        require_free_port(settings.http_host, settings.http_port)
+
+
 def choose_http(settings: Settings, say: Say) -> str:
-    """Give the dashboard's host:port: as set or not at all, or the first free one from the usual one on."""
+    """Give the dashboard's host:port: as set, or the first free one from the usual one on."""
     host, port = settings.http_host, settings.http_port
     if port == 0:
         return f"{host}:{process.free_port()}"
     if "http" in settings.model_fields_set:
-        require_free_port(host, port)
         return settings.http
     for candidate in range(port, port + PORTS_TRIED):
         try:

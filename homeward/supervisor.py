@@ -55,10 +55,11 @@ class _Running:
 class Supervisor:
     """Starts services, starts them again, and stops them all."""
 
-    def __init__(self, watchdog: Watchdog, logs: Path, say: Say) -> None:
+    def __init__(self, watchdog: Watchdog, logs: Path, say: Say, *, first_pause_s: float = FIRST_PAUSE_S) -> None:
         self._watchdog = watchdog
         self._logs = logs
         self._say = say
+        self._first_pause_s = first_pause_s
         self._running: dict[str, _Running] = {}
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -135,7 +136,7 @@ class Supervisor:
             raise SupervisionError(
                 f"The {name} has ended {running.ends} times in a row (exit code {code}); see {self.log(name)}."
             )
-        pause_s = min(FIRST_PAUSE_S * 2 ** (running.ends - 1), LONGEST_PAUSE_S)
+        pause_s = min(self._first_pause_s * 2 ** (running.ends - 1), LONGEST_PAUSE_S)
         running.again_at = now + pause_s
         self._say(f"The {name} has ended (exit code {code}); starting it again in {pause_s:g} s.")
 

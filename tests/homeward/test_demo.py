@@ -18,8 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from tests.homeward.running import Running, answer, home_folder, homeward, processes_of, running, service, wait_until
 
-# one worker runs them all, so that there is one demonstration
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
