@@ -53,7 +53,7 @@ class Gate:
         try:
             session = await self._sessions.find(token) if token else None
         except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as exc:
-            await refuse(scope, receive, send, problems.database_problem(exc))
+            await refuse(scope, receive, send, problems.database_problem(exc, headers))
             return
         if session is None and not (scope["type"] == "http" and scope["path"] in OPEN):
             await refuse(scope, receive, send, _ask_to_sign_in(scope, headers))

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client import Counter as CounterMetric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from psycopg_pool import AsyncConnectionPool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +24,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # A service says that it is there every few seconds; one that has not for this long is not.
 LIVE_S = 30
+# What the services call how things stand now: what an ended process said of that is over, and it is no count.
+STANDINGS = frozenset({"lanes", "lanes_connected", "queue"})
+LABELS = {"quarantined": "reason", "episodes_activated": "severity"}
+HISTOGRAM = "_up_to_s"
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_]+")
 
 
@@ -49,30 +55,49 @@ async def instances(pool: AsyncConnectionPool) -> list[Instance]:
 
 
 def families(found: Iterable[Instance]) -> Iterator[Metric]:
-    """Add the processes of each service up: ``homeward_ingest_stored_total``; a count by kind becomes a label."""
+    """Add the processes of each service up: ``homeward_ingest_observations_stored_total`` and its like."""
     live: dict[str, int] = defaultdict(int)
     silent: dict[str, float] = {}
-    sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    sums: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
     for instance in found:
         live[instance.service] += instance.is_live
         silent[instance.service] = min(instance.silent_s, silent.get(instance.service, instance.silent_s))
-        for name, kind, value in _flat(instance.counters):
-            sums[f"homeward_{_metric_name(instance.service)}_{_metric_name(name)}"][kind] += value
+        for name, value in instance.counters.items():
+            if instance.is_live or name not in STANDINGS:
+                sums[instance.service, name].update(_by_kind(value))
     yield _gauge("homeward_instances", "Processes of a service heard of lately.", live)
     yield _gauge("homeward_silence_seconds", "Time since a process of the service was last heard of.", silent)
-    for name, by_kind in sorted(sums.items()):
-        family = CounterMetricFamily(name, "Counted by the service since the installation began.", labels=["kind"])
-        for kind, value in sorted(by_kind.items()):
-            family.add_metric([kind], value)
-        yield family
+    for (service, name), by_kind in sorted(sums.items()):
+        yield _family(f"homeward_{_metric_name(service)}_", name, by_kind)
 
 
-def _flat(counters: dict[str, Any]) -> Iterator[tuple[str, str, float]]:
-    for name, value in counters.items():
-        if isinstance(value, dict):
-            yield from ((name, str(kind), float(v)) for kind, v in value.items() if isinstance(v, int | float))
-        elif isinstance(value, int | float):
-            yield name, "", float(value)
+def _by_kind(value: Any) -> dict[str, float]:
+    given = value if isinstance(value, dict) else {"": value}
+    return {str(kind): n for kind, n in given.items() if isinstance(n, int | float) and not isinstance(n, bool)}
+
+
+def _family(prefix: str, name: str, by_kind: Mapping[str, float]) -> Metric:
+    if name.endswith(HISTOGRAM):
+        return _histogram(f"{prefix}{_metric_name(name.removesuffix(HISTOGRAM))}_seconds", by_kind)
+    if name in STANDINGS:
+        return GaugeMetricFamily(
+            prefix + _metric_name(name), "How it is now, over all processes.", sum(by_kind.values())
+        )
+    labels = [LABELS.get(name, "kind")] if set(by_kind) - {""} or name in LABELS else []
+    family = CounterMetricFamily(prefix + _metric_name(name), "Counted by the service.", labels=labels)
+    for kind, value in sorted(by_kind.items()):
+        family.add_metric([kind] if labels else [], value)
+    return family
+
+
+def _histogram(name: str, by_edge: Mapping[str, float]) -> HistogramMetricFamily:
+    """Write how many fell between each edge and the one before it as Prometheus wants it: how many up to the edge."""
+    edges = sorted((e for e in by_edge if e != "more"), key=float)
+    counts = accumulate(by_edge[edge] for edge in [*edges, *(["more"] if "more" in by_edge else [])])
+    buckets = list(zip([*edges, "+Inf"], counts, strict=False))
+    family = HistogramMetricFamily(name, "How many took up to so long.")
+    family.add_metric([], buckets, sum_value=None)
+    return family
 
 
 def _gauge(name: str, text: str, by_service: dict[str, Any]) -> GaugeMetricFamily:
@@ -91,7 +116,7 @@ class RequestMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
+        self.requests = CounterMetric(
             "homeward_http_requests", "Requests by route and status.", ["route", "status"], registry=self.registry
         )
         self.seconds = Histogram(

@@ -9,7 +9,8 @@ import psycopg
 import psycopg_pool
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import HTMLResponse, JSONResponse, Response
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from dashboard.identity import NotSignedInError
@@ -17,6 +18,11 @@ from dashboard.permissions import NotPermittedError
 
 log = logging.getLogger(__name__)
 UNREACHABLE = "The database does not answer; nothing was changed. Try again in a moment."
+_PAGE = f"""<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Not available – Homeward</title></head>
+<body><main><h1>Homeward is not available</h1><p>{UNREACHABLE} This page asks again by itself.</p></main></body>
+</html>"""
 
 
 def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, **members: object) -> JSONResponse:
@@ -25,10 +31,13 @@ def problem(status: int, detail: str, *, headers: dict[str, str] | None = None, 
     return JSONResponse(content, status, media_type="application/problem+json", headers=headers)
 
 
-def database_problem(exc: Exception) -> JSONResponse:
-    """Tell of a database that cannot be asked just now, and log why."""
+def database_problem(exc: Exception, headers: Headers) -> Response:
+    """Tell of a database that cannot be asked just now, a person in words on a page, and log why."""
     log.error("database unreachable", extra={"action": "database_unreachable", "error": type(exc).__name__})
-    return problem(503, UNREACHABLE, headers={"Retry-After": "5"})
+    wait = {"Retry-After": "5"}
+    if "text/html" in headers.get("accept", ""):
+        return HTMLResponse(_PAGE, 503, headers=wait | {"Refresh": "5"})
+    return problem(503, UNREACHABLE, headers=wait)
 
 
 async def _http(_: Request, exc: Exception) -> JSONResponse:
@@ -51,8 +60,8 @@ async def _not_signed_in(_: Request, __: Exception) -> JSONResponse:
     return problem(401, "Sign in first.", headers={"WWW-Authenticate": "Bearer"})
 
 
-async def _database(_: Request, exc: Exception) -> JSONResponse:
-    return database_problem(exc)
+async def _database(request: Request, exc: Exception) -> Response:
+    return database_problem(exc, request.headers)
 
 
 async def _refused_value(_: Request, exc: Exception) -> JSONResponse:

@@ -19,6 +19,8 @@ OWNER = "homeward_owner"
 ROLES = ("homeward_ingest", "homeward_notify", "homeward_dashboard", "homeward_reader", "homeward_admin")
 # Any two programs that migrate the same database wait for each other on this key.
 MIGRATION_LOCK = 0x686F6D65
+# Of what an event loop asks.
+STATEMENT_TIMEOUT = "30s"
 
 
 class DatabaseError(Exception):
@@ -190,6 +192,8 @@ def open_async_pool(url: str, role: str, *, min_size: int = 1, max_size: int = 4
         if row and row[0] != role:
             await connection.execute(sql.SQL("set role {}").format(sql.Identifier(role)))
         await connection.execute("set timezone to 'UTC'")
+        # somebody waits for the answer; one that takes this long would hold up everybody else's
+        await connection.execute(sql.SQL("set statement_timeout to {}").format(sql.Literal(STATEMENT_TIMEOUT)))
         await connection.commit()
 
     return AsyncConnectionPool(url, configure=configure, min_size=min_size, max_size=max_size, open=False, timeout=5)

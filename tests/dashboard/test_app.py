@@ -10,6 +10,7 @@ import httpx
 import pytest
 from dash import Dash, Input, Output, html
 from dash.backends._fastapi import DashMiddleware, FastAPIDashServer
+from psycopg.types.json import Jsonb
 
 from dashboard import dash_server
 from dashboard.app import create_app
@@ -144,20 +145,40 @@ def test_machines_can_ask_how_it_is(fresh: Served) -> None:
         waiting = client.get("/readyz")
         assert waiting.status_code == 503
         assert waiting.json()["ingest"] == "no ingest has run yet"
-        fresh.ask(
-            "insert into service_instance (instance_id, service, counters) values "
-            '(gen_random_uuid(), \'ingest\', \'{"stored": 5, "quarantined": {"unit": 2}, "name": "x"}\'), '
-            '(gen_random_uuid(), \'ingest\', \'{"stored": 7, "quarantined": {"unit": 1, "too_old": 4}}\')'
+        counters = (
+            {
+                "stored": 5,
+                "queue": 3,
+                "quarantined": {"unit": 2},
+                "name": "x",
+                "late_up_to_s": {"1": 4, "5": 1, "more": 2},
+            },
+            {
+                "stored": 7,
+                "queue": 1,
+                "quarantined": {"unit": 1, "too_old": 4},
+                "late_up_to_s": {"1": 1, "5": 1, "more": 0},
+            },
         )
+        for counted in counters:
+            fresh.ask(
+                "insert into service_instance (instance_id, service, counters) "
+                "values (gen_random_uuid(), 'ingest', %s)",
+                Jsonb(counted),
+            )
         ready = client.get("/readyz")
         assert ready.status_code == 200
         assert ready.json() == {"status": "ok", "database": "ok", "migrations": "ok", "ingest": "ok"}
         lines = client.get("/metrics").text.splitlines()
         for line in (
             'homeward_instances{service="ingest"} 2.0',
-            'homeward_ingest_stored_total{kind=""} 12.0',
-            'homeward_ingest_quarantined_total{kind="unit"} 3.0',
-            'homeward_ingest_quarantined_total{kind="too_old"} 4.0',
+            "homeward_ingest_stored_total 12.0",
+            'homeward_ingest_quarantined_total{reason="unit"} 3.0',
+            'homeward_ingest_quarantined_total{reason="too_old"} 4.0',
+            "homeward_ingest_queue 4.0",
+            'homeward_ingest_late_seconds_bucket{le="1"} 5.0',
+            'homeward_ingest_late_seconds_bucket{le="5"} 7.0',
+            'homeward_ingest_late_seconds_bucket{le="+Inf"} 9.0',
         ):
             assert line in lines
         fresh.ask("update service_instance set seen_at = now() - interval '5 minutes' where service = 'ingest'")
@@ -166,7 +187,8 @@ def test_machines_can_ask_how_it_is(fresh: Served) -> None:
         assert late.json()["ingest"].startswith("no ingest heard of for 3")
         lines = client.get("/metrics").text.splitlines()
         assert 'homeward_instances{service="ingest"} 0.0' in lines
-        assert 'homeward_ingest_stored_total{kind=""} 12.0' in lines  # a count does not fall
+        assert "homeward_ingest_stored_total 12.0" in lines  # a count does not fall when its process has ended
+        assert not [line for line in lines if line.startswith("homeward_ingest_queue ")]
 
 
 def test_a_schema_that_is_not_this_programs_is_not_ready(fresh: Served) -> None:
@@ -204,8 +226,10 @@ def test_without_its_database_the_server_stands_and_says_so_within_seconds() -> 
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
         assert "database does not answer" in answer.json()["detail"]
-        page = client.get("/", headers={"Cookie": "homeward_session=" + "A" * 43})
+        browser = {"Cookie": "homeward_session=" + "A" * 43, "Accept": "text/html"}
+        page = client.get("/", headers=browser)
         assert page.status_code == 503
+        assert "<h1>" in page.text
         assert client.get("/metrics").status_code == 200
         assert time.monotonic() - begun < 25
 
