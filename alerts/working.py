@@ -22,6 +22,8 @@ _MEMORY = tuple(MEMORY.names or ())
 class Working:
     """P patients' states and their policies' columns as contiguous arrays; row i is one patient throughout.
 
+    ``stirring``, shape (P, R), says where a severity is latched or on its way.
+
     Attributes named like the fields of `alerts.state.MACHINE` have shape (P, …), those of `alerts.state.SLOT` shape
     (P, R, …) where R is the number of rules of the longest policy; a slot's last instant is ``slot_last_at``. Those of
     `alerts.state.MEMORY` begin with ``memory_``.
@@ -57,6 +59,7 @@ class Working:
             setattr(self, _attribute(name), np.ascontiguousarray(machines["slots"][name][:, : self.width]))
         for name in _MEMORY:
             setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name]))
+        self.stirring = (self.latched != 0).any(axis=2) | (self.count > 0).any(axis=2)
         self.policy: dict[str, NDArray[Any]] = {
             name: _of_each(column[:, : self.width] if column.shape[1:2] == (SLOTS,) else column, people["policy"])
             for name, column in bank.columns.items()
