@@ -70,11 +70,20 @@ def panels(
                 f"<b>{title}</b>  {sign.display_unit}",
                 tuple(_coloured(s, position) for s in drawn),
                 tuple(repeats[c] for c in codes if c in repeats),
-                tuple(limit for c in codes for limit in (followed.lines(c, spo2_scale) if followed else ())),
+                tuple(limit for c in codes for limit in _limits(c, followed, spo2_scale, named=len(codes) > 1)),
                 decimals=sign.decimals,
+                names_limits=len(codes) > 1,
             )
         )
     return stack
+
+
+def _limits(code: int, followed: Standard | None, spo2_scale: int, *, named: bool) -> list[LimitLine]:
+    lines = followed.lines(code, spo2_scale) if followed else ()
+    label = CATALOGUE[code - 1].short_label
+    # amber and red of one value are one line, and the worse colour is the one to see
+    worst = {line.value: line for line in sorted(lines, key=lambda line: line.severity)}
+    return [LimitLine(v, line.severity, label if named else line.label) for v, line in worst.items()]
 
 
 def _coloured(series: Series, position: int) -> Series:

@@ -98,6 +98,8 @@ class Panel:
     limits: tuple[LimitLine, ...] = ()
     scores: Scores | None = None
     decimals: int = 0
+    names_limits: bool = False
+    """Whether each limit says what it belongs to: needed where a panel has two lines."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,7 @@ def vital_signs(panels: Sequence[Panel], span: Span, shades: Sequence[Shade], sc
         axes = {"xaxis": _axis("x", row), "yaxis": _axis("y", row)}
         traces += [trace | axes for part in drawn for trace in part]
         layout["shapes"] += _episodes(row, shades, span, theme) + _limits(row, panel, span, theme)
-        layout["annotations"].append(_title(row, panel, theme))
+        layout["annotations"] += [_title(row, panel, theme), *_limit_names(row, panel, theme)]
         layout |= _axes(row, len(panels), panel, span, theme)
     return {"data": traces, "layout": layout}
 
@@ -256,7 +258,7 @@ def _line(series: Series, panel: Panel, span: Span, theme: Theme) -> list[Part]:
         "name": series.name,
         "mode": "lines+markers" if sparse else "lines",
         "line": {"color": colour, "width": 1.8},
-        "marker": {"size": _marker_sizes(series.at, span), "color": colour},
+        "marker": {"size": _marker_sizes(series.at, span), "color": colour, "line": {"width": 0}},
         "hovertemplate": f"%{{y:.{panel.decimals}f}} {series.unit}<extra>{series.name}</extra>",
     }
     if series.low is None or series.high is None:
@@ -417,6 +419,27 @@ def _title(row: int, panel: Panel, theme: Theme) -> Part:
         "showarrow": False,
         "font": {"color": theme.text, "size": 13},
     }
+
+
+def _limit_names(row: int, panel: Panel, theme: Theme) -> list[Part]:
+    shown = _range(panel)
+    if not panel.names_limits or shown is None:
+        return []
+    return [
+        {
+            "text": f"{limit.label} {limit.value:g}",
+            "xref": f"{_axis('x', row)} domain",
+            "yref": _axis("y", row),
+            "x": 0.004,
+            "y": limit.value,
+            "xanchor": "left",
+            "yanchor": "bottom",
+            "showarrow": False,
+            "font": {"color": theme.severity[limit.severity], "size": 10.5},
+        }
+        for limit in panel.limits
+        if shown[0] <= limit.value <= shown[1]
+    ]
 
 
 def _axes(row: int, panels: int, panel: Panel, span: Span, theme: Theme) -> Part:

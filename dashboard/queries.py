@@ -75,7 +75,7 @@ async def triage_page(view: View, start: int, end: int, known: dict[int, Standar
         unwell = first[0]["total"] if first else 0
     if not view.includes_well:
         return rows, unwell
-    total = unwell + (await fetch("triage_rest_total", **shared))[0]["total"]
+    total = (await fetch("triage_all_total", **shared))[0]["total"]
     if len(rows) < size:
         rows += await fetch("triage_rest", **shared, limit=size - len(rows), offset=max(0, start - unwell))
     return rows, total

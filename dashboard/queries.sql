@@ -84,15 +84,15 @@ where p.discharged_at is null
 order by p.family_name, p.given_name, p.patient_id
 limit %(limit)s offset %(offset)s;
 
--- name: triage_rest_total
+-- name: triage_all_total
+-- With and without an open episode: everybody is in one part of the list or the other.
 select count(*) as total
 from patient p
 where p.discharged_at is null
   and (%(site)s::integer is null or p.site_id = %(site)s)
   and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
        or p.family_name || ' ' || p.given_name ilike %(name)s)
-  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
-  and not exists (select from episode e where e.patient_id = p.patient_id and e.phase = 'active');
+  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s);
 
 -- name: patients_in_view
 -- State and policy of the rows that are on the screen.

@@ -26,7 +26,8 @@ FLAGS = [
     "--disable-sync",
 ]
 DESK, PHONE = (1440, 900), (360, 780)
-LIST, CHART = ".ag-center-cols-container .cell-name", "#patient-chart .main-svg"
+NAME, CHART = ".cell-name", "#patient-chart .main-svg"
+LIST = f".ag-center-cols-container {NAME}"
 LONGEST_S = 600
 
 
@@ -72,7 +73,7 @@ def shoot(page: Page, seen: str, folder: Path, name: str) -> None:
 
 
 def take(ready: dict[str, Any], folder: Path) -> None:
-    """Take all pictures: the list and the worst patient, light and dark, and the list on a telephone."""
+    """Take all pictures: the list and the worst patient with a NEWS2, light and dark, and the list on a telephone."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
@@ -80,7 +81,7 @@ def take(ready: dict[str, Any], folder: Path) -> None:
             suffix = "" if scheme == "light" else "-dark"
             page = sign_in(browser, ready, "clinician", DESK, scheme)
             shoot(page, LIST, folder, f"triage{suffix}")
-            page.locator(LIST).first.click()
+            page.locator(f".ag-row:has(.cell-score) {NAME}").first.click()
             shoot(page, CHART, folder, f"patient{suffix}")
             page.get_by_text("7 days", exact=True).click()
             page.locator("#patient-chart").scroll_into_view_if_needed()
