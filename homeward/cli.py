@@ -31,6 +31,7 @@ EXPECTED = {
     "schemas.database.DatabaseError",
     "alerts.cohort.CohortError",
     "alerts.documents.PolicyError",
+    "ingest.replay.ReplayError",
     "device_sim.provisioning.ProvisioningError",
     "device_sim.publisher.PublishError",
     "device_sim.recording.RecordingError",

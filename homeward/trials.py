@@ -1,10 +1,11 @@
-"""Which commands try a policy on the past?"""
+"""Which commands look at the past: try a policy on it, or check what was said of it?"""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
 
+import click
 import typer
 
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
@@ -14,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command("backtest")(backtest)
     app.command("evaluate")(evaluate)
+    app.command("replay")(replay)
 
 
 def backtest(
@@ -53,3 +55,17 @@ def evaluate(
     from homeward import evaluate_command
 
     evaluate_command.run(observations, outcomes, policy, horizon, baseline, as_json)
+
+
+def replay(
+    episode: Annotated[int | None, typer.Option(help="One episode's number.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Every patient's alerts.")] = False,
+    since: Annotated[str | None, typer.Option(help="With --all: from when on, such as 2026-03-01.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Score the stored observations again and say whether the stored alerts come out; the exit code is 1 if not."""
+    from homeward import replay_command
+
+    if (episode is not None) == everyone or (since is not None and not everyone):
+        raise click.UsageError("Give either --episode ID, or --all and, if not from the beginning, --since TIME.")
+    raise typer.Exit(replay_command.run(episode, since, as_json))

@@ -70,8 +70,8 @@ def _rebuild_group(connection: psycopg.Connection, registry: Registry, group: li
     people["policy"][patients >= len(registry.people)] = UNSCORED
     scored = people["policy"] != UNSCORED
     start = initial(len(records))
-    start["clock_at"][scored] = [_scored_until(r[1], r[2]) for r, s in zip(records, scored, strict=True) if s]
-    batch, rows = _observations(connection, patients)
+    start["clock_at"][scored] = [scored_until(r[1], r[2]) for r, s in zip(records, scored, strict=True) if s]
+    batch, rows = observations_of(connection, patients)
     theirs = scored[rows]
     place = np.cumsum(scored) - 1
     found = evaluate(
@@ -88,7 +88,7 @@ def _rebuild_group(connection: psycopg.Connection, registry: Registry, group: li
     return sum(new != old for new, (_, old, _, _) in zip(pack(machines), records, strict=True))
 
 
-def _scored_until(record: bytes, updated_at: int) -> int:
+def scored_until(record: bytes, updated_at: int) -> int:
     """Give the instant up to which a record had been scored; of one that cannot be read, when it was written."""
     try:
         return int(unpack([record])["clock_at"][0])
@@ -96,9 +96,10 @@ def _scored_until(record: bytes, updated_at: int) -> int:
         return updated_at
 
 
-def _observations(
+def observations_of(
     connection: psycopg.Connection, patients: NDArray[np.int32]
 ) -> tuple[ObservationBatch, NDArray[np.intp]]:
+    """Give all that was scored of these patients (ascending), without the flags of the core, and whose it is."""
     found = connection.execute(_QUERIES["observations_of"], [patients.tolist()], binary=True).fetchall()
     if not found:
         return ObservationBatch.empty(), np.empty(0, np.intp)

@@ -1,0 +1,207 @@
+"""Do the stored observations, scored again, give the stored alerts?
+
+Everything of a group of patients is read in one consistent view, so that ingest may go on meanwhile: the observations
+that were scored, the policy versions that were in force, up to which instant each patient has been scored, and the
+episodes with their events. Nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, LiteralString, cast
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg.rows import dict_row
+from psycopg_pool import ConnectionPool
+
+from alerts.bank import PolicyBank
+from alerts.documents import rule_key
+from alerts.episodes import EVENTS, PHASES
+from alerts.policy import parse
+from alerts.replay import EVENT, STANDING, Difference, Stage, compare, events_of, rerun, standings_of
+from alerts.state import PERSON
+from ingest.rebuild import observations_of, scored_until
+from ingest.registry import UNSCORED, Registry, RegistryKeeper
+from schemas import named_queries
+
+GROUP = 50
+"""Patients in one view."""
+
+_QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "replay.sql"))
+_FIRST, _LAST = -(2**62), 2**62
+
+
+class ReplayError(Exception):
+    """There is nothing to replay; the message says what to name instead."""
+
+
+@dataclass
+class Replayed:
+    """What was compared, and what did not agree, by patient."""
+
+    patients: int = 0
+    episodes: int = 0
+    transitions: int = 0
+    differences: list[tuple[int, Difference]] = field(default_factory=list)
+
+
+def replay_all(pool: ConnectionPool, since: int, progress: Callable[[int, int], None] = lambda *_: None) -> Replayed:
+    """Compare everything that happened at or after ``since`` (microseconds UTC).
+
+    Parameters
+    ----------
+    pool : ConnectionPool
+        Of the ingest role.
+    progress : callable
+        Told how many patients are done, of how many.
+    """
+    registry = RegistryKeeper(pool).read_again()
+    with pool.connection() as connection:
+        patients = [int(p) for (p,) in connection.execute(_QUERIES["all_patients"]).fetchall()]
+    found = Replayed()
+    for start in range(0, len(patients), GROUP):
+        group = patients[start : start + GROUP]
+        with _one_view(pool) as connection:
+            _replay(connection, registry, group, found, lambda events: events["at"] >= since)
+        progress(start + len(group), len(patients))
+    return found
+
+
+def replay_episode(pool: ConnectionPool, episode_id: int) -> tuple[dict[str, Any], Replayed]:
+    """Compare one episode; give also what is stored to explain it."""
+    registry = RegistryKeeper(pool).read_again()
+    with _one_view(pool) as connection:
+        with connection.cursor(row_factory=dict_row) as cursor:
+            explained = cursor.execute(_QUERIES["explained"], [episode_id]).fetchone()
+        if explained is None:
+            raise ReplayError(f"There is no episode {episode_id}; the dashboard shows each one's number.")
+        ((patient, rule, opened),) = connection.execute(_QUERIES["patient_of_episode"], [episode_id]).fetchall()
+        found, key = Replayed(), rule_key(rule)
+        _replay(connection, registry, [patient], found, lambda r: (r["rule"] == key) & (r["opened_at"] == opened))
+    return explained, found
+
+
+@contextmanager
+def _one_view(pool: ConnectionPool) -> Iterator[psycopg.Connection]:
+    """Give a connection on which everything is read as of one instant."""
+    with pool.connection() as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        yield connection
+
+
+def _replay(
+    connection: psycopg.Connection,
+    registry: Registry,
+    group: Sequence[int],
+    found: Replayed,
+    wanted: Callable[[NDArray[np.void]], Any],
+) -> None:
+    patients = np.array(sorted(group), np.int32)
+    until = np.zeros(len(patients), np.int64)
+    for patient, record, updated_at in connection.execute(_QUERIES["records"], [patients.tolist()], binary=True):
+        until[np.searchsorted(patients, patient)] = scored_until(record, updated_at)
+    stages, bank = _stages(connection, registry, patients, until)
+    batch, rows = observations_of(connection, patients)
+    transitions = rerun(rows, batch, len(patients), stages, bank) if stages else np.zeros(0, EVENT)
+    names = {rule_key(r.name): r.name for policy in bank.policies for r in policy.rules}
+    stored_events = _stored_events(connection, patients, names)
+    stored_standings = _stored_standings(connection, patients, stored_events)
+    ours = (events_of(transitions), standings_of(transitions)) if stages else (stored_events[:0], stored_standings[:0])
+    events, standings = (
+        (x[wanted(x)], y[wanted(y)]) for x, y in zip((stored_events, stored_standings), ours, strict=True)
+    )
+    differences = compare((events[0], standings[0]), (events[1], standings[1]), names)
+    found.patients += len(patients)
+    found.transitions += len(events[0])
+    found.episodes += len(standings[0])
+    found.differences += [(int(patients[d.key[0]]), d) for d in differences]
+
+
+def _stages(
+    connection: psycopg.Connection, registry: Registry, patients: NDArray[np.int32], until: NDArray[np.int64]
+) -> tuple[list[Stage], PolicyBank]:
+    """Find by which policy each patient was scored when; the k-th stage holds the k-th span of every patient."""
+    rows = connection.execute(_QUERIES["versions"], [patients.tolist()], binary=True).fetchall()
+    spans = [_spans([r[1:] for r in rows if r[0] == patient]) for patient in patients.tolist()]
+    people = registry.people[np.minimum(patients, len(registry.people) - 1)].copy()
+    people["policy"][patients >= len(registry.people)] = UNSCORED
+    in_force = [registry.bank.policies[p].policy_id if p != UNSCORED else 0 for p in people["policy"].tolist()]
+    older = sorted({s.policy_id for theirs, now in zip(spans, in_force, strict=True) for s in theirs} - set(in_force))
+    documents = connection.execute(_QUERIES["documents"], [older]).fetchall() if older else []
+    policies = [parse(document, policy_id=number, version=version) for number, version, document in documents]
+    bank = PolicyBank([*registry.bank.policies, *policies])
+    index = {p.policy_id: len(registry.bank.policies) + i for i, p in enumerate(policies)}
+    stages = []
+    for k in range(max(map(len, spans), default=0)):
+        chosen = [i for i, theirs in enumerate(spans) if k < len(theirs) and theirs[k].since <= until[i]]
+        here = np.zeros(len(chosen), PERSON)
+        for place, i in enumerate(chosen):
+            span = spans[i][k]
+            here[place] = people[i]
+            if span.policy_id != in_force[i]:
+                here[place]["policy"] = index[span.policy_id]
+            here[place]["enrolled_at"] = span.enrolled_at
+        row = np.array(chosen, np.intp)
+        since, ends = (np.array([getattr(spans[i][k], name) for i in chosen], np.int64) for name in ("since", "until"))
+        stages.append(Stage(row, here, since, ends, np.minimum(ends, until[row])))
+    return [s for s in stages if len(s.rows)], bank
+
+
+@dataclass(frozen=True)
+class _Span:
+    policy_id: int
+    enrolled_at: int
+    since: int
+    until: int
+
+
+def _spans(versions: Sequence[tuple[int, int | None, int, int]]) -> list[_Span]:
+    """Turn a patient's (enrolled, ended, policy, published) rows into spans one after the other.
+
+    A history may be entered after the fact: before the first version, and before the first enrolment, there is no
+    other, so the first one counts from the beginning.
+    """
+    begins: list[tuple[int, int, int, int]] = []
+    for started in sorted({v[0] for v in versions}):
+        theirs = [v for v in versions if v[0] == started]
+        first = max((i for i, v in enumerate(theirs) if v[3] <= started), default=0)
+        for i, (_, ended, policy, published) in enumerate(theirs[first:]):
+            begin = (_FIRST if not begins else started) if i == 0 else published
+            begins.append((begin, _LAST if ended is None else ended, policy, started))
+    ends = [begin for begin, *_ in begins[1:]] + [_LAST]
+    spans = [
+        _Span(policy, started, begin, min(end, ended) - 1)
+        for (begin, ended, policy, started), end in zip(begins, ends, strict=True)
+    ]
+    return [s for s in spans if s.since <= s.until]
+
+
+def _stored_events(
+    connection: psycopg.Connection, patients: NDArray[np.int32], names: dict[int, str]
+) -> NDArray[np.void]:
+    code = {str(event): number for number, event in enumerate(EVENTS)}
+    rows = connection.execute(_QUERIES["events"], [patients.tolist()]).fetchall()
+    events = np.zeros(len(rows), EVENT)
+    for place, (patient, rule, opened, at, kind, severity, value) in enumerate(rows):
+        key = rule_key(rule)
+        names.setdefault(key, rule)
+        row = np.searchsorted(patients, patient)
+        events[place] = (row, key, opened, at, code[kind], severity, np.nan if value is None else value)
+    return events
+
+
+def _stored_standings(
+    connection: psycopg.Connection, patients: NDArray[np.int32], events: NDArray[np.void]
+) -> NDArray[np.void]:
+    code = {str(phase): number for number, phase in enumerate(PHASES)}
+    last = {(int(e["row"]), int(e["rule"]), int(e["opened_at"])): int(e["at"]) for e in events}
+    rows = connection.execute(_QUERIES["episodes"], [patients.tolist()]).fetchall()
+    standings = np.zeros(len(rows), STANDING)
+    for place, (patient, rule, opened, activated, phase, severity, peak, _) in enumerate(rows):
+        key = (int(np.searchsorted(patients, patient)), rule_key(rule), opened)
+        standings[place] = (*key, activated, last.get(key, 0), code[phase], severity, peak)
+    return standings
