@@ -22,13 +22,15 @@ SCORED = 500_000
 def main() -> None:
     """Measure everything, and print one line a figure or one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=20, help="length of each window of the ingest benchmark")
-    parser.add_argument("--patients", type=int, default=300_000, help="patients whose devices send")
+    parser.add_argument(
+        "--seconds", type=float, default=ingest.SECONDS, help="length of each window of the ingest benchmark"
+    )
+    parser.add_argument("--patients", type=int, default=ingest.PATIENTS, help="patients whose devices send")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     _tell(f"scoring {SCORED:,} patients")
     figures: dict[str, Any] = {"news2": news2.measure(SCORED)}
-    figures["ingest"] = ingest.run(options.seconds, options.patients, 1, _tell)
+    figures["ingest"] = ingest.run(options.seconds, options.patients, ingest.WORKERS, _tell)
     if options.json:
         print(json.dumps(figures))
         return
