@@ -15,9 +15,13 @@ from ingest.admission import Incoming
 
 
 class Connection(Protocol):
-    """What is asked of a connection to the broker: whether it is still the one that a message came on."""
+    """What is asked of a lane: to send a PUBACK, if its connection is still the one that the message came on."""
 
+    lane: int
     generation: int
+
+    def confirm(self, delivery: Delivery) -> None:
+        """Send a message's PUBACK, unless its connection is gone."""
 
 
 @dataclass(slots=True)

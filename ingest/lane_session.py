@@ -107,14 +107,18 @@ class LaneSession:
             log.warning("broker not reached", action="broker_unreached", lane=self.lane, error=type(failed).__name__)
 
     def read(self) -> None:
-        """Handle what the network has announced: once around its buffer."""
+        """Take the messages that have come; paho handles everything else."""
         wire = self._client.wire
         if wire is None:
             return
-        wire.refill()
+        wire.fill()
         while True:
+            while message := wire.next_message():
+                self._take(message.topic, message.payload, message.packet)
+            if not wire.has_packet():
+                return
             self._client.loop_read()
-            if self._client.wire is not wire or not wire.has_more:
+            if self._client.wire is not wire:
                 return
 
     def flush(self) -> bool:
@@ -140,9 +144,12 @@ class LaneSession:
 
     def confirm(self, delivery: Delivery) -> None:
         """Send a message's PUBACK, unless its connection is gone."""
-        if not delivery.is_stale:
+        wire = self._client.wire
+        if wire is not None and delivery.generation == self.generation:
             self.unconfirmed -= 1
-            self._client.ack(delivery.packet, _QOS)
+            if delivery.packet:  # what was published with QoS 0 has no number, and asks for no PUBACK
+                wire.confirm(delivery.packet)
+                self.wants_write = True
 
     def publish(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         """Publish a receipt."""
@@ -193,20 +200,24 @@ class LaneSession:
             self._plan_retry()
 
     def _on_message(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
+        """Take a message that has properties; the others come straight from the wire."""
+        properties = vars(message.properties) if message.properties else {}
+        self._take(
+            _topic(message),
+            bytes(message.payload),
+            message.mid,
+            properties.get("ResponseTopic"),
+            properties.get("CorrelationData"),
+        )
+
+    def _take(
+        self, topic: str, payload: bytes, packet: int, response: str | None = None, correlation: bytes | None = None
+    ) -> None:
         if self.is_leaving:
             return
-        properties = vars(message.properties) if message.properties else {}
         self.unconfirmed += 1
-        self._inbox.put(
-            Delivery(
-                Incoming.from_topic(_topic(message), bytes(message.payload), time.time_ns() // 1000),
-                self,
-                self.generation,
-                message.mid,
-                properties.get("ResponseTopic"),
-                properties.get("CorrelationData"),
-            )
-        )
+        incoming = Incoming.from_topic(topic, payload, time.time_ns() // 1000)
+        self._inbox.put(Delivery(incoming, self, self.generation, packet, response, correlation))
 
     def _on_wants_write(self, _c: Any, _u: Any, _s: Any) -> None:
         self.wants_write = True

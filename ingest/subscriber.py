@@ -153,13 +153,11 @@ class Subscriber:
 
     def _confirm(self, deliveries: Iterable[Delivery], receipts: Iterable[tuple[Delivery, bytes]]) -> None:
         for delivery, receipt in receipts:
-            session = self._sessions.get(_lane_of(delivery))
+            session = self._sessions.get(delivery.connection.lane)
             if session is not None and delivery.response_topic is not None:
                 session.publish(delivery.response_topic, receipt, delivery.correlation)
         for delivery in deliveries:
-            session = self._sessions.get(_lane_of(delivery))
-            if session is delivery.connection and session is not None:
-                session.confirm(delivery)
+            delivery.connection.confirm(delivery)
 
     def _opened(self, session: LaneSession, sock: Any) -> None:
         self._selector.register(sock, selectors.EVENT_READ, session)
@@ -173,8 +171,3 @@ class Subscriber:
         wire = session.wire
         if wire is not None:
             self._selector.modify(wire, selectors.EVENT_READ | (selectors.EVENT_WRITE if full else 0), session)
-
-
-def _lane_of(delivery: Delivery) -> int:
-    connection = delivery.connection
-    return connection.lane if isinstance(connection, LaneSession) else -1

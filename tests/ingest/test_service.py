@@ -186,6 +186,34 @@ def test_a_receipt_says_what_was_committed(desk: Desk, hub: Sender, workers: Wor
     assert hub.receipts.empty()
 
 
+def test_messages_of_every_size_and_quality_of_service_arrive(desk: Desk, hub: Sender, workers: Workers) -> None:
+    worker = workers.start()
+    device = desk.ward.devices[0]
+    hub.client.publish(desk.ward.hub_topic, payload(desk.at(0), {"pulse": 71}, device=device), qos=0)
+    hub.client.publish(desk.ward.hub_topic, payload(desk.at(1), {"pulse": 72}, device=device), qos=2)
+    hub.publish(desk.ward.hub_topic, payload(desk.at(2), {"pulse": 73}, device=device), UserProperty=("a", "b"))
+    many = b"[" + b",".join(payload(desk.at(3 + n / 100), {"pulse": 74}, device=device) for n in range(2000)) + b"]"
+    hub.publish(desk.ward.hub_topic, many)
+    hub.publish(desk.ward.hub_topic, b" " * 700_000)
+    hub.publish(desk.ward.hub_topic, b"")
+    wait_until(lambda: stored(desk) == 2003, "all is stored")
+    wait_until(
+        lambda: desk.ask("select reason from quarantine order by 1") == [("malformed",), ("too_large",)],
+        "the others are put aside",
+    )
+    worker.terminate()
+    assert worker.wait(PATIENCE_S) == 0
+    # nothing was left unconfirmed: the next worker is sent nothing again
+    assert desk.ask("select sum((counters->>'messages')::int) from service_instance") == [(6,)]
+    workers.start()
+    content = payload(desk.at(40), {"pulse": 75}, device=device)
+    hub.publish(desk.ward.hub_topic, content)
+    wait_until(lambda: stored(desk) == 2004, "the next message is stored")
+    wait_until(
+        lambda: desk.ask("select sum((counters->>'messages')::int) from service_instance") == [(7,)], "one was sent"
+    )
+
+
 def test_nothing_is_confirmed_before_the_commit(desk: Desk, hub: Sender, workers: Workers) -> None:
     worker = workers.start()
     with psycopg.connect(desk.database.url) as connection:
