@@ -8,12 +8,13 @@ nothing of it. Thresholds of a hard rule can only become stricter, whatever the 
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 
 from alerts.documents import AverageRule, Document, LimitRule, Name, Personal, Policy, PolicyError, Rule, ScoreRule
-from alerts.policy import check
+from alerts.policy import check, parse_version
 
 WORDS = ("yellow", "amber", "red")
 
@@ -113,6 +114,18 @@ def personalise(policy: Policy, override: Override) -> Policy:
         raise PolicyError(f"override: what comes of it is no policy: {exc}") from exc
     own = override_json(override)
     return Policy(document, policy.text, policy.policy_id, policy.version, usual, "" if own == "{}" else own)
+
+
+@lru_cache(maxsize=65_536)
+def own_policy(text: str, policy_id: int, version: int, document: str, usual_news2: int | None) -> Policy:
+    """Make a published version somebody's own, from an override as the database keeps it and the usual score on record.
+
+    Kept, because neither ever changes, and because the registry is read anew whenever anybody's does.
+    """
+    override = read_override(document)
+    if override.usual_news2 is None and usual_news2 is not None:
+        override = msgspec.structs.replace(override, usual_news2=usual_news2)
+    return personalise(parse_version(text, policy_id, version), override)
 
 
 def _own_thresholds(rule: Rule, own: Thresholds, where: str) -> Rule:

@@ -7,6 +7,7 @@ was expected and what to do.
 from __future__ import annotations
 
 import tomllib
+from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
 
@@ -44,6 +45,12 @@ def parse(text: str, *, policy_id: int = 0, version: int = 0) -> Policy:
         raise PolicyError(f"policy: {exc}") from exc
     check(document)
     return Policy(document, text, policy_id, version)
+
+
+@lru_cache(maxsize=4096)
+def parse_version(text: str, policy_id: int, version: int) -> Policy:
+    """Read a published version; kept, because a version never changes."""
+    return parse(text, policy_id=policy_id, version=version)
 
 
 def shipped(name: str) -> Policy:

@@ -61,7 +61,8 @@ def situation(
                 machines[row] = state.unpack([record])[0]
             except state.StateError:
                 unreadable.append(patient)
-        followed.append(standards.get(detail.get("policy_id", -1)))
+        shared = standards.get(detail.get("policy_id", -1))
+        followed.append(shared and shared.for_person(detail.get("own"), detail.get("usual_news2")))
         scale[row] = detail.get("spo2_scale", 1)
     valid = np.array([(s.valid_us or 0) if s else 0 for s in followed], dtype=np.int64)
     recent, recent_at = machines["recent"][:, :, 0], machines["recent_at"][:, :, 0]

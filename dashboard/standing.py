@@ -18,7 +18,7 @@ from alerts.documents import LimitRule, OverdueRule, Policy, PolicyError, Rule, 
 from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
 from alerts.news2 import News2, news2
 from alerts.news2_chart import PARAMETERS
-from alerts.policy import parse
+from alerts.overrides import own_policy
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
@@ -48,6 +48,10 @@ class Standard:
     def rules(self) -> tuple[Rule, ...]:
         """The policy's rules."""
         return self.policy.rules
+
+    def for_person(self, own: str | None, usual_news2: int | None) -> Standard | None:
+        """The same policy with a person's override, as the database keeps it, and their usual score."""
+        return standard(self.policy.text, self.policy.policy_id, self.policy.version, own or "{}", usual_news2)
 
     @cached_property
     def score_rule(self) -> ScoreRule | None:
@@ -113,17 +117,23 @@ class Standard:
         return (*own, *_red_score_lines(CATALOGUE[code - 1].name, spo2_scale))
 
 
-@lru_cache(maxsize=256)
-def standard(document: str | None, policy_id: int = 0, version: int = 0) -> Standard | None:
+@lru_cache(maxsize=4096)
+def standard(
+    document: str | None, policy_id: int = 0, version: int = 0, own: str = "{}", usual_news2: int | None = None
+) -> Standard | None:
     """Read a policy document, once for each version; ``None`` where there is none, or none that can be read.
+
+    With ``own``, an override, and the usual score, it is the policy as it stands for one person.
 
     A page then shows the observations without limits and scores: that is better than no page.
     """
     if not document:
         return None
     try:
-        return Standard(parse(document, policy_id=policy_id, version=version))
+        return Standard(own_policy(document, policy_id, version, own, usual_news2))
     except PolicyError:
+        if own != "{}":  # ingest falls back on the shared one as well
+            return standard(document, policy_id, version, "{}", usual_news2)
         log.warning("policy could not be read", extra={"action": "policy_unreadable", "policy": policy_id})
         return None
 

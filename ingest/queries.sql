@@ -14,10 +14,15 @@ from device_assignment order by device_id, device_user, lower(during) nulls firs
 -- name: people
 -- a patient without a pathway in force is stored and not scored: policy 0
 select p.patient_id, p.organisation_id, p.spo2_scale, coalesce(w.policy_id, 0),
-    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0)
+    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0), p.usual_news2
 from patient p
 left join enrolment e on e.patient_id = p.patient_id and e.ended_at is null and p.discharged_at is null
 left join pathway w using (pathway_id);
+
+-- name: overrides_in_force
+select distinct on (o.enrolment_id) o.patient_id, o.document::text, o.spo2_scale, o.usual_news2
+from enrolment_override o join enrolment e using (enrolment_id)
+where e.ended_at is null order by o.enrolment_id, o.version desc;
 
 -- name: policies_in_force
 select policy_id, version, document from policy where policy_id in (select policy_id from pathway) order by policy_id;

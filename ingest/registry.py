@@ -20,7 +20,8 @@ from psycopg_pool import ConnectionPool
 
 from alerts.bank import PolicyBank
 from alerts.documents import Policy, PolicyError
-from alerts.policy import parse
+from alerts.overrides import own_policy
+from alerts.policy import parse_version
 from alerts.state import PERSON
 from ingest.sql import QUERIES
 
@@ -51,7 +52,7 @@ class Registry:
     people : array of PERSON, indexed by patient_id
         ``policy`` is `UNSCORED` where the patient is on no pathway.
     bank : PolicyBank
-        The policies in force.
+        The policies in force, and behind them those that are somebody's own.
     """
 
     device_of: dict[str, int]
@@ -99,12 +100,13 @@ def read_registry(connection: psycopg.Connection) -> Registry:
         assignments = connection.execute(QUERIES["assignments"], binary=True).fetchall()
         people = connection.execute(QUERIES["people"], binary=True).fetchall()
         policies = connection.execute(QUERIES["policies_in_force"]).fetchall()
-    bank, index_of = _compile(policies)
+        overrides = connection.execute(QUERIES["overrides_in_force"]).fetchall()
     device_id = _column(devices, 0, np.int32)
     patient_id = _column(people, 0, np.int32)
+    own = {row[0]: row[1:] for row in overrides}
     persons = np.zeros(len(people), PERSON)
-    persons["spo2_scale"] = _column(people, 2, np.int8)
-    persons["policy"] = [index_of.get(row[3], UNSCORED) for row in people]
+    persons["spo2_scale"] = [own.get(row[0], _NOTHING)[1] or row[2] for row in people]
+    bank, persons["policy"] = _compile(policies, people, own)
     persons["enrolled_at"] = _column(people, 4, np.int64)
     nobody = np.zeros(1, PERSON)
     nobody["policy"] = UNSCORED
@@ -125,15 +127,49 @@ def read_registry(connection: psycopg.Connection) -> Registry:
     )
 
 
-def _compile(rows: list[tuple[int, int, str]]) -> tuple[PolicyBank, dict[int, int]]:
+_Own = tuple[str, int | None, int | None]
+_NOTHING: _Own = ("{}", None, None)
+"""A person's own document, SpO2 scale and usual NEWS2, where there is none."""
+
+
+def _compile(
+    rows: list[tuple[int, int, str]], people: list[tuple[Any, ...]], own: dict[int, _Own]
+) -> tuple[PolicyBank, list[int]]:
+    """Give one row of the bank to each policy and to each that is somebody's own, and the row of each person."""
     policies: list[Policy] = []
+    index_of: dict[tuple[int, str, int | None], int] = {}
     for policy_id, version, document in rows:
         try:
-            policies.append(parse(document, policy_id=policy_id, version=version))
+            policies.append(parse_version(document, policy_id, version))
         except PolicyError:
             # published by a newer program, or by hand: its patients are stored unscored, and the operators told
             log.error("policy cannot be used", action="policy_refused", policy_id=policy_id)
-    return PolicyBank(policies), {policy.policy_id: index for index, policy in enumerate(policies)}
+        else:
+            index_of[policy_id, "{}", None] = len(policies) - 1
+    found = []
+    for row in people:
+        document, _, usual = own.get(row[0], _NOTHING)
+        usual = row[5] if usual is None else usual
+        shared = index_of.get((row[3], "{}", None), UNSCORED)
+        key = (row[3], document, usual)
+        if key not in index_of and shared != UNSCORED:
+            index_of[key] = _personal_row(policies, shared, document, usual)
+        found.append(index_of.get(key, UNSCORED))
+    return PolicyBank(policies), found
+
+
+def _personal_row(policies: list[Policy], shared: int, document: str, usual: int | None) -> int:
+    whole = policies[shared]
+    try:
+        policy = own_policy(whole.text, whole.policy_id, whole.version, document, usual)
+    except PolicyError:
+        # a later version of the policy permits it no more: the shared one scores, and the operators are told
+        log.error("personal override cannot be used", action="override_refused", policy_id=whole.policy_id)
+        return shared
+    if policy.document == whole.document:
+        return shared
+    policies.append(policy)
+    return len(policies) - 1
 
 
 def _column(rows: list[tuple[Any, ...]], position: int, kind: type[np.generic]) -> NDArray[Any]:

@@ -86,6 +86,7 @@ create table patient (
     resuscitation   text not null default '',
     spo2_scale      smallint not null default 1 check (spo2_scale in (1, 2)),
     usual_news2     smallint check (usual_news2 between 0 and 20),
+    pregnant        boolean not null default false,
     created_at      timestamptz not null default now(),
     discharged_at   timestamptz,
     unique (organisation_id, nhs_number),
@@ -148,6 +149,10 @@ create table policy (
     version         integer not null check (version > 0),
     document        text not null,
     sha256          bytea not null check (length(sha256) = 32),
+    derived_from    text,                           -- the template that it was made from, and which edition of it
+    derived_sha256  bytea check (length(derived_sha256) = 32),
+    lowest_age      smallint,                       -- for whom the document says that it is meant
+    pregnancy       boolean,
     author          text not null,
     source          text not null,
     reason          text not null,
@@ -163,13 +168,80 @@ create table enrolment (
     organisation_id integer not null,
     patient_id      integer not null,
     pathway_id      integer not null,
-    overrides       jsonb not null default '{}',    -- personal limits, by rule; never wider than the policy allows
     started_at      timestamptz not null default now(),
     ended_at        timestamptz check (ended_at > started_at),
+    unique (organisation_id, enrolment_id),
     foreign key (organisation_id, patient_id) references patient (organisation_id, patient_id),
     foreign key (organisation_id, pathway_id) references pathway (organisation_id, pathway_id)
 );
 create unique index enrolment_in_force on enrolment (patient_id) where ended_at is null;
+
+-- What is a person's own within the policy: one row a version, the highest is in force. The document is what
+-- alerts/overrides.py reads; scale and usual score stand beside it for whoever shows them.
+create table enrolment_override (
+    override_id     integer generated always as identity primary key,
+    organisation_id integer not null,
+    patient_id      integer not null,
+    enrolment_id    integer not null,
+    version         integer not null check (version > 0),
+    document        jsonb not null,
+    spo2_scale      smallint check (spo2_scale in (1, 2)),
+    usual_news2     smallint check (usual_news2 between 0 and 20),
+    policy_id       integer not null,               -- the version that it was checked against
+    author          text not null check (author <> ''),
+    reason          text not null check (reason <> ''),
+    created_at      timestamptz not null default now(),
+    unique (enrolment_id, version),
+    foreign key (organisation_id, patient_id) references patient (organisation_id, patient_id),
+    foreign key (organisation_id, enrolment_id) references enrolment (organisation_id, enrolment_id),
+    foreign key (organisation_id, policy_id) references policy (organisation_id, policy_id)
+);
+create index enrolment_override_by_patient on enrolment_override (patient_id);
+
+-- What was in force stays as it was, whoever asks: an episode names the version that raised it.
+create function refuse_version_change() returns trigger language plpgsql as $$
+begin
+    raise exception 'a published version is never changed; publish another one';
+end $$;
+
+do $$
+declare
+    name text;
+begin
+    foreach name in array array['policy', 'enrolment_override'] loop
+        execute format('create trigger %I before update or delete on %I for each row '
+            'execute function refuse_version_change()', name || '_immutable', name);
+        execute format('create trigger %I before truncate on %I for each statement '
+            'execute function refuse_version_change()', name || '_no_truncate', name);
+    end loop;
+end $$;
+
+-- A policy may be meant for some people only, such as NEWS2, which does not apply to children and in pregnancy.
+create function refuse_enrolment() returns trigger language plpgsql as $$
+declare
+    meant record;
+    person record;
+begin
+    if new.ended_at is not null then
+        return new;
+    end if;
+    select y.lowest_age, y.pregnancy, w.title into meant
+    from pathway w join policy y using (policy_id) where w.pathway_id = new.pathway_id;
+    select p.born_on, p.pregnant into person from patient p where p.patient_id = new.patient_id;
+    if extract(year from age(new.started_at, person.born_on)) < meant.lowest_age then
+        raise exception using errcode = 'check_violation', message = format(
+            'Patient %s is younger than %s; "%s" is not for them. Choose another policy.',
+            new.patient_id, meant.lowest_age, meant.title);
+    end if;
+    if meant.pregnancy <> person.pregnant then
+        raise exception using errcode = 'check_violation', message = format(
+            'Patient %s is %s; "%s" is not for them. Choose another policy.', new.patient_id,
+            case when person.pregnant then 'pregnant' else 'not pregnant' end, meant.title);
+    end if;
+    return new;
+end $$;
+create trigger enrolment_refused before insert or update on enrolment for each row
+    execute function refuse_enrolment();
 
 -- ----------------------------------------------------------------------------------------------------- observations
 
@@ -380,7 +452,7 @@ declare
     name text;
     tables_of_an_organisation text[] := array['organisation', 'site', 'account', 'account_site', 'session', 'pathway',
         'policy', 'audit_log'];
-    tables_of_a_patient text[] := array['device_assignment', 'enrolment', 'patient_state', 'patient_snapshot',
+    tables_of_a_patient text[] := array['device_assignment', 'enrolment', 'enrolment_override', 'patient_state', 'patient_snapshot',
         'episode', 'episode_event', 'note'];
 begin
     foreach name in array tables_of_an_organisation || tables_of_a_patient
@@ -392,7 +464,7 @@ begin
                        name);
     end loop;
     foreach name in array tables_of_an_organisation || array['patient', 'device', 'quarantine', 'device_assignment',
-            'enrolment', 'episode', 'episode_event', 'note', 'notification_job'] loop
+            'enrolment', 'enrolment_override', 'episode', 'episode_event', 'note', 'notification_job'] loop
         execute format('create policy provisioning on %I to homeward_admin using (organisation_id = '
             '(select current_organisation())) with check (organisation_id = (select current_organisation()))', name);
     end loop;
@@ -482,7 +554,7 @@ do $$
 declare
     name text;
 begin
-    foreach name in array array['device', 'device_assignment', 'enrolment', 'pathway', 'patient'] loop
+    foreach name in array array['device', 'device_assignment', 'enrolment', 'enrolment_override', 'pathway', 'patient'] loop
         execute format('create trigger %I after insert or update or delete on %I for each statement '
             'execute function tell_registry()', name || '_registry', name);
     end loop;
@@ -502,7 +574,7 @@ grant select (organisation_id, time_zone) on organisation to homeward_ingest;
 grant select (site_id, organisation_id, time_zone) on site to homeward_ingest;
 grant select (patient_id, organisation_id, site_id, born_on, spo2_scale, usual_news2, discharged_at)
     on patient to homeward_ingest;                  -- no name, no NHS number
-grant select on device, device_assignment, pathway, policy, enrolment to homeward_ingest;
+grant select on device, device_assignment, pathway, policy, enrolment, enrolment_override to homeward_ingest;
 grant select, insert, update (flags) on observation to homeward_ingest;
 grant select, insert on quarantine to homeward_ingest;
 grant update (status, handled_at) on quarantine to homeward_ingest;
@@ -516,7 +588,7 @@ grant select on notification_job, episode to homeward_notify;
 grant update (attempts, status, outcome, run_at) on notification_job to homeward_notify;
 
 grant select on organisation, site, account_site, patient, device, device_assignment, pathway, policy,
-    enrolment, quarantine, patient_state, episode, episode_event, note, notification_job, audit_log
+    enrolment, enrolment_override, quarantine, patient_state, episode, episode_event, note, notification_job, audit_log
     to homeward_dashboard;
 grant select (account_id, organisation_id, sign_in, name, role, all_sites, disabled_at, created_at)
     on account to homeward_dashboard, homeward_reader;
@@ -532,7 +604,7 @@ grant select on patient_observation to homeward_dashboard;
 grant select, insert, update on organisation, site, account, account_site, patient, device, device_assignment, pathway,
     enrolment, patient_state, quarantine, episode, episode_event, note to homeward_admin;
 grant delete on account_site, session, patient_state to homeward_admin;
-grant select, insert on policy, audit_log to homeward_admin;     -- a published policy is never changed
+grant select, insert on policy, enrolment_override, audit_log to homeward_admin; -- what was published is never changed
 grant select on session, notification_job, patient_snapshot to homeward_admin;
 grant delete on patient_snapshot to homeward_admin;
 grant select on service_instance to homeward_admin;
