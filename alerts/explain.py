@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from alerts.documents import LimitRule, OverdueRule, Policy, Rule, ScoreRule, rule_key
+from alerts.documents import CombinationRule, Graded, LimitRule, OverdueRule, Policy, Rule, ScoreRule, Trend, rule_key
 from alerts.episodes import OPENED
+from alerts.explain_trends import combination_facts, combination_sentence, trend_facts, trend_sentence
 from alerts.news2_chart import PARAMETERS
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
@@ -25,6 +26,10 @@ def sentence(policy: Policy, transition: np.void) -> str:
         return _limit_sentence(rule, transition)
     if isinstance(rule, ScoreRule):
         return _score_sentence(rule, transition)
+    if isinstance(rule, Trend):
+        return trend_sentence(rule, transition)
+    if isinstance(rule, CombinationRule):
+        return combination_sentence(policy, rule, transition)
     if isinstance(rule, OverdueRule):
         names = [BY_NAME[v].label.lower() for v in rule.vitals]
         what = names[0] if len(names) == 1 else "observations"
@@ -72,7 +77,7 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
     if rule is None:
         return found
     found |= {"rule": rule.name, "title": rule.title, "source": rule.source, "advice": rule.advice}
-    if isinstance(rule, LimitRule | ScoreRule):
+    if isinstance(rule, Graded):
         found["thresholds"] = {
             word: value for word in ("yellow", "amber", "red") if (value := getattr(rule, word)) is not None
         }
@@ -80,6 +85,10 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         found |= {"vital": rule.vital, "side": rule.side}
     if isinstance(rule, ScoreRule):
         found["values"] = {p: _number(v) for p, v in zip(PARAMETERS, transition["inputs"], strict=True)}
+    if isinstance(rule, Trend):
+        found |= trend_facts(rule, transition)
+    if isinstance(rule, CombinationRule):
+        found |= combination_facts(policy, rule, transition)
     if isinstance(rule, OverdueRule):
         found |= {"vitals": list(rule.vitals), "every": rule.every, "grace": rule.grace}
     return found

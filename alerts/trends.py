@@ -21,7 +21,7 @@ from alerts.working import Working
 
 Series = NDArray[np.float64]
 # Normal distribution: the standard deviation is this times the median absolute deviation.
-_MAD_TO_SD = 1.4826
+MAD_TO_SD = 1.4826
 
 
 def remember(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
@@ -73,8 +73,8 @@ def _judge_slot(
     amount = np.where(p["kind"] == AVERAGE, to_resolution(amount * p["side"], p["vital"]) * p["side"], amount)
     threshold = w.policy["threshold"][rows, r] * np.where(p["kind"] == AVERAGE, p["side"], 1)[:, None]
     with np.errstate(invalid="ignore"):
-        conditions.met[rows, r] = amount[:, None] >= threshold - _TINY
-        conditions.clear[rows, r] = amount[:, None] < threshold - p["deadband"][:, None] - _TINY
+        conditions.met[rows, r] = amount[:, None] >= threshold - TINY
+        conditions.clear[rows, r] = amount[:, None] < threshold - p["deadband"][:, None] - TINY
     conditions.evaluated[rows, r] = ~np.isnan(amount)
     conditions.value[rows, r] = amount * p["side"]
 
@@ -94,7 +94,7 @@ _OWN = (
     "deadband",
 )
 # The memories are single precision: amounts that are equal in decimals may differ in the seventh digit.
-_TINY = 1e-4
+TINY = 1e-4
 
 
 def change(window: Series, p: dict[str, NDArray[Any]]) -> Series:
@@ -108,7 +108,7 @@ def change(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     reference = np.where(p["reference"] == 0, extreme, _median(past))
     amount: Series = (newest - reference) / _scale(past, p)
     # a change that has not led far enough counts for none, so that the rule is clear and not merely unanswered
-    short = newest * p["side"] < p["least"] * p["side"] - _TINY
+    short = newest * p["side"] < p["least"] * p["side"] - TINY
     return np.where(short, np.minimum(amount * p["side"], 0) * p["side"], amount)
 
 
@@ -181,7 +181,7 @@ def _standardised(window: Series, p: dict[str, NDArray[Any]]) -> Series:
 
 def _scale(past: Series, p: dict[str, NDArray[Any]]) -> Series:
     """Give 1 where the rule counts in units, and the personal spread, at least the rule's floor, where it does not."""
-    deviation = _median(np.abs(past - _median(past)[:, None])) * _MAD_TO_SD
+    deviation = _median(np.abs(past - _median(past)[:, None])) * MAD_TO_SD
     return np.where(p["reference"] == 2, np.maximum(np.nan_to_num(deviation), p["spread"]), 1.0)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.documents import Policy
 from alerts.explain import explanation, sentence
-from alerts.policy import shipped
+from alerts.policy import parse, shipped
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward
 
@@ -63,3 +63,146 @@ def test_an_overdue_observation_says_what_is_missing_and_for_how_long() -> None:
     policy = shipped("pulse_oximetry_home")
     (overdue,) = transitions(policy, until=12)
     assert sentence(policy, overdue) == "No oxygen saturation for longer than 8 h and 4 h of grace."
+
+
+HEAD = """
+name = "families"
+title = "One rule of each family"
+author = "test"
+source = "test"
+reason = "test"
+lateness = "40 d"
+actionable = "40 d"
+"""
+FAMILIES = parse(
+    HEAD
+    + """
+[[change]]
+name = "weight_gain"
+title = "Weight gain"
+vital = "weight"
+side = "high"
+every = "1 d"
+over = "4 d"
+at_least = 2
+reference = "extreme"
+amber = 2
+source = "test"
+[[average]]
+name = "mean_systolic"
+title = "Average systolic pressure"
+vital = "bp_systolic"
+side = "high"
+every = "1 d"
+over = "4 d"
+at_least = 3
+amber = 135
+source = "test"
+[[slope]]
+name = "pulse_slope"
+title = "Pulse rising"
+vital = "pulse"
+side = "high"
+every = "1 h"
+over = "12 h"
+at_least = 3
+yellow = 4.3
+source = "test"
+[[combination]]
+name = "together"
+title = "Weight and pressure"
+of = ["weight_gain", "mean_systolic"]
+at_least = 2
+severity = "red"
+source = "test"
+"""
+)
+SHIFTS = parse(
+    HEAD
+    + """
+[[ewma]]
+name = "breathing"
+title = "Respiration shifted"
+vital = "respiration_rate"
+side = "high"
+every = "1 d"
+over = "10 d"
+at_least = 4
+weight = 0.5
+least_spread = 2
+yellow = 1
+source = "test"
+[[cusum]]
+name = "saturation_down"
+title = "Saturation down"
+vital = "spo2"
+side = "low"
+every = "1 d"
+over = "10 d"
+at_least = 4
+slack = 0.5
+least_spread = 1
+yellow = 3
+source = "test"
+[[change]]
+name = "glucose_unusual"
+title = "Glucose unusually high"
+vital = "glucose"
+side = "high"
+every = "1 d"
+over = "8 d"
+at_least = 4
+reference = "spread"
+least_spread = 1
+yellow = 2.5
+source = "test"
+"""
+)
+DAY = 24 * 60
+
+
+@pytest.mark.parametrize(
+    ("policy", "vital", "values", "step", "expected"),
+    [
+        (FAMILIES, "weight", "82.1 81.8 82.0 84.2", DAY,
+         "Weight 84.2 kg, 2.4 kg more than the lowest of the last 4 days, 81.8 kg, limit 2 kg."),
+        (FAMILIES, "weight", "82.1 84.2 82.3", DAY,
+         "Weight 82.3 kg: the change is back within the limit."),
+        (FAMILIES, "bp_systolic", "140 138 142", DAY,
+         "Average systolic pressure of the last 4 days 140 mmHg (3 days observed), limit 135 mmHg or more."),
+        (FAMILIES, "pulse", "70 75 80", 60,
+         "Pulse rising by 5 /min per hour, now 80 /min, limit 4.3 /min."),
+        (SHIFTS, "respiration_rate", "16 16 17 16 22", DAY,
+         "Respiration rate has drifted above the usual 16 /min, by 2.7 of the usual variation, limit 1."),
+        (SHIFTS, "spo2", "97 96 97 97 94 94", DAY,
+         "Oxygen saturation has stayed below the usual 97 %, by 5.0 of the usual variation, limit 3."),
+        (SHIFTS, "glucose", "6 6.5 6 6.2 9.7", DAY,
+         "Capillary glucose 9.7 mmol/L, 3.6 mmol/L more than usual, 6.1 mmol/L, 3.6 times the usual variation, "
+         "limit 2.5."),
+    ],
+)  # fmt: skip
+def test_a_course_says_what_it_was_and_what_it_was_compared_with(
+    policy: Policy, vital: str, values: str, step: int, expected: str
+) -> None:
+    seen = [(i * step, vital, float(v)) for i, v in enumerate(values.split())]
+    last = transitions(policy, *seen)[-1]
+    assert sentence(policy, last) == expected
+
+
+def test_a_course_is_kept_with_its_window_and_its_baseline() -> None:
+    last = transitions(FAMILIES, (0, "weight", 81.8), (2 * DAY, "weight", 82), (3 * DAY, "weight", 84.2))[-1]
+    why = explanation(FAMILIES, last)
+    assert why["window"] == pytest.approx([84.2, 82.0, None, 81.8], abs=1e-3)
+    assert why["baseline"] == pytest.approx(81.8, abs=1e-3)
+    assert why["thresholds"] == {"amber": 2}
+    assert (why["rule"], why["vital"], why["every"], why["over"]) == ("weight_gain", "weight", "1 d", "4 d")
+
+
+def test_signs_that_come_together_are_named() -> None:
+    weights = [(i * DAY, "weight", w) for i, w in enumerate((80.0, 80.0, 83.0))]
+    pressures = [(i * DAY, "bp_systolic", 150.0) for i in range(3)]
+    found = [t for t in transitions(FAMILIES, *weights, *pressures) if t["severity"] == 3]
+    assert sentence(FAMILIES, found[0]) == (
+        "2 of 2 signs together: Weight gain (amber), Average systolic pressure (amber)."
+    )
+    assert explanation(FAMILIES, found[0])["of"] == {"Weight gain": "amber", "Average systolic pressure": "amber"}
