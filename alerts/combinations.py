@@ -22,11 +22,18 @@ def judge(w: Working, n: int, looked: Conditions) -> Conditions | None:
     if not is_combination.any():
         return None
     members = w.policy["members"][:n, :, : w.width]
-    touched = is_combination & (members & looked.evaluated[:, None, :]).any(axis=2)
     severity = np.where(w.phase[:n] == ACTIVE, w.severity[:n], 0)
-    active = (members & (severity[:, None, :] >= w.policy["each"][:n, :, None])).sum(axis=2)
+    each = w.policy["each"][:n]
+    touched = np.zeros(severity.shape, bool)
+    active, worst = np.zeros(severity.shape, np.int64), np.zeros(severity.shape, severity.dtype)
+    # pair by pair, because few rules of a policy are combined
+    for r, m in np.argwhere(members.any(axis=0)):
+        member = members[:, r, m]
+        touched[:, r] |= member & looked.evaluated[:, m]
+        active[:, r] += member & (severity[:, m] >= each[:, r])
+        np.maximum(worst[:, r], severity[:, m], out=worst[:, r], where=member)
     enough = touched & (active >= w.policy["at_least"][:n])
-    worst = np.where(members, severity[:, None, :], 0).max(axis=2) * w.policy["worst"][:n]
+    worst *= w.policy["worst"][:n]
     met = enough[..., None] & (np.maximum(worst, w.policy["severity"][:n])[..., None] >= _LEVEL)
     answers = Conditions.none(n, w.width)
     answers.evaluated |= touched

@@ -65,8 +65,9 @@ def _judge_slot(
     conditions: Conditions, w: Working, rows: NDArray[np.intp], r: int, family: Callable[[Series, Any], Series]
 ) -> None:
     p = {name: w.policy[name][rows, r] for name in _OWN}
-    series = w.memory_mean[rows, p["memory"]].astype(np.float64)
-    age = np.arange(STEPS)
+    longest = max(int(p["window"].max()), 2)  # the newest step and at least one before it
+    series = w.memory_mean[rows, p["memory"], :longest].astype(np.float64)
+    age = np.arange(longest)
     window = np.where(age < p["window"][:, None], series, np.nan)
     amount = family(window, p) * p["side"]
     amount = np.where((~np.isnan(window)).sum(axis=1) >= p["at_least"], amount, np.nan)
@@ -104,8 +105,11 @@ def change(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     amount is without its sign.
     """
     newest, past = window[:, 0], window[:, 1:]
-    extreme = np.where(p["side"] < 0, _most(past), -_most(-past))
-    reference = np.where(p["reference"] == 0, extreme, _median(past))
+    reference = _median(past)
+    by_extreme = np.flatnonzero(p["reference"] == 0)
+    if len(by_extreme):
+        chosen = past[by_extreme]
+        reference[by_extreme] = np.where(p["side"][by_extreme] < 0, _most(chosen), -_most(-chosen))
     amount: Series = (newest - reference) / _scale(past, p)
     # a change that has not led far enough counts for none, so that the rule is clear and not merely unanswered
     short = newest * p["side"] < p["least"] * p["side"] - TINY
@@ -124,7 +128,7 @@ def average(window: Series, p: dict[str, NDArray[Any]]) -> Series:
 
 def slope(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     """Give the Theil-Sen slope, the median of the slopes of all pairs of steps, per step."""
-    later, earlier = np.triu_indices(STEPS, 1)
+    later, earlier = np.triu_indices(window.shape[1], 1)
     pairs = (window[:, later] - window[:, earlier]) / (earlier - later)
     return _median(pairs)
 
@@ -140,7 +144,7 @@ def ewma(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     .. [1] Roberts SW, Control chart tests based on geometric moving averages, Technometrics 1, 1959.
     """
     z = _standardised(window, p)
-    weight = np.where(np.isnan(z), 0, (1 - p["weight"][:, None]) ** np.arange(STEPS))
+    weight = np.where(np.isnan(z), 0, (1 - p["weight"][:, None]) ** np.arange(window.shape[1]))
     level = (np.nan_to_num(z) * weight).sum(axis=1) * p["weight"]
     # in units of its own standard deviation, so that the threshold means the same for every weight
     standardised: Series = level / np.sqrt(p["weight"] / (2 - p["weight"]))
@@ -181,6 +185,8 @@ def _standardised(window: Series, p: dict[str, NDArray[Any]]) -> Series:
 
 def _scale(past: Series, p: dict[str, NDArray[Any]]) -> Series:
     """Give 1 where the rule counts in units, and the personal spread, at least the rule's floor, where it does not."""
+    if not (p["reference"] == 2).any():
+        return np.ones(len(past))
     deviation = _median(np.abs(past - _median(past)[:, None])) * MAD_TO_SD
     return np.where(p["reference"] == 2, np.maximum(np.nan_to_num(deviation), p["spread"]), 1.0)
 
