@@ -63,6 +63,7 @@
   }
 
   function open() {
+    if (socket) return;
     const scheme = window.location.protocol === "https:" ? "wss://" : "ws://";
     socket = new WebSocket(scheme + window.location.host + "/live");
     socket.onopen = function () {
@@ -342,5 +343,13 @@
     if (socket && lastHeard && Date.now() - lastHeard < SILENCE_MS) say(true);
   }, 300);
   window.setInterval(tick, TICK_MS);
+  // no need to wait for a missing heartbeat where the browser itself knows
+  window.addEventListener("offline", function () {
+    say(false);
+    if (socket) socket.close();
+  });
+  window.addEventListener("online", function () {
+    if (!socket) again();
+  });
   window.addEventListener("load", open);
 })();
