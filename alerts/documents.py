@@ -200,6 +200,13 @@ class Target(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     spo2_scale: Annotated[int, msgspec.Meta(ge=1, le=2)]
 
 
+class AppliesTo(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Whom the policy is meant for; nobody else is enrolled on it."""
+
+    lowest_age: Annotated[int, msgspec.Meta(ge=0, le=120)] | None = None
+    pregnancy: bool | None = None
+
+
 class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """A whole policy document."""
 
@@ -210,6 +217,8 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     reason: Text
     lateness: str
     actionable: str
+    derived_from: Name | None = None
+    applies_to: AppliesTo = AppliesTo()
     target_saturation: list[Target] = []
     limit: list[LimitRule] = []
     score: list[ScoreRule] = []

@@ -26,11 +26,12 @@ from alerts.documents import (
     ScoreRule,
     vital_named,
 )
+from alerts.places import line_of
 from alerts.state import SLOTS
 
 
-def parse(text: str, *, policy_id: int = 0, version: int = 0) -> Policy:
-    """Read and check a policy document.
+def parse(text: str, *, policy_id: int = 0, version: int = 0, file: str = "policy") -> Policy:
+    """Read and check a policy document; ``file`` is what errors call it.
 
     Raises
     ------
@@ -40,10 +41,13 @@ def parse(text: str, *, policy_id: int = 0, version: int = 0) -> Policy:
     try:
         document = msgspec.convert(tomllib.loads(text), Document)
     except tomllib.TOMLDecodeError as exc:
-        raise PolicyError(f"policy: not TOML: {exc}") from exc
+        raise PolicyError(f"{file}: not TOML: {exc}") from exc
     except msgspec.ValidationError as exc:
-        raise PolicyError(f"policy: {exc}") from exc
-    check(document)
+        raise _placed(file, text, str(exc)) from exc
+    try:
+        check(document)
+    except PolicyError as exc:
+        raise _placed(file, text, str(exc)) from exc
     return Policy(document, text, policy_id, version)
 
 
@@ -65,6 +69,18 @@ def shipped_names() -> list[str]:
     """Name the templates in ``alerts/policies``."""
     files = resources.files("alerts").joinpath("policies").iterdir()
     return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+
+
+def _placed(file: str, text: str, message: str) -> PolicyError:
+    line = line_of(text, message)
+    return PolicyError(f"{file}: {message}" if line is None else f"{file}:{line}: {message}")
+
+
+def template_of(document: Document) -> Policy | None:
+    """Find the shipped template that a document says it comes from, or whose name it bears."""
+    if document.derived_from is not None or document.name in shipped_names():
+        return shipped(document.derived_from or document.name)
+    return None
 
 
 def check(document: Document) -> None:

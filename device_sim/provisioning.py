@@ -204,7 +204,10 @@ def _enrol(connection: psycopg.Connection[Any], organisation_id: int, pathway_id
         _QUERIES["leave_other_pathways"].encode(),
         [chosen, pathway_id],
     )
-    connection.execute(
-        _QUERIES["enrol"].encode(),
-        [organisation_id, pathway_id, chosen],
-    )
+    try:
+        connection.execute(
+            _QUERIES["enrol"].encode(),
+            [organisation_id, pathway_id, chosen],
+        )
+    except psycopg.errors.CheckViolation as exc:
+        raise ProvisioningError(exc.diag.message_primary or str(exc)) from exc

@@ -20,6 +20,9 @@ audit = typer.Typer(no_args_is_help=True, help="The record of who looked at what
 
 def register(app: typer.Typer) -> None:
     """Add these groups to the command line."""
+    # for what it adds to the group of policies
+    from homeward import policy_commands  # noqa: F401
+
     for name, group in (("user", user), ("device", device), ("policy", policy), ("state", state), ("audit", audit)):
         app.add_typer(group, name=name)
 
@@ -181,7 +184,7 @@ def check_policy(file: Path, as_json: Json = False) -> None:
     from alerts.policy import parse
     from homeward.reporting import report
 
-    found = parse(_read(file))
+    found = parse(read_document(file), file=str(file))
     rules = [rule.name for rule in found.rules]
     report({"name": found.document.name, "rules": rules}, as_json, f"{file}: valid, with {len(rules)} rules.")
 
@@ -201,7 +204,7 @@ def publish_policy(
     from homeward import provisioning
     from homeward.reporting import administrator, report
 
-    text = shipped(file).text if file in shipped_names() else _read(Path(file))
+    text = shipped(file).text if file in shipped_names() else read_document(Path(file))
     author = author or parse(text).document.author
     with administrator(organisation) as (connection, number):
         name, version = provisioning.publish_policy(connection, number, text, author=author, reason=reason)
@@ -254,7 +257,8 @@ def verify_audit(organisation: Organisation = None, as_json: Json = False) -> No
         raise typer.Exit(1)
 
 
-def _read(file: Path) -> str:
+def read_document(file: Path) -> str:
+    """Read a document that was named on the command line."""
     from homeward.local.errors import SetupError
 
     try:

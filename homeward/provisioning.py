@@ -16,6 +16,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from alerts import policy as policies
+from alerts.documents import PolicyError
+from alerts.overrides import personalise, read_override
 from dashboard.passwords import hash_password
 from device_sim.provisioning import lane_of
 from schemas import named_queries
@@ -132,7 +134,7 @@ def add_account(
             raise ProvisioningError("A sign-in and a name cannot be empty.") from exc
         account = int(made["account_id"])
         run(connection, "add_account_sites", organisation=organisation, account=account, sites=chosen)
-        _audit(connection, organisation, "account_added", f"account:{account}", role=role, sites=chosen)
+        audit(connection, organisation, "account_added", f"account:{account}", role=role, sites=chosen)
     return account
 
 
@@ -145,7 +147,7 @@ def set_password(connection: Connection, organisation: int, sign_in: str, passwo
             raise ProvisioningError(f"There is no account {sign_in!r} in this organisation.")
         account = changed[0]["account_id"]
         run(connection, "end_sessions", account=account)
-        _audit(connection, organisation, "password_set", f"account:{account}")
+        audit(connection, organisation, "password_set", f"account:{account}")
 
 
 def _check_password(password: str) -> None:
@@ -175,6 +177,8 @@ def publish_policy(
         Where the document is not a valid policy.
     """
     document = policies.parse(text).document
+    template = policies.template_of(document)
+    meant = document.applies_to
     digest = hashlib.sha256(text.encode()).digest()
     with acting_for(connection, organisation):
         run(connection, "add_pathway", organisation=organisation, name=document.name, title=document.title)
@@ -182,6 +186,7 @@ def publish_policy(
         if pathway["sha256"] == digest:
             return document.name, int(pathway["version"])
         version = int(pathway["version"]) + 1
+        _refuse_misfits(connection, organisation, document.name, text)
         run(
             connection,
             "add_policy",
@@ -190,12 +195,30 @@ def publish_policy(
             version=version,
             document=text,
             sha256=digest,
+            derived_from=template and template.document.name,
+            derived_sha256=template and hashlib.sha256(template.text.encode()).digest(),
+            lowest_age=meant.lowest_age,
+            pregnancy=meant.pregnancy,
             author=author,
             source=document.source,
             reason=reason,
         )
-        _audit(connection, organisation, "policy_published", f"pathway:{document.name}", version=version, reason=reason)
+        audit(connection, organisation, "policy_published", f"pathway:{document.name}", version=version, reason=reason)
     return document.name, version
+
+
+def _refuse_misfits(connection: Connection, organisation: int, pathway: str, text: str) -> None:
+    """Raise `PolicyError` where a new version of a policy does not permit what is in force for its patients."""
+    policy = policies.parse(text)
+    for row in run(connection, "overrides_of_pathway", organisation=organisation, name=pathway):
+        own = read_override(row["document"])
+        try:
+            personalise(policy, own)
+        except PolicyError as exc:
+            raise PolicyError(
+                f"policy {pathway}: patient {row['patient_id']} has limits of their own that this version does not "
+                f"permit: {exc}; change them first"
+            ) from exc
 
 
 def pathways(connection: Connection, organisation: int) -> list[Row]:
@@ -229,7 +252,7 @@ def add_device(
         if not made:
             raise ProvisioningError(f"The device code {code!r} is taken; choose another.")
         device = int(made[0]["device_id"])
-        _audit(connection, organisation, "device_added", f"device:{device}", kind=kind)
+        audit(connection, organisation, "device_added", f"device:{device}", kind=kind)
     return device
 
 
@@ -250,7 +273,7 @@ def assign_device(connection: Connection, organisation: int, code: str, patient:
             run(connection, "assign_device", organisation=organisation, device=device, user=user, patient=patient)
         except psycopg.errors.ExclusionViolation as exc:
             raise ProvisioningError(f"Device {code!r} is assigned for a later time already; end that first.") from exc
-        _audit(connection, organisation, "device_assigned", f"device:{device}", patient=patient, user=user)
+        audit(connection, organisation, "device_assigned", f"device:{device}", patient=patient, user=user)
 
 
 def retire_device(connection: Connection, organisation: int, code: str) -> None:
@@ -259,7 +282,7 @@ def retire_device(connection: Connection, organisation: int, code: str) -> None:
         device = _device(connection, code)
         run(connection, "end_assignments", device=device, user=None)
         run(connection, "retire_device", device=device)
-        _audit(connection, organisation, "device_retired", f"device:{device}")
+        audit(connection, organisation, "device_retired", f"device:{device}")
 
 
 def require_device(connection: Connection, organisation: int, code: str) -> None:
@@ -283,7 +306,8 @@ def _device(connection: Connection, code: str, kind: str | None = None) -> int:
     return int(found[0]["device_id"])
 
 
-def _audit(connection: Connection, organisation: int, action: str, subject: str, **detail: Any) -> None:
+def audit(connection: Connection, organisation: int, action: str, subject: str, **detail: Any) -> None:
+    """Leave an entry in the organisation's audit log."""
     run(
         connection,
         "audit",

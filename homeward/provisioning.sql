@@ -39,7 +39,7 @@ returning account_id
 delete from session where account_id = %(account)s
 
 -- name: pathways
-select w.pathway_id, w.name, w.title, p.version, p.author, p.source, p.reason, p.published_at, p.document,
+select w.pathway_id, w.name, w.title, p.version, p.author, p.source, p.reason, p.published_at, p.document, p.derived_from,
     (select count(*) from enrolment e where e.pathway_id = w.pathway_id and e.ended_at is null) as enrolled
 from pathway w join policy p on p.policy_id = w.policy_id
 where w.organisation_id = %(organisation)s order by w.name
@@ -56,10 +56,45 @@ for update of w
 
 -- name: add_policy
 with published as (
-    insert into policy (organisation_id, pathway_id, version, document, sha256, author, source, reason)
-    values (%(organisation)s, %(pathway)s, %(version)s, %(document)s, %(sha256)s, %(author)s, %(source)s, %(reason)s)
+    insert into policy (organisation_id, pathway_id, version, document, sha256, derived_from, derived_sha256,
+        lowest_age, pregnancy, author, source, reason)
+    values (%(organisation)s, %(pathway)s, %(version)s, %(document)s, %(sha256)s, %(derived_from)s, %(derived_sha256)s,
+        %(lowest_age)s, %(pregnancy)s, %(author)s, %(source)s, %(reason)s)
     returning policy_id)
 update pathway set policy_id = published.policy_id from published where pathway_id = %(pathway)s
+
+-- name: overrides_of_pathway
+select distinct on (o.enrolment_id) o.patient_id, o.document::text as document
+from enrolment_override o join enrolment e using (enrolment_id) join pathway w using (pathway_id)
+where w.organisation_id = %(organisation)s and w.name = %(name)s and e.ended_at is null
+order by o.enrolment_id, o.version desc
+
+-- name: end_enrolment
+update enrolment set ended_at = greatest(now(), started_at + interval '1 microsecond')
+where patient_id = %(patient)s and ended_at is null and pathway_id <> %(pathway)s
+
+-- name: enrol
+insert into enrolment (organisation_id, patient_id, pathway_id)
+select %(organisation)s, %(patient)s, %(pathway)s
+where not exists (select from enrolment where patient_id = %(patient)s and ended_at is null)
+
+-- name: lock_enrolment
+select e.enrolment_id, y.policy_id, y.version, y.document,
+    coalesce((select max(version) from enrolment_override o where o.enrolment_id = e.enrolment_id), 0) as last_override
+from enrolment e join pathway w using (pathway_id) join policy y using (policy_id)
+where e.patient_id = %(patient)s and e.ended_at is null
+for update of e
+
+-- name: add_override
+insert into enrolment_override (organisation_id, patient_id, enrolment_id, version, document, spo2_scale, usual_news2,
+    policy_id, author, reason)
+values (%(organisation)s, %(patient)s, %(enrolment)s, %(version)s, %(document)s::jsonb, %(spo2_scale)s, %(usual_news2)s,
+    %(policy)s, %(author)s, %(reason)s)
+
+-- name: overrides
+select w.name as policy, o.version, o.document::text as document, o.author, o.reason, o.created_at
+from enrolment_override o join enrolment e using (enrolment_id) join pathway w using (pathway_id)
+where o.patient_id = %(patient)s order by o.created_at desc, o.version desc
 
 -- name: add_device
 insert into device (organisation_id, site_id, hub_id, code, kind, lane)

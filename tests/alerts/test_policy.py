@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+
+import msgspec
 import pytest
 
 from alerts.bank import PolicyBank
-from alerts.documents import SECOND, PolicyError, duration, rule_key
-from alerts.policy import parse, shipped, shipped_names
+from alerts.documents import SECOND, Document, PolicyError, duration, rule_key
+from alerts.policy import parse, shipped, shipped_names, template_of
 
 pytestmark = pytest.mark.pure
 
@@ -42,6 +45,45 @@ def test_a_bad_policy_is_refused_with_its_place(old: str, new: str, message: str
     assert old in GOOD
     with pytest.raises(PolicyError, match=message):
         parse(GOOD.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('vital = "spo2"', 'vital = "spo3"', 'vital = "spo3"'),
+        ('vitals = ["spo2"]', 'vitals = ["saturation"]', 'vitals = ["saturation"]'),
+        ("red = 92", "red = 20", "red = 20"),
+        ('side = "low"', 'side = "lower"', 'side = "lower"'),
+        ('gap = "30 min"', 'gap = "half an hour"', 'gap = "half an hour"'),
+        ("consecutive = 2 }", "consecutive = 0 }", "raise_after = { consecutive = 0 }"),
+        ('name = "saturation_overdue"', 'name = "low_saturation"', ""),
+        ("amber = 94", "ambre = 94", "ambre = 94"),
+        ('lateness = "12 h"', 'lateness = "12 o\'clock"', 'lateness = "12 o\'clock"'),
+    ],
+)
+def test_an_error_names_file_and_line(old: str, new: str, line: str) -> None:
+    text = GOOD.replace(old, new)
+    with pytest.raises(PolicyError) as refused:
+        parse(text, file="mine.toml")
+    file, number = str(refused.value).split(":")[:2]
+    assert file == "mine.toml"
+    if line:
+        assert text.splitlines()[int(number) - 1] == line
+    else:  # the second of two that have the same name
+        assert int(number) > text.splitlines().index("[[overdue]]")
+
+
+def test_a_template_is_known_by_its_name_or_by_what_the_document_says() -> None:
+    own = parse(GOOD.replace('name = "pulse_oximetry_home"', 'name = "ours"\nderived_from = "pulse_oximetry_home"'))
+    assert template_of(own.document) == shipped("pulse_oximetry_home") == template_of(parse(GOOD).document)
+    assert template_of(parse(GOOD.replace('name = "pulse_oximetry_home"', 'name = "ours"')).document) is None
+
+
+def test_the_schema_describes_what_is_shipped() -> None:
+    schema = msgspec.json.schema(Document)
+    names = set(schema["$defs"]["Document"]["properties"])
+    for name in shipped_names():
+        assert set(tomllib.loads(shipped(name).text)) <= names
 
 
 def test_a_policy_without_rules_is_refused() -> None:
