@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from importlib import resources
 from types import MappingProxyType
 
-_HEADING = re.compile(r"^-- name: *(?P<name>\S*) *$", re.MULTILINE)
+_HEADING = re.compile(r"^-- name:(?P<name>.*)$", re.MULTILINE)
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
@@ -33,14 +33,15 @@ def parse(text: str, where: str) -> Mapping[str, str]:
     """Split the text of a file into its queries; what stands before the first name is the file's own comment."""
     found: dict[str, str] = {}
     headings = list(_HEADING.finditer(text))
-    for heading, following in zip(headings, [*headings[1:], None], strict=True):
+    ends = [heading.start() for heading in headings[1:]] + [len(text)]
+    for heading, end in zip(headings, ends, strict=False):  # without a heading there is an end all the same
         line = text.count("\n", 0, heading.start()) + 1
-        name = heading["name"]
+        name = heading["name"].strip()
         if not _NAME.match(name):
             raise QueryFileError(f"{where}:{line}: {name!r} is not a query's name; write `-- name: read_this_way`")
         if name in found:
             raise QueryFileError(f"{where}:{line}: {name} is there twice; rename one")
-        body = text[heading.end() : following.start() if following else len(text)].strip()
+        body = text[heading.end() : end].strip()
         if not _has_sql(body):
             raise QueryFileError(f"{where}:{line}: {name} has no SQL below its name")
         found[name] = body

@@ -29,7 +29,7 @@ def test_each_query_keeps_its_comment_and_nothing_of_its_neighbours() -> None:
     [
         ("select 1", "no query"),
         ("-- name: \nselect 1", ":1: ''"),
-        ("-- name: Two Words\nselect 1", "no query"),
+        ("-- name: two words\nselect 1", ":1: 'two words'"),
         ("-- name: Upper\nselect 1", ":1: 'Upper'"),
         ("-- name: a\nselect 1\n-- name: a\nselect 2", ":3: a is there twice"),
         ("-- name: a\n-- only a comment\n", ":1: a has no SQL"),
