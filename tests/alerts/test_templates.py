@@ -76,6 +76,23 @@ def test_pregnancy(vital: str, course: str, expected: dict[str, list[int]]) -> N
 
 
 @pytest.mark.parametrize(
+    ("vital", "course", "expected"),
+    [
+        ("bp_systolic", "160 134 134 134 134", {}),  # the first day is left out
+        ("bp_systolic", "140 140 140", {}),  # not four days yet
+        ("bp_systolic", "120 135 135 135", {"average_systolic": [1]}),
+        ("bp_systolic", "120 150 150 150", {"average_systolic": [2]}),
+        ("bp_systolic", "120 134 135 135", {"average_systolic": [1]}),  # 134.7 is charted as 135
+        ("bp_diastolic", "70 85 84 86", {"average_diastolic": [1]}),
+        ("bp_diastolic", "70 95 95 95", {"average_diastolic": [2]}),
+        ("bp_diastolic", "70 84 84 84 . . .", {}),
+    ],
+)
+def test_hypertension(vital: str, course: str, expected: dict[str, list[int]]) -> None:
+    assert daily("blood_pressure_home", vital, course) == expected
+
+
+@pytest.mark.parametrize(
     ("course", "expected"),
     [("4.0", {}), ("3.9", {"low_glucose": [2]}), ("3.0", {"low_glucose": [2]}), ("2.9", {"low_glucose": [3]})],
 )
