@@ -266,6 +266,20 @@ def _entry(entry: Entry, zone: str, now: datetime) -> Any:
     )
 
 
+def devices_section(devices: Sequence[Row]) -> Any:
+    """The devices that this patient has now."""
+    listed: Any = html.P(text.NO_DEVICES, className="muted")
+    if devices:
+        listed = html.Ul([html.Li(_device(d)) for d in devices], className="devices")
+    return html.Section([html.H2(text.DEVICES), listed], className="card section")
+
+
+def _device(device: Row) -> list[Any]:
+    through = f", {text.SPEAKS_THROUGH} {device['hub']}" if device["hub"] else ""
+    kind = text.DEVICE_KINDS.get(device["kind"], device["kind"])
+    return [html.Strong(kind), html.Span(f"{device['code']}{through}", className="muted")]
+
+
 def observations_section(patient: Row) -> Any:
     """The frame of the table, which is read when it is opened."""
     return html.Section(

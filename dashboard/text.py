@@ -47,7 +47,6 @@ SEGMENTS = ("all", "any", "amber_red", "red")
 CARDS = ("red", "amber", "yellow", "waiting", "not_reporting")
 FILTER_BY = "Which patients to show"
 SEARCH = "Search by name or NHS number"
-KEYS = "j and k move, Enter opens, a acknowledges"
 SHORTCUTS = (("j", "next"), ("k", "previous"), ("Enter", "open"), ("a", "acknowledge"), ("/", "search"))
 COLUMNS = {
     "severity": "Priority",
@@ -92,7 +91,6 @@ SPANS = {"24h": "24 h", "7d": "7 days", "30d": "30 days"}
 SPAN = "How far back"
 NEWS2 = "NEWS2"
 COMPLETE = "complete"
-NEVER = "never observed"
 USUAL = "usual"
 TIMELINE = "Timeline"
 EPISODES = "Open episodes"
@@ -164,11 +162,6 @@ RUNNING = "Running"
 SILENT = "Silent"
 NOT_FOUND = "This page does not exist."
 
-# signing in
-SIGN_IN = "Sign in"
-SIGN_IN_NAME = "User name"
-PASSWORD = "Password"  # noqa: S105 - a label
-SIGN_IN_LEAD = "Remote monitoring for virtual wards, long-term conditions and care homes."
 NOT_A_DEVICE = "Not a medical device."
 DEVICE_SEARCH = "Search by device or patient"
 NOT_ALLOWED = "Your role does not include this page."
@@ -181,6 +174,9 @@ WHY_LIMITS = "Limits"
 WHY_POLICY = "Policy"
 WHY_SOURCE = "Source"
 PATIENT = "Patient"
+NO_DEVICES = "No device is assigned."
+SPEAKS_THROUGH = "through"
+NEWEST = "Newest observation of your patients"
 ACVPU = {"A": "alert", "C": "new confusion", "V": "responds to voice", "P": "responds to pain", "U": "unresponsive"}
 POLICY_VERSION = "policy version"
 BLOOD_PRESSURE = "Blood pressure"

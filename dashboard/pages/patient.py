@@ -38,7 +38,7 @@ async def layout(patient_id: int) -> Any:
     """The page of one patient; the same answer where there is none and where this person may not see them."""
     person = identity.current()
     try:
-        found = await queries.patient(patient_id)
+        found, devices = await asyncio.gather(queries.patient(patient_id), queries.devices_of(patient_id))
     except UNREADABLE:
         return _alone(trouble())
     if found is None or not may(person, Permission.SEE_PATIENTS):
@@ -62,7 +62,11 @@ async def layout(patient_id: int) -> Any:
                         className="main-column",
                     ),
                     html.Div(
-                        [_notes() if may(person, Permission.WRITE_NOTES) else None, parts.timeline_section(found)],
+                        [
+                            _notes() if may(person, Permission.WRITE_NOTES) else None,
+                            parts.devices_section(devices),
+                            parts.timeline_section(found),
+                        ],
                         className="side-column",
                     ),
                 ],

@@ -36,13 +36,18 @@ async def fill(_: Any) -> Any:
         return trouble(text.NOT_ALLOWED)
     try:
         services = await queries.services()
+        stored = await queries.last_stored()
     except (psycopg.Error, psycopg_pool.PoolTimeout):
         return trouble()
     if not services:
         return html.Div(text.SYSTEM_EMPTY, className="card empty")
+    newest = stored["last_observed_at"]
+    told = "–" if newest is None else ago((services[0]["now"] - newest).total_seconds())
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.SYSTEM_COLUMNS]))
     table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
-    return html.Div(scrollable(table, text.SYSTEM), className="card")
+    return html.Div(
+        [html.P(f"{text.NEWEST}: {told}", className="muted section"), scrollable(table, text.SYSTEM)], className="card"
+    )
 
 
 def _row(service: dict[str, Any]) -> Any:
