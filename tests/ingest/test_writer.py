@@ -174,10 +174,15 @@ def test_what_cannot_be_stored_is_kept_whole_with_its_reason(desk: Desk, reason:
     assert counts(outcome) == (0, 0, observations)
     assert outcome.receipt(0) == {"stored": 0, "duplicate": 0, "quarantined": observations, "reasons": [reason]}
     rows = desk.ask("select reason, payload, topic, observations, status, organisation_id from quarantine")
-    organisation = None if reason == "unknown_device" else desk.ward.organisation
-    assert rows == [(reason, message.payload, message.topic, observations, "waiting", organisation)]
+    assert rows == [(reason, message.payload, message.topic, observations, "waiting", desk.ward.organisation)]
     assert counts(desk.write(message, message)) == (0, 2 * observations, 0)
     assert desk.stored() == []
+
+
+def test_an_unknown_sender_among_several_organisations_is_nobodys(make_desk: Callable[..., Desk]) -> None:
+    desk, _other = make_desk(), make_desk()
+    desk.write(BAD["unknown_device"](desk))
+    assert desk.ask("select organisation_id from quarantine") == [(None,)]
 
 
 def test_one_implausible_value_of_three_leaves_two(desk: Desk) -> None:
