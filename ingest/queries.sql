@@ -76,6 +76,10 @@ from unnest(%(patients)b::int[], %(machines)b::bytea[], %(due)b::bigint[], %(las
     as u(patient_id, machine, due_at, last_at)
 where s.patient_id = u.patient_id;
 
+-- name: note_late
+-- History is corrected soon afterwards, once for all that comes within a while.
+update patient_state set late_noted_at = coalesce(late_noted_at, now()) where patient_id = any(%s::int[]);
+
 -- name: snapshots_before
 -- For each patient the newest snapshot before an instant.
 select u.patient_id, s.machine from unnest(%b::int[], %b::bigint[]) as u(patient_id, at)
@@ -170,8 +174,11 @@ select * from unnest(%b::int[], %b::bigint[], %b::text[], %b::int[])
 on conflict do nothing;
 
 -- name: write_quarantine
+-- A sender that is not known belongs to the only organisation there is; where there are several, to none of them, and
+-- then only who runs the installation sees it.
 insert into quarantine (organisation_id, device_id, topic, payload, reason, detail, observations, received_at)
-select nullif(organisation_id, 0), nullif(device_id, 0), topic, payload, reason, detail, observations,
+select coalesce(nullif(organisation_id, 0), (select min(o.organisation_id) from organisation o having count(*) = 1)),
+    nullif(device_id, 0), topic, payload, reason, detail, observations,
     timestamptz 'epoch' + received_at * interval '1 microsecond'
 from unnest(%b::int[], %b::int[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::int[], %b::bigint[])
     as u(organisation_id, device_id, topic, payload, reason, detail, observations, received_at)
