@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ def sentence(policy: Policy, transition: np.void) -> str:
     if isinstance(rule, LimitRule):
         return _limit_sentence(rule, transition)
     if isinstance(rule, ScoreRule):
-        return _score_sentence(rule, transition)
+        return _score_sentence(policy, rule, transition)
     if isinstance(rule, Trend):
         return trend_sentence(rule, transition)
     if isinstance(rule, CombinationRule):
@@ -44,6 +45,8 @@ def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     now = f"{vital.label} {vital.format(float(transition['value']))}"
     if transition["kind"] == OPENED:
         return f"{now}: not confirmed yet."
+    if vital.plausible_high - vital.plausible_low == vital.resolution:  # a yes or no has no limit to speak of
+        return f"{rule.title}." if transition["severity"] else f"{now}."
     if transition["severity"] == 0:
         return f"{now}: back {'above' if rule.side == 'low' else 'below'} the limit."
     severity = Severity(int(transition["severity"]))
@@ -56,11 +59,12 @@ def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     return f"{now}, limit {limit} or {'less' if rule.side == 'low' else 'more'}{times}."
 
 
-def _score_sentence(rule: ScoreRule, transition: np.void) -> str:
+def _score_sentence(policy: Policy, rule: ScoreRule, transition: np.void) -> str:
     missing = [BY_NAME[p].label.lower() for p, v in zip(PARAMETERS, transition["inputs"], strict=True) if np.isnan(v)]
     least = "at least " if missing else ""
     unknown = f"; not observed: {', '.join(missing)}" if missing else ""
-    return f"{rule.title} {least}{transition['value']:.0f}{unknown}."
+    usual = "" if policy.usual_news2 is None else f", usually {policy.usual_news2}"
+    return f"{rule.title} {least}{transition['value']:.0f}{usual}{unknown}."
 
 
 def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
@@ -74,6 +78,10 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         "value": _number(transition["value"]),
         "count": int(transition["count"]),
     }
+    if policy.personal:
+        found["personal"] = json.loads(policy.personal)
+    if policy.usual_news2 is not None:
+        found["usual_news2"] = policy.usual_news2
     if rule is None:
         return found
     found |= {"rule": rule.name, "title": rule.title, "source": rule.source, "advice": rule.advice}

@@ -42,6 +42,8 @@ class VitalSign:
             return ACVPU[int(value)]
         if self.name == "on_oxygen":
             return "on oxygen" if value else "on air"
+        if self.name == "soft_signs":
+            return "not their usual self" if value else "their usual self"
         return f"{value:.{self.decimals}f} {self.display_unit}".rstrip()
 
 

@@ -98,3 +98,8 @@ def test_hypertension(vital: str, course: str, expected: dict[str, list[int]]) -
 )
 def test_glucose(course: str, expected: dict[str, list[int]]) -> None:
     assert daily("diabetes_glucose", "glucose", course) == expected
+
+
+def test_soft_signs_ask_for_a_set() -> None:
+    assert daily("care_home_news2", "soft_signs", "0 0") == {}
+    assert daily("care_home_news2", "soft_signs", "0 1 0 1") == {"soft_signs": [1, 1]}

@@ -238,7 +238,7 @@ def test_a_cohort_of_nobody_is_refused() -> None:
 
 
 def test_the_files_of_parameters_are_sound() -> None:
-    assert set(load_model().vital) | {"on_oxygen", "consciousness"} == set(BY_NAME)
+    assert set(load_model().vital) | {"on_oxygen", "consciousness", "soft_signs"} == set(BY_NAME)
     assert "home" in load_devices().kit
     for name in scenario.names():
         assert scenario.load_weights(name)
