@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from alerts.episodes import ACTIVE, GONE, IDLE, PENDING, TRANSITION, WITHDRAWN
 
 _KEY = ("row", "rule", "opened_at")
-_SAME = (*_KEY, "kind", "at", "severity", "count", "value", "inputs", "window")
+SAME = (*_KEY, "kind", "at", "severity", "count", "value", "inputs", "window")
+EVENT_FIELDS = (*_KEY, "kind", "at", "severity", "value")
+"""What an event in an episode's history keeps of a transition."""
 
 
 def differences(
@@ -22,6 +24,7 @@ def differences(
     patients: NDArray[np.intp],
     start: NDArray[np.void],
     policy: NDArray[np.int32],
+    same: tuple[str, ...] = SAME,
 ) -> NDArray[np.void]:
     """Give the transitions to take back, those to add, and for each touched episode how it stands now.
 
@@ -35,6 +38,8 @@ def differences(
         Their states at the snapshots: an episode that was open then is not withdrawn, whatever came after.
     policy : int array, shape (H,)
         Their policies.
+    same : names
+        In which fields two transitions must agree to be the same one.
 
     Returns
     -------
@@ -44,7 +49,7 @@ def differences(
         its last one, so that its reason and its standing are known.
     """
     twice = np.isin(right["row"], patients)
-    before, after = _bytes(said), _bytes(right[twice])
+    before, after = _bytes(said, same), _bytes(right[twice], same)
     kept, known = set(after), set(before)
     gone = said[np.array([k not in kept for k in before], bool)]
     new = np.array([k not in known for k in after], bool)
@@ -73,9 +78,9 @@ def _open(start: NDArray[np.void], patients: NDArray[np.intp], policy: NDArray[n
     return found
 
 
-def _bytes(transitions: NDArray[np.void]) -> list[bytes]:
-    """Give all that a transition says as bytes: values are compared exactly, and a gap equals a gap."""
-    packed = rfn.repack_fields(transitions[list(_SAME)])
+def _bytes(transitions: NDArray[np.void], names: tuple[str, ...]) -> list[bytes]:
+    """Give what a transition says as bytes: values are compared exactly, and a gap equals a gap."""
+    packed = rfn.repack_fields(transitions[list(names)])
     return [one.tobytes() for one in packed]
 
 

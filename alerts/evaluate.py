@@ -129,8 +129,8 @@ def evaluate(
     return Evaluation(
         machines=run.machines,
         transitions=transitions[transitions["kind"] != 0],
-        episodes=_last_of_each(transitions),
-        reasons=_last_of_each(transitions[np.isin(transitions["phase"], (PENDING, ACTIVE)) & (transitions["at"] > 0)]),
+        episodes=last_of_each(transitions),
+        reasons=reasons_of(transitions),
         flags=batch.flags | found[len(known) :],
         known_flags=(known.flags & ~np.int16(Flag.SUSPECTED_REPEAT)) | found[: len(known)],
         snapshots=run.snapshots,
@@ -164,10 +164,16 @@ def _refuse_unordered(start: NDArray[np.void], rows: NDArray[np.intp], batch: Ob
         )
 
 
-def _last_of_each(transitions: NDArray[np.void]) -> NDArray[np.void]:
+def last_of_each(transitions: NDArray[np.void]) -> NDArray[np.void]:
     """Give the last transition of each episode, leaving out those that were taken back."""
     standing = transitions[~transitions["retracted"]]
     backwards = standing[::-1]
     _, first = np.unique(backwards[["row", "rule", "opened_at"]], return_index=True)
     last: NDArray[np.void] = backwards[np.sort(first)[::-1]]
     return last
+
+
+def reasons_of(transitions: NDArray[np.void]) -> NDArray[np.void]:
+    """Give the last transition of each episode that says why it stands, or stood before it resolved."""
+    raised = np.isin(transitions["phase"], (PENDING, ACTIVE))
+    return last_of_each(transitions[raised & (transitions["at"] > 0)])

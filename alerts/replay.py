@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.bank import PolicyBank
-from alerts.episodes import EVENTS, GONE, PHASES
+from alerts.episodes import EVENTS, GONE, PHASES, TRANSITION
 from alerts.evaluate import evaluate
+from alerts.run import Snapshots
+from alerts.schedule import NEVER
 from alerts.state import initial, take
 from schemas.observation import ObservationBatch
 
@@ -79,10 +81,31 @@ class Difference:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Rerun:
+    """What P patients come to when they are scored from nothing.
+
+    Attributes
+    ----------
+    machines : array of MACHINE, shape (P,)
+    transitions : array of TRANSITION, shape (T,)
+    flags : int16 array, shape (N,)
+        The observations' flags with those that the core found.
+    snapshots : Snapshots
+    next_due_at : int64 array, shape (P,)
+    """
+
+    machines: NDArray[np.void]
+    transitions: NDArray[np.void]
+    flags: NDArray[np.int16]
+    snapshots: Snapshots
+    next_due_at: NDArray[np.int64]
+
+
 def rerun(
     rows: NDArray[np.intp], batch: ObservationBatch, patients: int, stages: Sequence[Stage], bank: PolicyBank
-) -> NDArray[np.void]:
-    """Run P patients from nothing through their stages, each patient's in the order of time, and give the transitions.
+) -> Rerun:
+    """Run P patients from nothing through their stages, each patient's in the order of time.
 
     Parameters
     ----------
@@ -91,7 +114,8 @@ def rerun(
     batch : ObservationBatch of N
         Everything that was scored, without the flags that the core gives.
     """
-    machines, found = initial(patients), []
+    machines, found = initial(patients), [np.zeros(0, TRANSITION)]
+    flags, due, kept = batch.flags.copy(), np.full(patients, NEVER), list[Snapshots]()
     for stage in stages:
         place = np.full(patients, -1, np.intp)
         place[stage.rows] = np.arange(len(stage.rows))
@@ -101,12 +125,20 @@ def rerun(
         start = take(machines, stage.rows)
         start["clock_at"] = stage.clock_at
         evaluation = evaluate(start, place[rows[theirs]], batch.take(theirs), bank, stage.people, 0)
-        machines[stage.rows] = evaluation.machines
-        transitions = evaluation.transitions
+        machines[stage.rows], due[stage.rows] = evaluation.machines, evaluation.next_due_at
+        flags[theirs] = evaluation.flags
+        transitions, shots = evaluation.transitions, evaluation.snapshots
         transitions["row"] = stage.rows[transitions["row"]]
         found.append(transitions)
+        kept.append(Snapshots(stage.rows[shots.row], shots.at, shots.fine, shots.machines))
     whole = np.concatenate(found)
-    return whole[np.lexsort((whole["rule"], whole["at"], whole["row"]))]
+    whole = whole[np.lexsort((whole["rule"], whole["at"], whole["row"]))]
+    return Rerun(machines, whole, flags, _together(kept), due)
+
+
+def _together(kept: Sequence[Snapshots]) -> Snapshots:
+    row, at, fine = (np.concatenate([getattr(k, name) for k in kept]) for name in ("row", "at", "fine"))
+    return Snapshots(row, at, fine, np.concatenate([k.machines for k in kept]))
 
 
 def events_of(transitions: NDArray[np.void]) -> NDArray[np.void]:
@@ -116,6 +148,19 @@ def events_of(transitions: NDArray[np.void]) -> NDArray[np.void]:
     for name in EVENT.names or ():
         events[name] = kept[name]
     return events
+
+
+def as_said(events: NDArray[np.void], standings: NDArray[np.void], policy: NDArray[np.int32]) -> NDArray[np.void]:
+    """Turn stored events back into transitions, as far as they are stored; ``policy``, shape (P,), is by row."""
+    said = np.zeros(len(events), TRANSITION)
+    for name in EVENT.names or ():
+        said[name] = events[name]
+    said["policy"] = policy[events["row"]]
+    stands = {_key(s): s for s in standings}
+    for place, event in enumerate(events):
+        if (standing := stands.get(_key(event))) is not None:
+            said[place]["activated_at"], said[place]["peak"] = standing["activated_at"], standing["peak"]
+    return said
 
 
 def standings_of(transitions: NDArray[np.void]) -> NDArray[np.void]:

@@ -15,6 +15,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from ingest.correction import correct
 from ingest.counters import Counters
 from ingest.failures import describe
 from ingest.presence import Presence
@@ -62,6 +63,10 @@ def _turn(pool: ConnectionPool, keeper: RegistryKeeper, counters: Counters) -> f
     try:
         while do_due(pool, keeper, counters, time.time_ns() // 1000):
             pass
+        # one transaction a turn: what falls due does not wait for what is long past
+        if corrected := correct(pool, keeper.registry):
+            counters.count("patients_corrected", corrected)
+            return 0.0
         with pool.connection() as connection:
             row = connection.execute(QUERIES["next_due"]).fetchone()
     except (psycopg.Error, PoolTimeout) as failed:

@@ -27,6 +27,8 @@ class Late:
 
     Attributes
     ----------
+    rows : int array, shape (N,)
+        Whose they are.
     too_late : bool array, shape (N,)
         Stored and not scored.
     history : History or None
@@ -35,6 +37,7 @@ class Late:
         For each patient in the history, the earliest late instant: what was kept from there on is void.
     """
 
+    rows: NDArray[np.intp]
     too_late: NDArray[np.bool_]
     history: History | None
     since: NDArray[np.int64]
@@ -58,14 +61,14 @@ def look_back(
     """
     late = observed_at <= machines["last_at"][rows]
     if not late.any():
-        return Late(late, None, np.empty(0, np.int64))
+        return Late(rows, late, None, np.empty(0, np.int64))
     concerned = np.unique(rows[late])
     oldest = _oldest_snapshots(connection, patients, concerned)
     reachable = observed_at > np.minimum(oldest, machines["last_at"] - lateness)[rows]
     usable, too_late = late & reachable, late & ~reachable
     who = np.unique(rows[usable])
     if not len(who):
-        return Late(too_late, None, np.empty(0, np.int64))
+        return Late(rows, too_late, None, np.empty(0, np.int64))
     earliest = np.full(len(patients), _NEVER)
     np.minimum.at(earliest, rows[usable], observed_at[usable])
     start, broken = _snapshots(connection, patients, who, earliest)
@@ -74,9 +77,9 @@ def look_back(
         keep = ~np.isin(who, broken)
         who, start = who[keep], start[keep]
         if not len(who):
-            return Late(too_late, None, np.empty(0, np.int64))
+            return Late(rows, too_late, None, np.empty(0, np.int64))
     known, known_rows = _observations_since(connection, patients, who, start["last_at"])
-    return Late(too_late, History(who, start, known, known_rows), earliest[who])
+    return Late(rows, too_late, History(who, start, known, known_rows), earliest[who])
 
 
 def _oldest_snapshots(

@@ -100,9 +100,17 @@ def observations_of(
     connection: psycopg.Connection, patients: NDArray[np.int32]
 ) -> tuple[ObservationBatch, NDArray[np.intp]]:
     """Give all that was scored of these patients (ascending), without the flags of the core, and whose it is."""
-    found = connection.execute(_QUERIES["observations_of"], [patients.tolist()], binary=True).fetchall()
+    batch, rows = stored_of(connection, patients, Flag.TOO_LATE)
+    return batch.with_flags(batch.flags & ~np.int16(Flag.SUSPECTED_REPEAT)), rows
+
+
+def stored_of(
+    connection: psycopg.Connection, patients: NDArray[np.int32], without: Flag
+) -> tuple[ObservationBatch, NDArray[np.intp]]:
+    """Give what is stored of these patients (ascending) and has none of these flags, and whose it is."""
+    parameters = [patients.tolist(), int(without)]
+    found = connection.execute(_QUERIES["observations_of"], parameters, binary=True).fetchall()
     if not found:
         return ObservationBatch.empty(), np.empty(0, np.intp)
     batch = ObservationBatch.of(*zip(*found, strict=True))
-    batch = batch.with_flags(batch.flags & ~np.int16(Flag.SUSPECTED_REPEAT))
     return batch, np.searchsorted(patients, batch.patient_id).astype(np.intp)

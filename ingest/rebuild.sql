@@ -10,10 +10,10 @@ select patient_id, machine, (extract(epoch from updated_at) * 1000000)::bigint,
 from patient_state where patient_id = any(%b::int[]) order by patient_id for update
 
 -- name: observations_of
--- All that was scored; 32 is Flag.TOO_LATE.
+-- All that has none of these flags: what was scored is what has not Flag.TOO_LATE.
 select patient_id, device_id, vital, (extract(epoch from observed_at) * 1000000)::bigint,
     (extract(epoch from received_at) * 1000000)::bigint, value, flags
-from observation where patient_id = any(%b::int[]) and flags & 32 = 0
+from observation where patient_id = any(%b::int[]) and flags & %b::smallint = 0
 
 -- name: drop_snapshots_of
 delete from patient_snapshot where patient_id = any(%b::int[])
@@ -21,3 +21,13 @@ delete from patient_snapshot where patient_id = any(%b::int[])
 -- name: due_anew
 -- The common update keeps an earlier instant; here the state is new and so is what falls due.
 update patient_state set next_due_at = null where patient_id = any(%b::int[])
+
+-- name: lock_noted
+-- Patients of whom something came too late to be scored, the longest waiting first.
+select patient_id, machine, (extract(epoch from updated_at) * 1000000)::bigint,
+    coalesce((extract(epoch from last_observed_at) * 1000000)::bigint, -9223372036854775807)
+from patient_state where late_noted_at <= now() - %s::interval
+order by late_noted_at for update skip locked limit %s
+
+-- name: corrected
+update patient_state set late_noted_at = null where patient_id = any(%s::int[])

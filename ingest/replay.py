@@ -20,7 +20,7 @@ from psycopg_pool import ConnectionPool
 
 from alerts.bank import PolicyBank
 from alerts.documents import rule_key
-from alerts.episodes import EVENTS, PHASES
+from alerts.episodes import EVENTS, PHASES, TRANSITION
 from alerts.policy import parse
 from alerts.replay import EVENT, STANDING, Difference, Stage, compare, events_of, rerun, standings_of
 from alerts.state import PERSON
@@ -104,13 +104,13 @@ def _replay(
     until = np.zeros(len(patients), np.int64)
     for patient, record, updated_at in connection.execute(_QUERIES["records"], [patients.tolist()], binary=True):
         until[np.searchsorted(patients, patient)] = scored_until(record, updated_at)
-    stages, bank = _stages(connection, registry, patients, until)
+    stages, bank = stages_of(connection, registry, patients, until)
     batch, rows = observations_of(connection, patients)
-    transitions = rerun(rows, batch, len(patients), stages, bank) if stages else np.zeros(0, EVENT)
+    transitions = rerun(rows, batch, len(patients), stages, bank).transitions if stages else np.zeros(0, TRANSITION)
     names = {rule_key(r.name): r.name for policy in bank.policies for r in policy.rules}
-    stored_events = _stored_events(connection, patients, names)
-    stored_standings = _stored_standings(connection, patients, stored_events)
-    ours = (events_of(transitions), standings_of(transitions)) if stages else (stored_events[:0], stored_standings[:0])
+    stored_events = stored_events_of(connection, patients, names)
+    stored_standings = stored_standings_of(connection, patients, stored_events)
+    ours = (events_of(transitions), standings_of(transitions))
     events, standings = (
         (x[wanted(x)], y[wanted(y)]) for x, y in zip((stored_events, stored_standings), ours, strict=True)
     )
@@ -121,7 +121,7 @@ def _replay(
     found.differences += [(int(patients[d.key[0]]), d) for d in differences]
 
 
-def _stages(
+def stages_of(
     connection: psycopg.Connection, registry: Registry, patients: NDArray[np.int32], until: NDArray[np.int64]
 ) -> tuple[list[Stage], PolicyBank]:
     """Find by which policy each patient was scored when; the k-th stage holds the k-th span of every patient."""
@@ -180,7 +180,7 @@ def _spans(versions: Sequence[tuple[int, int | None, int, int]]) -> list[_Span]:
     return [s for s in spans if s.since <= s.until]
 
 
-def _stored_events(
+def stored_events_of(
     connection: psycopg.Connection, patients: NDArray[np.int32], names: dict[int, str]
 ) -> NDArray[np.void]:
     code = {str(event): number for number, event in enumerate(EVENTS)}
@@ -194,7 +194,7 @@ def _stored_events(
     return events
 
 
-def _stored_standings(
+def stored_standings_of(
     connection: psycopg.Connection, patients: NDArray[np.int32], events: NDArray[np.void]
 ) -> NDArray[np.void]:
     code = {str(phase): number for number, phase in enumerate(PHASES)}

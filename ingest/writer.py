@@ -153,6 +153,8 @@ class _Scoring:
         write_states(self._connection, states, machines, due, self._now)
         patients = states.patients[scored]
         self._keep_snapshots(patients, late, evaluation)
+        if late.too_late.any():
+            self._connection.execute(QUERIES["note_late"], [patients[np.unique(late.rows[late.too_late])].tolist()])
         activated = write_episodes(self._connection, evaluation, patients, self._registry, page=page)
         changed = states.patients if len(batch) else patients[np.unique(evaluation.episodes["row"])]
         tell_dashboards(self._connection, changed, self._registry, episodes=len(evaluation.episodes) > 0)

@@ -284,8 +284,10 @@ create table patient_state (
     machine          bytea not null,                 -- one record of alerts.state.MACHINE
     next_due_at      timestamptz,                    -- next instant at which something changes without an observation
     last_observed_at timestamptz,
+    late_noted_at    timestamptz,                    -- since when observations wait that came too late to be scored
     updated_at       timestamptz not null default now()
 ) with (fillfactor = 70);
+create index patient_state_late on patient_state (late_noted_at) where late_noted_at is not null;
 create index patient_state_due on patient_state (next_due_at) where next_due_at is not null;
 
 -- Earlier states, kept for the policy's lateness: late observations are scored again from the one before them.

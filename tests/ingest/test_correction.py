@@ -1,0 +1,70 @@
+"""Is history as if everything had come in order, once what came too late has been taken into account?"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from ingest.correction import correct
+from ingest.replay import replay_all
+from tests.ingest.conftest import Desk
+from tests.ingest.test_writer import ILL, WELL
+
+AT_ONCE = timedelta(0)
+
+
+def _story(desk: Desk, patient: int) -> list[tuple[Any, ...]]:
+    """What stands of a patient's episodes and their events."""
+    return desk.ask(
+        "select e.rule, e.opened_at, e.activated_at, e.resolved_at, e.phase, e.severity, e.peak_severity, v.kind, "
+        "v.at, v.severity, v.value from episode e join episode_event v using (episode_id) "
+        "where e.patient_id = %s and e.phase <> 'withdrawn' and not v.retracted order by e.opened_at, e.rule, v.at",
+        patient,
+    )
+
+
+def _send(desk: Desk, index: int, course: dict[int, dict[str, Any]], hours: list[int]) -> None:
+    for hour in hours:
+        desk.write(desk.message(index, -60 * hour, course[hour]))
+
+
+def test_history_is_as_if_all_had_come_in_order(make_desk: Callable[..., Desk]) -> None:
+    desk, chance = make_desk(2), random.Random(4)
+    course = {hour: chance.choice((WELL, ILL, {"pulse": 135}, {"temperature": 39.4})) for hour in range(60, 0, -1)}
+    in_time = list(range(60, 0, -1))
+    too_late = [58, 57, 56, 55, 51, 50]
+    _send(desk, 0, course, [h for h in in_time if h not in too_late])
+    _send(desk, 0, course, too_late)
+    _send(desk, 1, course, in_time)
+    first, second = desk.ward.patients
+    assert desk.ask("select count(*) from observation where flags & 32 <> 0")[0][0] > 0
+    jobs = desk.ask("select count(*) from notification_job")
+    assert correct(desk.pool, desk.keeper.registry, timedelta(hours=1)) == 0  # more may be under way
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 1
+    assert _story(desk, first) == _story(desk, second) != []
+    assert desk.ask("select count(*) from observation where flags & 32 <> 0") == [(0,)]
+    assert desk.ask("select count(*) from notification_job") == jobs
+    assert replay_all(desk.pool, 0).differences == []
+    before = desk.ask("select * from episode_event order by event_id"), desk.ask("select machine from patient_state")
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 0
+    desk.ask("update patient_state set late_noted_at = now() returning 1")
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 2
+    after = desk.ask("select * from episode_event order by event_id"), desk.ask("select machine from patient_state")
+    assert after == before
+    # and ingest goes on as if nothing had been
+    for index in (0, 1):
+        desk.write(desk.message(index, 5, WELL), desk.message(index, -30, ILL), desk.message(index, 6, WELL))
+    assert _story(desk, first) == _story(desk, second)
+
+
+def test_what_is_found_in_the_past_is_marked_and_paged_to_nobody(desk: Desk) -> None:
+    desk.write(*(desk.message(0, -60 * hours, WELL) for hours in range(30, 0, -1)))
+    desk.write(desk.message(0, -60 * 40, ILL), desk.message(0, -60 * 39, WELL), desk.message(0, -60 * 38, WELL))
+    desk.ask("delete from notification_job returning 1")
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 1
+    found = desk.ask("select opened_at, phase, peak_severity, retrospective from episode where rule = 'news2'")
+    assert found == [(desk.at(-60 * 40), "resolved", 3, True)]
+    assert desk.ask("select count(*) from notification_job") == [(0,)]
+    assert {flags for (flags,) in desk.ask("select flags from observation")} == {0}
