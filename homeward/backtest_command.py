@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -162,17 +163,24 @@ def _rules(policies: Sequence[Policy]) -> dict[int, str]:
 def _slices(
     reader: psycopg.Connection[Any], ids: NDArray[np.int32], begin: int, until: int
 ) -> Iterator[tuple[int, NDArray[np.intp], ObservationBatch]]:
-    """Read slices of time of some patients (ids ascending), each of about as many observations as memory allows."""
+    """Read slices of time of some patients (ids ascending), each of about as many observations as memory allows.
+
+    The next slice is read while the caller scores the one before it.
+    """
     length = _FIRST_SLICE
-    while begin < until:
-        stop = min(begin + length, until)
-        patient, vital, at, value = _read(reader, ids, begin, stop)
-        count = len(value)
-        batch = ObservationBatch(patient, np.zeros(count, np.int32), vital, at, at, value, np.zeros(count, np.int16))
-        yield stop, np.searchsorted(ids, patient), batch
-        begin = stop
-        wanted = OBSERVATIONS_AT_ONCE / max(count, 1)
-        length = int(length * min(max(wanted, 0.25), 4.0))
+    with ThreadPoolExecutor(max_workers=1) as reading:
+        coming = reading.submit(_read, reader, ids, begin, min(begin + length, until))
+        while begin < until:
+            stop = min(begin + length, until)
+            patient, vital, at, value = coming.result()
+            count = len(value)
+            length = int(length * min(max(OBSERVATIONS_AT_ONCE / max(count, 1), 0.25), 4.0))
+            if stop < until:
+                coming = reading.submit(_read, reader, ids, stop, min(stop + length, until))
+            zero = np.zeros(count, np.int16)
+            batch = ObservationBatch(patient, zero.astype(np.int32), vital, at, at, value, zero)
+            yield stop, np.searchsorted(ids, patient), batch
+            begin = stop
 
 
 def _read(
