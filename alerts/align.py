@@ -19,6 +19,7 @@ def align(
 ) -> tuple[NDArray[np.void], NDArray[np.void]]:
     """Give the states with their slots in the order of their policies' rules, and the transitions of lost rules."""
     wanted = bank.columns["rule"][people["policy"]]
+    _name(machines["slots"]["rule"], wanted)
     differ = np.flatnonzero((machines["slots"]["rule"] != wanted).any(axis=1))
     lost: list[NDArray[np.void]] = []
     for row in differ:
@@ -37,6 +38,7 @@ def align(
 def _align_memories(machines: NDArray[np.void], wanted: NDArray[np.uint32]) -> None:
     """Put each remembered course where the policy looks for it; one that it does not follow is forgotten."""
     memories = machines["memories"]
+    _name(memories["key"], wanted)
     for row in np.flatnonzero((memories["key"] != wanted).any(axis=1)):
         old = memories[row].copy()
         fresh = np.zeros(len(old), MEMORY)
@@ -46,6 +48,12 @@ def _align_memories(machines: NDArray[np.void], wanted: NDArray[np.uint32]) -> N
             if len(found):
                 fresh[place] = old[found[0]]
         memories[row] = fresh
+
+
+def _name(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> None:
+    """Give those of whom nothing is known yet their keys, all at once; there is nothing to move."""
+    fresh = ~keys.any(axis=1)
+    keys[fresh] = wanted[fresh]
 
 
 def _blank(rules: NDArray[np.uint32]) -> NDArray[np.void]:

@@ -46,63 +46,85 @@ TRANSITION = np.dtype(
 )
 """What happened to an episode, and how the episode stands after it. Its key is row, rule and opened_at."""
 
+_Pairs = tuple[NDArray[np.intp], ...]
 _LEVEL = np.arange(1, LEVELS + 1, dtype=np.uint8)
 _MOST = np.iinfo(np.uint16).max
 
 
 def advance(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray[np.void]:
-    """Take the first ``n`` patients one instant further and give the transitions, shape (T,)."""
-    run_length = _advance_levels(w, n, at, c)
-    severity = np.where(w.latched[:n].astype(bool), _LEVEL, 0).max(axis=2).astype(np.uint8)
-    waiting = ((w.count[:n] > 0) & (w.latched[:n] == 0)).any(axis=2)
-    before, was = w.phase[:n], w.severity[:n]
-    looked = c.evaluated
-    activated = looked & (before != ACTIVE) & (severity > 0)
-    opened = looked & (before == IDLE) & (severity == 0) & waiting
-    lapsed = looked & (before == PENDING) & (severity == 0) & ~waiting
-    resolved = looked & (before == ACTIVE) & (severity == 0)
-    changed = looked & (before == ACTIVE) & (severity > 0) & (severity != was)
-    kind = np.select([activated, opened, lapsed | resolved, changed], [ACTIVATED, OPENED, EASED, SEVERITY], _NOTHING)
-    instant = at[:, None]
-    begins = opened | (activated & (before == IDLE))
-    np.copyto(w.opened_at[:n], instant, where=begins)
-    np.copyto(w.activated_at[:n], instant, where=activated)
-    np.copyto(w.activated_at[:n], 0, where=opened)
-    np.copyto(w.peak[:n], 0, where=begins)
-    np.maximum(w.peak[:n], severity, out=w.peak[:n], where=looked)
-    np.copyto(w.severity[:n], severity, where=looked)
-    np.copyto(w.slot_last_at[:n], instant, where=looked)
-    w.phase[:n] = np.select([activated, opened, lapsed | resolved], [ACTIVE, PENDING, IDLE], before)
-    # a quiet rule has a severity for combinations to look at, and nothing to tell
-    kind = np.where(w.policy["quiet"][:n], _NOTHING, kind)
+    """Take the first ``n`` patients one instant further and give the transitions, shape (T,).
+
+    Most rules of most patients are idle at most instants: only those where something is met, counted or latched are
+    gone through, as a list of M (patient, rule) pairs.
+    """
+    met = c.met
+    stirring = c.evaluated & (w.stirring[:n] | met[..., 0] | met[..., 1] | met[..., 2])
+    kind, run_length = np.zeros(stirring.shape, np.uint8), np.zeros(stirring.shape, np.uint16)
+    pairs = np.nonzero(stirring)
+    if len(pairs[0]):
+        run_length[pairs] = _advance_levels(w, pairs, at[pairs[0]], c)
+        kind[pairs] = _advance_phase(w, pairs, at[pairs[0]])
+    np.copyto(w.slot_last_at[:n], at[:, None], where=c.evaluated)
     return record(w, kind, at, c.value, c.inputs, run_length)
 
 
-def _advance_levels(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray[np.uint16]:
-    """Latch and let go each severity; give the length of the longest run at this instant, shape (n, R)."""
-    p = w.policy
-    on = w.latched[:n].astype(bool)
-    looked = c.evaluated[..., None]
-    towards = np.where(on, c.clear, c.met) & looked
-    against = looked & ~towards
-    instant = at[:, None]
-    elapsed = instant - w.slot_last_at[:n]
-    counted = np.where((w.slot_last_at[:n] > 0) & (elapsed <= p["gap"][:n]), elapsed // 1000, 0).astype(np.uint32)
-    first = towards & (w.count[:n] == 0)
-    since = np.where(first, instant[..., None], w.since[:n])
-    held = np.where(towards & ~first, w.held_ms[:n] + counted[..., None], np.where(first, 0, w.held_ms[:n]))
-    count = np.minimum(w.count[:n].astype(np.int32) + towards, _MOST)
-    done = towards & (count >= np.where(on, p["clear_consecutive"][:n, :, None], p["consecutive"][:n]))
-    done &= instant[..., None] - since >= np.where(on, p["clear_apart"][:n, :, None], p["apart"][:n])
-    done &= held >= np.where(on, p["clear_hold_ms"][:n, :, None], p["hold_ms"][:n])
-    done |= towards & ~on & c.sure[..., None]
-    over = done | against
-    w.latched[:n] = on ^ done
-    w.since[:n] = np.where(over, 0, since)
-    w.held_ms[:n] = np.where(over, 0, held)
-    w.count[:n] = np.where(over, 0, count)
-    longest: NDArray[np.uint16] = np.where(towards, count, 0).max(axis=2).astype(np.uint16)
+def _advance_phase(w: Working, pairs: _Pairs, at: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Follow the severities that are latched now; give what happened to each pair, shape (M,)."""
+    latched, counting = w.latched[pairs].astype(bool), w.count[pairs] > 0
+    severity = (latched * _LEVEL).max(axis=1)
+    waiting = (counting & ~latched).any(axis=1)
+    before, was = w.phase[pairs], w.severity[pairs]
+    activated = (before != ACTIVE) & (severity > 0)
+    opened = (before == IDLE) & (severity == 0) & waiting
+    lapsed = (before == PENDING) & (severity == 0) & ~waiting
+    resolved = (before == ACTIVE) & (severity == 0)
+    changed = (before == ACTIVE) & (severity > 0) & (severity != was)
+    kind = np.select([activated, opened, lapsed | resolved, changed], [ACTIVATED, OPENED, EASED, SEVERITY], _NOTHING)
+    begins = opened | (activated & (before == IDLE))
+    w.opened_at[pairs] = np.where(begins, at, w.opened_at[pairs])
+    w.activated_at[pairs] = np.where(activated, at, np.where(opened, 0, w.activated_at[pairs]))
+    w.peak[pairs] = np.maximum(np.where(begins, 0, w.peak[pairs]), severity)
+    w.severity[pairs] = severity
+    w.phase[pairs] = np.select([activated, opened, lapsed | resolved], [ACTIVE, PENDING, IDLE], before)
+    w.stirring[pairs] = latched.any(axis=1) | counting.any(axis=1)
+    # a quiet rule has a severity for combinations to look at, and nothing to tell
+    told: NDArray[np.uint8] = np.where(w.policy["quiet"][pairs], _NOTHING, kind)
+    return told
+
+
+def _advance_levels(w: Working, pairs: _Pairs, at: NDArray[np.int64], c: Conditions) -> NDArray[np.uint16]:
+    """Latch and let go each severity; give the length of the longest run at this instant, shape (M,)."""
+    p = {name: w.policy[name][pairs] for name in _CONFIRMATION}
+    on = w.latched[pairs].astype(bool)
+    towards = np.where(on, c.clear[pairs], c.met[pairs])
+    last, elapsed = w.slot_last_at[pairs], at - w.slot_last_at[pairs]
+    counted = np.where((last > 0) & (elapsed <= p["gap"]), elapsed // 1000, 0).astype(np.uint32)[:, None]
+    first = towards & (w.count[pairs] == 0)
+    since = np.where(first, at[:, None], w.since[pairs])
+    held = np.where(towards & ~first, w.held_ms[pairs] + counted, np.where(first, 0, w.held_ms[pairs]))
+    count = np.minimum(w.count[pairs].astype(np.int32) + towards, _MOST)
+    done = towards & (count >= np.where(on, p["clear_consecutive"][:, None], p["consecutive"]))
+    done &= at[:, None] - since >= np.where(on, p["clear_apart"][:, None], p["apart"])
+    done &= held >= np.where(on, p["clear_hold_ms"][:, None], p["hold_ms"])
+    done |= towards & ~on & c.sure[pairs][:, None]
+    over = done | ~towards
+    w.latched[pairs] = on ^ done
+    w.since[pairs] = np.where(over, 0, since)
+    w.held_ms[pairs] = np.where(over, 0, held)
+    w.count[pairs] = np.where(over, 0, count)
+    longest: NDArray[np.uint16] = np.where(towards, count, 0).max(axis=1).astype(np.uint16)
     return longest
+
+
+_CONFIRMATION = (
+    "gap",
+    "consecutive",
+    "apart",
+    "hold_ms",
+    "clear_consecutive",
+    "clear_apart",
+    "clear_hold_ms",
+)
 
 
 def record(
