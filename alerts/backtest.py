@@ -16,6 +16,7 @@ from alerts import state
 from alerts.bank import PolicyBank
 from alerts.documents import Policy, duration
 from alerts.episodes import ACTIVATED, EASED
+from alerts.instants import Instants
 from alerts.run import Run, Watch
 from schemas.observation import ObservationBatch
 
@@ -65,7 +66,13 @@ class Trial:
         self._machines = state.initial(len(people))
         self._open = np.zeros(0, _STEP)
 
-    def feed(self, rows: NDArray[np.intp], batch: ObservationBatch, until: NDArray[np.int64] | int) -> NDArray[np.void]:
+    def feed(
+        self,
+        rows: NDArray[np.intp],
+        batch: ObservationBatch,
+        until: NDArray[np.int64] | int,
+        instants: Instants | None = None,
+    ) -> NDArray[np.void]:
         """Score a slice of time and give the intervals of the episodes that ended in it.
 
         Parameters
@@ -76,6 +83,8 @@ class Trial:
             Each later than what the patient's former slices reached.
         until : int64 array, shape (P,), or one int
             The slice's last microsecond: timers due by then fire.
+        instants : Instants, optional
+            Of the same rows and batch, where several trials share them.
 
         Returns
         -------
@@ -84,7 +93,17 @@ class Trial:
         if (batch.observed_at <= self._machines["last_at"][rows]).any():
             raise ValueError("backtest: an observation lies before what was scored already; give slices in time order")
         ends = np.maximum(np.broadcast_to(until, len(self._people)), self._machines["clock_at"])
-        run = Run(self._machines, rows, batch, self._bank, self._people, ends, keep_snapshots=False, watch=self._watch)
+        run = Run(
+            self._machines,
+            rows,
+            batch,
+            self._bank,
+            self._people,
+            ends,
+            keep_snapshots=False,
+            watch=self._watch,
+            instants=instants,
+        )
         self._machines = run.machines
         steps = _steps(run.transitions)
         steps = np.concatenate([self._open, steps[np.argsort(steps["at"], kind="stable")]])

@@ -66,6 +66,8 @@ class Run:
     watch : callable, optional
         Told of each step: which patients, their instants, and the NEWS2 lower bound of those whose policy scores them
         (NaN of others), each of shape (n,).
+    instants : Instants, optional
+        Of the same rows and batch, where several passes share them.
     """
 
     def __init__(
@@ -79,9 +81,10 @@ class Run:
         *,
         keep_snapshots: bool = True,
         watch: Watch | None = None,
+        instants: Instants | None = None,
     ) -> None:
         self._keeping, self._watch = keep_snapshots, watch
-        self._instants = Instants.of(rows, batch, len(machines))
+        self._instants = Instants.of(rows, batch, len(machines)) if instants is None else instants
         self._order = self._instants.order
         people = people[self._order]
         aligned, lost = align(take(machines, self._order), bank, people)
@@ -104,7 +107,7 @@ class Run:
             observed = np.where(marks, np.nan, observed)
         _remember(w, n, at, observed)
         conditions = Conditions.none(n, w.width)
-        limits.judge(conditions, w.policy, n, observed)
+        limits.judge(conditions, w, n, at, observed)
         scores.judge(conditions, w, n, at, observed)
         if self._watch is not None:
             self._watch(self._order[:n], at, observed[:, 0])

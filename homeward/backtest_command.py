@@ -22,6 +22,7 @@ from alerts.bank import PolicyBank
 from alerts.cohort import NO_ONSET, read_outcomes
 from alerts.comparison import Panel, Tally, compare
 from alerts.documents import Policy, PolicyError, rule_key
+from alerts.instants import Instants
 from alerts.policy import parse
 from alerts.state import PERSON
 from homeward.evaluate_command import load_policy, read_file
@@ -146,8 +147,9 @@ def backtest(
         alike["policy"] = 0
         trials = [Trial(banks[0], alike), Trial(banks[1], people)]
         for stop, place, batch in _slices(reader, enrolled.ids[rows], begin, until):
+            instants = Instants.of(place, batch, len(rows))
             for trial, tally in zip(trials, tallies, strict=True):
-                tally.add(trial.feed(place, batch, stop - 1), rows)
+                tally.add(trial.feed(place, batch, stop - 1, instants), rows)
             if progress and task is not None:
                 done = first * (until - begin) + len(rows) * (stop - begin)
                 progress.update(task, completed=done / 1e6)
