@@ -202,7 +202,8 @@ def test_from_the_first_start_to_the_second_and_to_a_killed_parent() -> None:
         assert set(end["episodes"]) == {"red", "amber", "yellow"}
         assert processes_of(home) == []
         with running(home, "demo") as second:
-            assert second.ready_after_s < 15
+            # a machine that is busy with other tests may take longer, but for both
+            assert second.ready_after_s < max(15, 1.5 * first.ready_after_s)
             assert second.ready["users"] == first.ready["users"]
             assert second.ready["devices"] == first.ready["devices"]
             os.kill(second.process.pid, signal.SIGKILL)
