@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -22,6 +22,7 @@ from schemas.episode import Event, Phase
 FILE = "actions.sql"
 LONGEST_NOTE = 4000
 MOST_AT_ONCE = 500
+LONGEST_SNOOZE = timedelta(days=7)
 _ACKNOWLEDGEABLE = (Phase.ACTIVE, Phase.RESOLVED)
 
 
@@ -57,6 +58,21 @@ async def release(episode_ids: Iterable[int], note: str = "") -> Outcome:
     """Let go of episodes that the person at work holds, so that they wait for somebody again."""
     person = identity.current()
     return await _act(Event.RELEASED, "release", episode_ids, note, lambda row: _is_own(row, person))
+
+
+async def snooze(episode_ids: Iterable[int], until: datetime, note: str = "") -> Outcome:
+    """Put active episodes off until an instant; they wait again then, or as soon as one becomes more severe."""
+    now = datetime.now(UTC)
+    if until.tzinfo is None or not now < until <= now + LONGEST_SNOOZE:
+        raise InvalidActionError(
+            f"An episode is snoozed until a time with its zone within the next {LONGEST_SNOOZE.days} days."
+        )
+    return await _act(Event.SNOOZED, "snooze", episode_ids, note, _is_active, until=until)
+
+
+async def resume(episode_ids: Iterable[int], note: str = "") -> Outcome:
+    """End the snooze of episodes before its time."""
+    return await _act(Event.RESUMED, "resume", episode_ids, note, lambda row: bool(row["is_snoozed"]))
 
 
 async def add_note(patient_id: int, body: str, episode_id: int | None = None) -> int | None:
@@ -100,7 +116,12 @@ def checked_note(text: str) -> str:
 
 
 async def _act(
-    event: Event, statement: str, episode_ids: Iterable[int], note: str, may_take: Callable[[dict[str, Any]], bool]
+    event: Event,
+    statement: str,
+    episode_ids: Iterable[int],
+    note: str,
+    may_take: Callable[[dict[str, Any]], bool],
+    **given: datetime,
 ) -> Outcome:
     person = identity.current()
     require(person, Permission.ACKNOWLEDGE)
@@ -112,7 +133,7 @@ async def _act(
         found = await _run(connection, "lock_episodes", episodes=wanted)
         taken = [row for row in found if may_take(row)]
         if taken:
-            await _take(connection, person, event, statement, taken, note)
+            await _take(connection, person, event, statement, taken, note, **given)
         held = await _held(connection, [row for row in found if row not in taken])
     done = tuple(row["episode_id"] for row in taken)
     known = {*done, *(h.episode_id for h in held)}
@@ -126,19 +147,29 @@ async def _take(
     statement: str,
     taken: Sequence[dict[str, Any]],
     note: str,
+    **given: datetime,
 ) -> None:
     episodes = [row["episode_id"] for row in taken]
-    await _run(connection, statement, episodes=episodes, account=person.account_id)
+    await _run(connection, statement, episodes=episodes, account=person.account_id, **given)
     await _add_events(connection, person, event, episodes, note)
     for row in taken:
         await audit.write(
-            connection, person, f"episode_{event}", f"episode/{row['episode_id']}", patient=row["patient_id"]
+            connection,
+            person,
+            f"episode_{event}",
+            f"episode/{row['episode_id']}",
+            patient=row["patient_id"],
+            **{name: at.isoformat() for name, at in given.items()},
         )
     await _tell_browsers(connection, person, [row["patient_id"] for row in taken], episodes=True)
 
 
 def _is_free(row: dict[str, Any]) -> bool:
     return row["phase"] in _ACKNOWLEDGEABLE and row["acknowledged_by"] is None
+
+
+def _is_active(row: dict[str, Any]) -> bool:
+    return bool(row["phase"] == Phase.ACTIVE)
 
 
 def _is_own(row: dict[str, Any], person: Person) -> bool:

@@ -3,7 +3,7 @@
 
 -- name: lock_episodes
 -- In the order of their numbers, so that two people who take on overlapping lists wait for each other once.
-select episode_id, patient_id, severity, phase, acknowledged_by, acknowledged_at
+select episode_id, patient_id, severity, phase, acknowledged_by, acknowledged_at, snoozed_until > now() as is_snoozed
 from episode where episode_id = any(%(episodes)s::bigint[])
 order by episode_id
 for update
@@ -13,11 +13,20 @@ for update
 select account_id, name from account where account_id = any(%(accounts)s::integer[])
 
 -- name: acknowledge
-update episode set acknowledged_by = %(account)s, acknowledged_at = now(), updated_at = now()
+update episode set acknowledged_by = %(account)s, acknowledged_at = now(), updated_at = now(),
+    acknowledged_severity = case when phase = 'active' then severity else peak_severity end
 where episode_id = any(%(episodes)s::bigint[])
 
 -- name: release
-update episode set acknowledged_by = null, acknowledged_at = null, updated_at = now()
+update episode set acknowledged_by = null, acknowledged_at = null, acknowledged_severity = null, updated_at = now()
+where episode_id = any(%(episodes)s::bigint[])
+
+-- name: snooze
+update episode set snoozed_until = %(until)s, snoozed_severity = severity, updated_at = now()
+where episode_id = any(%(episodes)s::bigint[])
+
+-- name: resume
+update episode set snoozed_until = null, snoozed_severity = null, updated_at = now()
 where episode_id = any(%(episodes)s::bigint[])
 
 -- name: add_events

@@ -18,10 +18,11 @@ from pathway w join policy p on p.policy_id = w.policy_id;
 with open as (
     select e.patient_id,
            max(e.severity) as severity,
-           bool_or(e.acknowledged_at is null) as waiting,
-           min(e.activated_at) filter (where e.acknowledged_at is null) as since,
+           bool_or(not e.held) as waiting,
+           min(e.activated_at) filter (where not e.held) as since,
            bool_or(e.rule = any (%(overdue_rules)s::text[])) as not_reporting
-    from episode e join patient p using (patient_id)
+    from (select *, acknowledged_at is not null or coalesce(snoozed_until > now(), false) as held from episode) e
+    join patient p using (patient_id)
     where e.phase = 'active' and p.discharged_at is null
       and (%(site)s::integer is null or p.site_id = %(site)s)
     group by e.patient_id
@@ -45,14 +46,15 @@ from open;
 -- Patients with an open episode, worst first, then whoever waits for a response, then whoever has waited longest.
 with worst as (
     select distinct on (e.patient_id) e.patient_id, e.episode_id, e.rule, e.severity, e.activated_at, e.opened_at,
-           e.sentence, e.acknowledged_at, e.acknowledged_by
-    from episode e
+           e.sentence, e.acknowledged_at, e.acknowledged_by, e.held,
+           case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until
+    from (select *, acknowledged_at is not null or coalesce(snoozed_until > now(), false) as held from episode) e
     where e.phase = 'active'
-    order by e.patient_id, e.severity desc, e.acknowledged_at is not null, e.activated_at, e.episode_id
+    order by e.patient_id, e.severity desc, e.held, e.activated_at, e.episode_id
 )
 select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.room, p.spo2_scale, p.usual_news2, s.name as site,
        s.time_zone, w.episode_id, w.rule, w.severity, coalesce(w.activated_at, w.opened_at) as since, w.sentence,
-       w.acknowledged_at, a.name as acknowledged_name, count(*) over () as total
+       w.acknowledged_at, w.snoozed_until, a.name as acknowledged_name, count(*) over () as total
 from worst w
 join patient p using (patient_id)
 join site s using (site_id)
@@ -61,13 +63,14 @@ where p.discharged_at is null
   and (%(site)s::integer is null or p.site_id = %(site)s)
   and w.severity = any (%(severities)s::smallint[])
   and (not %(waiting)s or exists (select from episode x where x.patient_id = p.patient_id and x.phase = 'active'
-                                  and x.acknowledged_at is null))
+                                  and x.acknowledged_at is null
+                                  and (x.snoozed_until is null or x.snoozed_until <= now())))
   and (not %(not_reporting)s or exists (select from episode x where x.patient_id = p.patient_id
                                         and x.phase = 'active' and x.rule = any (%(overdue_rules)s::text[])))
   and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
        or p.family_name || ' ' || p.given_name ilike %(name)s)
   and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
-order by w.severity desc, w.acknowledged_at is not null, coalesce(w.activated_at, w.opened_at), p.patient_id
+order by w.severity desc, w.held, coalesce(w.activated_at, w.opened_at), p.patient_id
 limit %(limit)s offset %(offset)s;
 
 -- name: triage_rest

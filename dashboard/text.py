@@ -123,6 +123,7 @@ EVENT_WORDS = {
     "acknowledged": "Acknowledged",
     "released": "Acknowledgement released",
     "snoozed": "Snoozed",
+    "resumed": "Snooze ended",
     "escalated": "Escalated",
     "noted": "Noted",
 }

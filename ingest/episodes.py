@@ -12,7 +12,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from alerts import explain
-from alerts.episodes import ACTIVATED, EVENTS, PHASES, RESOLVED, SEVERITY
+from alerts.episodes import ACTIVATED, ACTIVE, EVENTS, PHASES, RESOLVED, SEVERITY
 from alerts.evaluate import Evaluation
 from ingest.registry import Registry
 from ingest.sql import QUERIES
@@ -45,8 +45,9 @@ def write_episodes(
     retracted = [t for t in evaluation.transitions if t["retracted"] and _key(t) in ids]
     _retract_events(connection, retracted, ids)
     _write_events(connection, standing, ids, patients, registry)
+    again = _wait_again(connection, evaluation.episodes, standing, ids)
     if page:
-        _write_jobs(connection, standing, ids, patients, registry)
+        _write_jobs(connection, standing, ids, patients, registry, again)
     told = {_instant(t) for t in retracted}
     return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED and _instant(t) not in told]
 
@@ -138,21 +139,35 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+def _wait_again(
+    connection: psycopg.Connection, episodes: NDArray[np.void], standing: Sequence[np.void], ids: dict[_Key, int]
+) -> set[int]:
+    """Let episodes that rose above what somebody took on, or put off, wait again; give which did."""
+    changed = {_key(t) for t in standing if t["kind"] == SEVERITY}
+    risen = [(ids[_key(e)], int(e["severity"])) for e in episodes if e["phase"] == ACTIVE and _key(e) in changed]
+    if not risen:
+        return set()
+    found = connection.execute(QUERIES["wait_again"], _columns(risen)).fetchall()
+    return {episode for (episode,) in found}
+
+
 def _write_jobs(
     connection: psycopg.Connection,
     standing: Sequence[np.void],
     ids: dict[_Key, int],
     patients: NDArray[np.int32],
     registry: Registry,
+    again: set[int],
 ) -> None:
-    """Queue a notification for what activated or became worse than ever, while it is still actionable."""
+    """Queue a notification for what activated, became worse than ever or waits again, while it is actionable."""
     rows = []
     for t in standing:
-        worse = t["kind"] == ACTIVATED or (t["kind"] == SEVERITY and t["severity"] == t["peak"])
+        episode, severity = ids[_key(t)], int(t["severity"])
+        worse = t["kind"] == ACTIVATED or (t["kind"] == SEVERITY and (t["severity"] == t["peak"] or episode in again))
         if worse and not t["retrospective"]:
-            episode, severity = ids[_key(t)], int(t["severity"])
             organisation = int(registry.patient_organisation[patients[t["row"]]])
-            rows.append((organisation, episode, f"{episode}:{severity}:{int(t['activated_at'])}", severity))
+            since = int(t["at"] if episode in again else t["activated_at"])
+            rows.append((organisation, episode, f"{episode}:{severity}:{since}", severity))
     if rows:
         connection.execute(QUERIES["write_jobs"], _columns(rows))
 

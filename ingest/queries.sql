@@ -14,8 +14,8 @@ from device_assignment order by device_id, device_user, lower(during) nulls firs
 -- name: people
 -- a patient without a pathway in force is stored and not scored: policy 0
 select p.patient_id, p.organisation_id, p.spo2_scale, coalesce(w.policy_id, 0),
-    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0), p.usual_news2
-from patient p
+    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0), p.usual_news2, s.time_zone
+from patient p join site s using (site_id)
 left join enrolment e on e.patient_id = p.patient_id and e.ended_at is null and p.discharged_at is null
 left join pathway w using (pathway_id);
 
@@ -151,6 +151,14 @@ on conflict (patient_id, rule, opened_at) do update set
     explanation = case when excluded.explanation = '{}' then episode.explanation else excluded.explanation end,
     updated_at = now()
 returning patient_id, rule, (extract(epoch from opened_at) * 1000000)::bigint, episode_id;
+
+-- name: wait_again
+-- What was taken on, or put off, was less severe than what it has become.
+update episode e set acknowledged_by = null, acknowledged_at = null, acknowledged_severity = null, snoozed_until = null,
+    snoozed_severity = null
+from unnest(%b::bigint[], %b::int[]) as u(episode_id, severity)
+where e.episode_id = u.episode_id and (u.severity > e.acknowledged_severity or u.severity > e.snoozed_severity)
+returning e.episode_id;
 
 -- name: write_events
 insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, value)

@@ -44,5 +44,6 @@ class Event(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     RELEASED = "released"
     SNOOZED = "snoozed"
+    RESUMED = "resumed"
     ESCALATED = "escalated"
     NOTED = "noted"

@@ -105,6 +105,31 @@ async def release(episode_id: EpisodeId) -> Response:
     return Response(status_code=204)
 
 
+@router.post(
+    "/episodes/{episode_id}/snooze",
+    responses={409: {"model": models.Problem, "description": "the episode is not active"}},
+    dependencies=[allowed(Permission.ACKNOWLEDGE)],
+)
+async def snooze(episode_id: EpisodeId, given: models.Snooze) -> models.EpisodeInFull:
+    """Put an active episode off; it waits again at that time, or as soon as it becomes more severe."""
+    outcome = await _do(actions.snooze([episode_id], given.until, given.note))
+    await _refuse_unless_done(outcome, episode_id, "Only an active episode can be snoozed.")
+    return await episode(episode_id)
+
+
+@router.delete(
+    "/episodes/{episode_id}/snooze",
+    status_code=204,
+    responses={409: {"model": models.Problem, "description": "the episode is not snoozed"}},
+    dependencies=[allowed(Permission.ACKNOWLEDGE)],
+)
+async def resume(episode_id: EpisodeId) -> Response:
+    """End the snooze of an episode before its time."""
+    outcome = await _do(actions.resume([episode_id]))
+    await _refuse_unless_done(outcome, episode_id, "This episode is not snoozed.")
+    return Response(status_code=204)
+
+
 @router.post("/episodes/acknowledgements", dependencies=[allowed(Permission.ACKNOWLEDGE)])
 async def acknowledge_several(given: models.EpisodeList) -> models.Acknowledgements:
     """Take several episodes on; those that somebody holds stay with them."""
@@ -119,6 +144,14 @@ async def acknowledge_several(given: models.EpisodeList) -> models.Acknowledgeme
         ],
         missing=list(outcome.missing),
     )
+
+
+async def _refuse_unless_done(outcome: Outcome, episode_id: int, why_not: str) -> None:
+    if outcome.done:
+        return
+    async with store.transaction(read_only=True) as connection:
+        found = await _find(connection, episode=episode_id)
+    raise HTTPException(409, why_not) if found else HTTPException(404, NONE)
 
 
 async def _do(action: Any) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Item = TypeVar("Item")
 SeverityWord = Literal["none", "yellow", "amber", "red"]
@@ -128,6 +128,7 @@ class Episode(Document):
     acknowledged_by: int | None
     acknowledged_name: str | None
     acknowledged_at: datetime | None
+    snoozed_until: datetime | None
 
 
 class EpisodeEvent(Document):
@@ -157,6 +158,12 @@ class ActionNote(Document):
     """What a person may add to an act."""
 
     note: Annotated[str, Field(max_length=4000)] = ""
+
+
+class Snooze(ActionNote):
+    """Until when an episode is put off: at most a week ahead."""
+
+    until: AwareDatetime
 
 
 class EpisodeList(ActionNote):

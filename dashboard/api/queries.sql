@@ -14,7 +14,8 @@ from patient p
 join site s using (site_id)
 left join patient_state t using (patient_id)
 left join lateral (
-    select max(severity) as severity, count(*) filter (where acknowledged_at is null) as waiting
+    select max(severity) as severity, count(*) filter (where acknowledged_at is null
+        and (snoozed_until is null or snoozed_until <= now())) as waiting
     from episode where patient_id = p.patient_id and phase = 'active'
 ) e on true
 where (%(site)s::integer is null or p.site_id = %(site)s)
@@ -38,7 +39,8 @@ left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
 left join pathway w using (pathway_id)
 left join policy y using (policy_id)
 left join lateral (
-    select max(severity) as severity, count(*) filter (where acknowledged_at is null) as waiting
+    select max(severity) as severity, count(*) filter (where acknowledged_at is null
+        and (snoozed_until is null or snoozed_until <= now())) as waiting
     from episode where patient_id = p.patient_id and phase = 'active'
 ) e on true
 where p.patient_id = %(patient)s
@@ -56,7 +58,8 @@ limit %(limit)s
 
 -- name: episodes
 select e.episode_id, e.patient_id, e.rule, e.opened_at, e.activated_at, e.resolved_at, e.phase, e.severity,
-       e.peak_severity, e.retrospective, e.sentence, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name
+       e.peak_severity, e.retrospective, e.sentence, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name,
+       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until
 from episode e
 join patient p using (patient_id)
 left join account a on a.account_id = e.acknowledged_by

@@ -316,6 +316,9 @@ create table episode (
     explanation     jsonb not null default '{}',
     acknowledged_by integer references account,
     acknowledged_at timestamptz,
+    acknowledged_severity smallint,                  -- what was taken on: an episode that rises above it waits again
+    snoozed_until   timestamptz,                     -- ends by itself, or when the episode rises above:
+    snoozed_severity smallint,
     recorded_at     timestamptz not null default now(),
     updated_at      timestamptz not null default now(),
     unique (patient_id, rule, opened_at),
@@ -332,7 +335,7 @@ create table episode_event (
     episode_id      bigint not null,
     patient_id      integer not null,
     kind            text not null check (kind in ('opened', 'activated', 'severity', 'resolved', 'withdrawn',
-                        'acknowledged', 'released', 'snoozed', 'escalated', 'noted')),
+                        'acknowledged', 'released', 'snoozed', 'resumed', 'escalated', 'noted')),
     at              timestamptz not null,
     recorded_at     timestamptz not null default now(),
     severity        smallint not null default 0,
@@ -596,7 +599,8 @@ grant select (account_id, organisation_id, sign_in, name, role, all_sites, disab
     on account to homeward_dashboard, homeward_reader;
 grant select, insert, update (seen_at, expires_at), delete on session to homeward_dashboard;
 grant insert on note, episode_event, audit_log to homeward_dashboard;
-grant update (acknowledged_by, acknowledged_at, updated_at) on episode to homeward_dashboard;
+grant update (acknowledged_by, acknowledged_at, acknowledged_severity, snoozed_until, snoozed_severity, updated_at)
+    on episode to homeward_dashboard;
 grant update (status, handled_by, handled_at) on quarantine to homeward_dashboard;
 
 grant select on organisation, site, account_site, patient, observation to homeward_reader;

@@ -1,7 +1,7 @@
 """Does the JSON interface give a person what they may see, take their acts, and nothing more?"""
 
 import concurrent.futures
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -314,3 +314,32 @@ def test_each_look_at_a_patient_is_in_the_audit_log(fresh: Served) -> None:
         fresh.trusts.north.accounts["nurse"],
     )
     assert [row[0] for row in looks] == [f"patient/{patient.patient_id}"] * 4 + ["patients", "episodes"]
+
+
+def test_a_snooze_puts_an_episode_off_and_ends_by_itself(served: Served) -> None:
+    patient = served.trusts.north.patients[0]
+    path = f"/api/v1/episodes/{patient.episode_id}/snooze"
+    later = datetime.now(UTC) + timedelta(hours=2)
+
+    def waiting(client: httpx.Client) -> int:
+        return int(client.get(f"/api/v1/patients/{patient.patient_id}").json()["waiting"])
+
+    with served.client("nurse") as nurse, served.client("reader") as reader:
+        assert waiting(nurse) == 1
+        assert reader.post(path, json={"until": later.isoformat()}).status_code == 403
+        for wrong in (later - timedelta(hours=3), later + timedelta(days=8)):
+            assert nurse.post(path, json={"until": wrong.isoformat()}).status_code == 422
+        assert nurse.post(path, json={"until": later.replace(tzinfo=None).isoformat()}).status_code == 422
+        assert nurse.delete(path).status_code == 409
+        answer = nurse.post(path, json={"until": later.isoformat(), "note": "asleep"}).json()
+        assert datetime.fromisoformat(answer["snoozed_until"]) == later
+        assert [(e["kind"], e["note"]) for e in answer["events"]][-1] == ("snoozed", "asleep")
+        assert waiting(nurse) == 0
+        assert nurse.delete(path).status_code == 204
+        assert waiting(nurse) == 1
+        nurse.post(path, json={"until": later.isoformat()})
+        served.ask("update episode set snoozed_until = now() - interval '1 second' where snoozed_until is not null")
+        assert waiting(nurse) == 1
+        foreign = served.trusts.south.patients[0].episode_id
+        assert nurse.post(f"/api/v1/episodes/{foreign}/snooze", json={"until": later.isoformat()}).status_code == 404
+    assert served.ask("select count(*) from audit_log where action = 'episode_snoozed'") == [(2,)]

@@ -317,3 +317,32 @@ def test_dashboards_are_told_with_the_commit(desk: Desk) -> None:
 def test_ingest_may_read_no_name(desk: Desk) -> None:
     with desk.pool.connection() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("select family_name from patient")
+
+
+def test_what_was_taken_on_waits_again_only_when_it_becomes_worse_than_that(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(1, "pulse_oximetry_home")
+
+    def held() -> list[tuple[Any, ...]]:
+        return desk.ask("select acknowledged_at is not null, severity, snoozed_until is not null from episode")
+
+    def send(*course: tuple[int, float]) -> None:
+        desk.write(*(desk.message(0, minute, {"spo2": value}) for minute, value in course))
+
+    send((0, 94), (1, 94))
+    taken = (
+        "update episode set acknowledged_at = now(), acknowledged_severity = severity, "
+        "snoozed_until = now() + interval '1 hour', snoozed_severity = severity returning 1"
+    )
+    desk.ask(taken)
+    send((2, 94), (3, 93), (4, 94))
+    assert held() == [(True, 2, True)]
+    assert desk.ask("select severity from notification_job") == [(2,)]
+    send((5, 91), (6, 91))
+    assert held() == [(False, 3, False)]
+    assert desk.ask("select severity from notification_job order by 1") == [(2,), (3,)]
+    send((7, 93), (23, 93), (24, 93))  # it eases, is taken on as amber, and becomes red again
+    desk.ask(taken)
+    assert held() == [(True, 2, True)]
+    send((25, 91), (26, 91))
+    assert held() == [(False, 3, False)]
+    assert desk.ask("select severity from notification_job order by 1") == [(2,), (3,), (3,)]
