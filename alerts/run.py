@@ -107,7 +107,7 @@ class Run:
             observed = np.where(marks, np.nan, observed)
         _remember(w, n, at, observed)
         conditions = Conditions.none(n, w.width)
-        limits.judge(conditions, w, n, at, observed)
+        limits.judge(conditions, w.policy, n, observed)
         scores.judge(conditions, w, n, at, observed)
         if self._watch is not None:
             self._watch(self._order[:n], at, observed[:, 0])
