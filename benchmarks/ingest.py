@@ -143,11 +143,17 @@ def _watch(publisher: Publisher, arrived: Callable[[], int], seconds: float) -> 
         time.sleep(0.1)
 
 
-def _client(servers: Servers, on_message: Callable[..., None]) -> mqtt.Client:
+def _client(servers: Servers, count: Synchronized[int], on_message: Callable[..., None]) -> mqtt.Client:
+    """Connect a subscriber that sets its count from -1 to 0 when it is subscribed."""
+
+    def on_subscribe(*_: Any) -> None:
+        count.value = 0
+
     address = urlsplit(servers.mqtt_url)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="subscriber", protocol=mqtt.MQTTv5)
     client.username_pw_set(SERVICE, servers.service_password)
     client.on_connect = lambda c, *_: c.subscribe(EVERYTHING, 1)
+    client.on_subscribe = on_subscribe
     client.on_message = on_message
     client.connect(address.hostname or "", address.port or 1883)
     return client
@@ -157,7 +163,7 @@ def _only_acknowledge(servers: Servers, count: Synchronized[int]) -> None:
     def on_message(_c: Any, _u: Any, _m: Any) -> None:
         count.value += 1
 
-    _client(servers, on_message).loop_forever()
+    _client(servers, count, on_message).loop_forever()
 
 
 def _insert_each(servers: Servers, count: Synchronized[int]) -> None:
@@ -180,17 +186,20 @@ def _insert_each(servers: Servers, count: Synchronized[int]) -> None:
         connection.commit()
         count.value += 1
 
-    _client(servers, on_message).loop_forever()
+    _client(servers, count, on_message).loop_forever()
 
 
 def measure_subscriber(servers: Servers, target: Callable[..., None], patients: int, seconds: float) -> float:
     """Measure a subscriber in a process of its own."""
     context = mp.get_context("spawn")
-    count: Synchronized[int] = context.Value("q", 0)
+    count: Synchronized[int] = context.Value("q", -1)
     process = context.Process(target=target, args=(servers, count), daemon=True)
     process.start()
-    time.sleep(1.5)
     try:
+        while count.value < 0:
+            if not process.is_alive():
+                raise RuntimeError("benchmark: the subscriber ended before it was subscribed")
+            time.sleep(0.05)
         return rate(Publisher(servers.load(patients)), lambda: count.value, seconds)
     finally:
         process.kill()
