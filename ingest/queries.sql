@@ -46,6 +46,10 @@ select patient_id, machine,
 from patient_state where next_due_at <= timestamptz 'epoch' + %s * interval '1 microsecond'
 order by next_due_at for update skip locked limit %s;
 
+-- name: missing_states
+select u.patient_id from unnest(%b::int[]) as u(patient_id)
+where not exists (select from patient_state s where s.patient_id = u.patient_id) order by u.patient_id;
+
 -- name: create_states
 insert into patient_state (patient_id, machine) select unnest(%b::int[]), %b on conflict do nothing;
 

@@ -48,13 +48,11 @@ class States:
 def lock_states(connection: psycopg.Connection, patients: NDArray[np.int32]) -> States:
     """Lock the states of these patients (ascending), in the order of their ids: no two writers lock crosswise."""
     ids = patients.tolist()
-    found = connection.execute(QUERIES["lock_states"], [ids], binary=True).fetchall()
-    if len(found) < len(ids):
-        missing = sorted(set(ids) - {row[0] for row in found})
+    # made before anything is locked: who makes a row that another is making waits for them
+    missing = [row[0] for row in connection.execute(QUERIES["missing_states"], [ids], binary=True).fetchall()]
+    if missing:
         connection.execute(QUERIES["create_states"], [missing, pack(initial(1))[0]])
-        found += connection.execute(QUERIES["lock_states"], [missing], binary=True).fetchall()
-        found.sort(key=lambda row: row[0])
-    return _states(found)
+    return _states(connection.execute(QUERIES["lock_states"], [ids], binary=True).fetchall())
 
 
 def lock_due_states(connection: psycopg.Connection, now: int, most: int) -> States:
