@@ -9,7 +9,7 @@ from typing import Any
 from dash import html
 
 from dashboard import rows, text
-from dashboard.shell import badge, icon
+from dashboard.shell import badge, icon, long_list
 from dashboard.timeline import Entry
 from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
 from schemas.episode import Severity
@@ -295,26 +295,24 @@ def observation_table(observed: Sequence[Row], zone: str, now: datetime) -> Any:
     """The observations with their quality, newest first."""
     if not observed:
         return html.P(text.NO_OBSERVATIONS, className="empty")
-    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.OBSERVATION_COLUMNS]))
-    body = html.Tbody([_observation(o, zone, now) for o in observed])
-    return html.Div(html.Table([head, body], className="list"), className="scroll", tabIndex="0", role="region",
-                    **{"aria-label": text.OBSERVATIONS})  # fmt: skip
+    return long_list("observations", text.OBSERVATIONS, COLUMNS, [_observation(o, zone, now) for o in observed])
 
 
-def _observation(row: Row, zone: str, now: datetime) -> Any:
+_FIELDS = ("observed", "vital", "value", "quality", "device", "received")
+COLUMNS = [{"field": f, "headerName": name} for f, name in zip(_FIELDS, text.OBSERVATION_COLUMNS, strict=True)]
+
+
+def _observation(row: Row, zone: str, now: datetime) -> dict[str, str]:
     sign = CATALOGUE[row["vital"] - 1]
-    tags = [html.Span(words, className="tag") for bit, words in text.FLAG_WORDS.items() if row["flags"] & bit]
     late = (row["received_at"] - row["observed_at"]).total_seconds()
-    return html.Tr(
-        [
-            html.Td(clock(row["observed_at"], zone, now), className="numeric"),
-            html.Td(sign.label),
-            html.Td(sign.format(row["value"]), className="number"),
-            html.Td(tags or "–"),
-            html.Td(row["device"] or "–"),
-            html.Td(text.received(elapsed(late)) if late >= text.LATE_S else text.AT_ONCE),
-        ]
-    )
+    return {
+        "observed": clock(row["observed_at"], zone, now),
+        "vital": sign.label,
+        "value": sign.format(row["value"]),
+        "quality": ", ".join(words for bit, words in text.FLAG_WORDS.items() if row["flags"] & bit) or "–",
+        "device": row["device"] or "–",
+        "received": text.received(elapsed(late)) if late >= text.LATE_S else text.AT_ONCE,
+    }
 
 
 assert {f.value for f in Flag} == set(text.FLAG_WORDS), "every quality flag has its words"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_update
 
@@ -51,6 +53,35 @@ def trouble(message: str = text.TROUBLE) -> Any:
 def scrollable(table: Any, label: str) -> Any:
     """A table that may be wider than the screen: reachable and scrollable by keyboard too."""
     return html.Div(table, className="scroll", tabIndex="0", role="region", **{"aria-label": label})
+
+
+def long_list(name: str, label: str, columns: Sequence[dict[str, Any]], found: Sequence[dict[str, Any]]) -> Any:
+    """A list of many rows: data for a grid, because Dash takes half a minute over a thousand cells of its own."""
+    return html.Div(
+        dag.AgGrid(
+            id=name,
+            className="hw-grid quiet",
+            columnDefs=list(columns),
+            rowData=list(found),
+            defaultColDef={
+                "sortable": False,
+                "suppressHeaderMenuButton": True,
+                "suppressMovable": True,
+                "minWidth": 110,
+            },
+            columnSize="responsiveSizeToFit",
+            dashGridOptions={
+                "rowHeight": 40,
+                "headerHeight": 38,
+                "enableCellTextSelection": True,
+                "ensureDomOrder": True,
+            },
+            style={"height": "100%", "width": "100%"},
+        ),
+        className="list-box",
+        role="region",
+        **{"aria-label": label},
+    )
 
 
 def layout() -> Any:

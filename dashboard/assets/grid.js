@@ -160,7 +160,18 @@
         el("span", { className: "cell-place" }, elapsed(Date.now() - row.since)), ownerOf(props)));
   }
 
+  function link(props) {
+    return props.data.href ? el("a", { className: "inside", href: props.data.href }, props.value)
+      : el("span", null, props.value);
+  }
+
+  function state(props) {
+    const kind = props.data.state_kind;
+    return el("span", { className: "state" + (kind ? " state-" + kind : "") }, props.value);
+  }
+
   Object.assign(components, {
+    HwLink: link, HwState: state,
     HwSeverity: severity, HwPatient: patient, HwReason: reason, HwScore: score, HwValue: value, HwTrend: trend,
     HwSince: since, HwOwner: owner, HwTile: tile,
   });

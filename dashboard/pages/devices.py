@@ -12,12 +12,23 @@ from dash import Dash, Input, Output, html
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
-from dashboard.shell import icon, scrollable, trouble
+from dashboard.shell import icon, long_list, trouble
 from dashboard.wording import ago, full_name
 
 SHOWN = 500
 SILENT_AFTER = timedelta(days=1)
 """Longer than this without an observation and a device is called silent here; alarms follow the policy instead."""
+
+_FIELDS = ("code", "kind", "patient", "site", "hub", "last", "state")
+_DRAWN: dict[str, dict[str, Any]] = {
+    "code": {"width": 190, "cellClass": "strong"},
+    "patient": {"cellRenderer": "HwLink"},
+    "state": {"cellRenderer": "HwState"},
+}
+COLUMNS: list[dict[str, Any]] = [
+    {"field": field, "headerName": name} | _DRAWN.get(field, {})
+    for field, name in zip(_FIELDS, text.DEVICE_COLUMNS, strict=True)
+]
 
 
 def layout() -> Any:
@@ -58,42 +69,36 @@ async def fill(search: str | None, site: str | None) -> Any:
     if not found:
         return html.Div(text.DEVICES_EMPTY, className="card empty")
     now = datetime.now(UTC)
-    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.DEVICE_COLUMNS]))
-    table = html.Table([head, html.Tbody([_row(d, now) for d in found])], className="list")
     more = found[0]["total"] - len(found)
     note = html.P(text.more_rows(more), className="empty") if more > 0 else None
-    return html.Div([scrollable(table, text.DEVICES), note], className="card")
+    return html.Div([long_list("devices", text.DEVICES, COLUMNS, [_row(d, now) for d in found]), note])
 
 
-def _row(device: dict[str, Any], now: datetime) -> Any:
-    name = full_name(device["given_name"], device["family_name"]) if device["patient_id"] else "–"
-    whose = html.A(name, href=f"/patients/{device['patient_id']}", className="inside") if device["patient_id"] else "–"
-    last = device["last_observed_at"]
-    return html.Tr(
-        [
-            html.Td(html.Strong(device["code"])),
-            html.Td(text.DEVICE_KINDS.get(device["kind"], device["kind"])),
-            html.Td(whose),
-            html.Td(device["site"] or "–"),
-            html.Td(device["hub"] or "–"),
-            html.Td(ago((now - last).total_seconds()) if last else "–", className="numeric"),
-            html.Td(_state(device, now)),
-        ]
-    )
+def _row(device: dict[str, Any], now: datetime) -> dict[str, Any]:
+    last, patient = device["last_observed_at"], device["patient_id"]
+    state, kind = _state(device, now)
+    return {
+        "code": device["code"],
+        "kind": text.DEVICE_KINDS.get(device["kind"], device["kind"]),
+        "patient": full_name(device["given_name"], device["family_name"]) if patient else "–",
+        "href": f"/patients/{patient}" if patient else None,
+        "site": device["site"] or "–",
+        "hub": device["hub"] or "–",
+        "last": ago((now - last).total_seconds()) if last else "–",
+        "state": text.DEVICE_STATES[state],
+        "state_kind": kind,
+    }
 
 
-def _state(device: dict[str, Any], now: datetime) -> Any:
+def _state(device: dict[str, Any], now: datetime) -> tuple[str, str]:
     last = device["last_observed_at"]
     if device["retired_at"]:
-        return html.Span(text.DEVICE_STATES["retired"], className="state")
+        return "retired", ""
     if device["patient_id"] is None:
-        return html.Span(text.DEVICE_STATES["spare"], className="state")
+        return "spare", ""
     if last is None:
-        return html.Span(text.DEVICE_STATES["never"], className="state state-bad")
-    silent = now - last > SILENT_AFTER
-    return html.Span(
-        text.DEVICE_STATES["silent" if silent else "reporting"], className=f"state state-{'bad' if silent else 'good'}"
-    )
+        return "never", "bad"
+    return ("silent", "bad") if now - last > SILENT_AFTER else ("reporting", "good")
 
 
 def register(app: Dash) -> None:

@@ -27,7 +27,7 @@ USUAL_SPAN = timedelta(days=30)
 # the last day is what one compares with the usual, so it is not part of it
 USUAL_UNTIL = timedelta(days=1)
 TIMELINE_SPAN = timedelta(days=30)
-TIMELINE_ENTRIES = 60
+TIMELINE_ENTRIES = 40
 TABLE_ROWS = 200
 SHORTEST_GAP = timedelta(hours=1)
 GRAPH = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False, "responsive": True,

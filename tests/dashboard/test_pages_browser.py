@@ -165,7 +165,7 @@ def test_nothing_is_asked_of_another_machine_and_nothing_fails(house: House, bro
     for path, seen in (
         ("/", f"{ROW} .cell-name"),
         (f"/patients/{house.seeded.patients[0]}", "#patient-chart .main-svg"),
-        ("/devices", "#device-list table"),
+        ("/devices", "#device-list .ag-center-cols-container .ag-row"),
         ("/quarantine", "#quarantine-list .card"),
         ("/system", "#system-list .card"),
     ):
@@ -304,7 +304,7 @@ def test_the_patient_page_shows_how_it_is_and_was(house: House, browser: Browser
     page.get_by_text("7 days", exact=True).click()
     expect(page.locator("#patient-chart .fills path, #patient-chart .fill path").first).to_be_attached()
     page.locator("#patient-observations summary").click()
-    expect(page.locator("#patient-table table")).to_contain_text("Respiration rate")
+    expect(page.locator("#patient-table .ag-center-cols-container")).to_contain_text("Respiration rate")
     page.context.close()
 
 
@@ -346,7 +346,7 @@ def test_no_page_scrolls_sideways(house: House, browser: Browser, width: str) ->
     for path, seen in (
         ("/", f"{ROW} .cell-name"),
         (f"/patients/{house.seeded.unwell[0]}", "#patient-chart .main-svg"),
-        ("/devices", "#device-list table"),
+        ("/devices", "#device-list .ag-center-cols-container .ag-row"),
     ):
         page.goto(house.url + path)
         expect(page.locator(seen).first).to_be_visible()
@@ -361,7 +361,7 @@ def test_no_accessibility_violation(house: House, browser: Browser, scheme: str,
     for path, seen in (
         ("/", f"{ROW} .cell-name"),
         (f"/patients/{house.seeded.unwell[0]}", "#patient-chart .main-svg"),
-        ("/devices", "#device-list table"),
+        ("/devices", "#device-list .ag-center-cols-container .ag-row"),
         ("/quarantine", "#quarantine-list .card"),
         ("/system", "#system-list .card"),
     ):
