@@ -45,6 +45,14 @@ def test_misuse_is_explained_by_the_command_itself(tmp_path: Path) -> None:
     done = homeward(tmp_path, "simulate")
     assert done.returncode == 2
     assert "--recording" in done.stderr
+    for words in (
+        ["replay"],
+        ["replay", "--all", "--episode", "1"],
+        ["replay", "--episode", "1", "--since", "2026-01-01"],
+    ):
+        done = homeward(tmp_path, *words)
+        assert done.returncode == 2
+        assert "--episode ID, or --all" in done.stderr
 
 
 def test_a_policy_is_checked_without_an_installation(tmp_path: Path) -> None:
