@@ -30,7 +30,7 @@ from tests.ingest.conftest import Desk
 from tests.ingest.proxy import Proxy
 from tests.ingest.ward import payload
 
-PATIENCE_S = 60
+PATIENCE_S = 180
 USER = "homeward-ingest"
 
 
