@@ -25,6 +25,7 @@ from homeward.progress import Progress
 from homeward.settings import load_settings
 from homeward.signals import StopSignal
 from homeward.supervisor import Supervisor
+from ingest.service import ROLE as INGEST_ROLE
 from schemas.database import open_pool
 from schemas.episode import Severity
 
@@ -129,9 +130,11 @@ def _announce(
 
 def _counts(installation: Installation, tally: Tally) -> dict[str, Any]:
     """Count what was published and what became of it, and the episodes that are active now."""
-    with psycopg.connect(installation.addresses.owner_url) as connection:
+    # ingest's role sees the episodes of every organisation; the settings' own account need not see any
+    url = installation.addresses.database_url(INGEST_ROLE)
+    with open_pool(url, INGEST_ROLE) as pool, pool.connection() as connection:
         rows = connection.execute(
-            "select severity, count(*) from homeward.episode where phase = 'active' group by severity"
+            "select severity, count(*) from episode where phase = 'active' group by severity"
         ).fetchall()
     active: dict[int, int] = dict(rows)
     return {

@@ -16,6 +16,7 @@ from psycopg import sql
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 OWNER = "homeward_owner"
+READER = "homeward_reader"
 ROLES = ("homeward_ingest", "homeward_notify", "homeward_dashboard", "homeward_reader", "homeward_admin")
 # Any two programs that migrate the same database wait for each other on this key.
 MIGRATION_LOCK = 0x686F6D65
@@ -53,12 +54,13 @@ def load_migrations() -> list[Migration]:
 def migrate(url: str) -> list[str]:
     """Bring the database at ``url`` up to date and return the names of the migrations applied now.
 
-    Each file is one transaction. A second program that starts at the same moment waits, then finds nothing to do.
+    Each file is one transaction. A second program that starts at the same moment waits, then finds nothing to do. Where
+    nothing is to be applied, any account will do that may connect.
 
     Raises
     ------
     DatabaseError
-        Where an applied file was edited since, the database is newer than this program, or the roles cannot be made.
+        Where an applied file was edited since, the database is newer than this program, or the account lacks a right.
     """
     migrations = load_migrations()
     with _connect(url) as connection:
@@ -68,14 +70,17 @@ def migrate(url: str) -> list[str]:
         applied = _applied(connection)
         _check_history(migrations, applied)
         waiting = [m for m in migrations if m.number not in applied]
+        if waiting:
+            _join_owners(connection)
         for migration in waiting:
-            with connection.transaction():
-                connection.execute(migration.text.encode())
-                connection.execute(
-                    "insert into homeward_migration (number, name, sha256) values (%s, %s, %s)",
-                    [migration.number, migration.name, migration.sha256],
-                )
-                _hand_over(connection)
+            try:
+                with connection.transaction():
+                    _apply(connection, migration)
+            except psycopg.errors.InsufficientPrivilege as exc:
+                raise DatabaseError(
+                    f"database: this account may not apply {migration.name} ({_first_line(exc)}); run "
+                    "`homeward migrate` as the account that owns the database and may create roles, or as a superuser"
+                ) from exc
     return [m.name for m in waiting]
 
 
@@ -109,14 +114,70 @@ def _create_roles(connection: psycopg.Connection) -> None:
 
 
 def _applied(connection: psycopg.Connection) -> dict[int, tuple[str, str]]:
+    # asked first: a table that is there already may not be made again by everybody
+    if connection.execute("select to_regclass('homeward_migration')").fetchone() == (None,):
+        return {}
+    rows = connection.execute("select number, name, sha256 from homeward_migration").fetchall()
+    return {number: (name, sha256) for number, name, sha256 in rows}
+
+
+def _join_owners(connection: psycopg.Connection) -> None:
+    """Let this account act as the roles that own something: a superuser may anyhow, and who made them may grant it."""
+    row = connection.execute("select rolsuper from pg_roles where rolname = current_user").fetchone()
+    if row and row[0]:
+        return
+    # before PostgreSQL 16 being a member is both
+    apart = connection.info.server_version >= 160000
+    for role in (OWNER, READER):
+        rights = ["SET", "USAGE"] if apart else ["MEMBER", "USAGE"]
+        has = connection.execute(
+            "select bool_and(pg_has_role(current_user, %s, held)) from unnest(%s::text[]) held", [role, rights]
+        ).fetchone()
+        if has == (True,):
+            continue
+        options = sql.SQL("with inherit true, set true" if apart else "")
+        try:
+            connection.execute(sql.SQL("grant {} to current_user {}").format(sql.Identifier(role), options))
+        except psycopg.errors.InsufficientPrivilege as exc:
+            raise DatabaseError(
+                f"database: the account {connection.info.user} may not act as {role}, which owns what is made; let a "
+                f"superuser say once: grant {OWNER}, {READER} to {connection.info.user}"
+            ) from exc
+
+
+def _apply(connection: psycopg.Connection, migration: Migration) -> None:
+    """Run a file and note it, in the caller's transaction."""
     connection.execute(
         "create table if not exists homeward_migration (number integer primary key, name text not null, "
         "sha256 text not null, applied_at timestamptz not null default now())"
     )
+    if not connection.execute("select 1 from pg_namespace where nspname = 'homeward'").fetchone():
+        connection.execute("create schema homeward")
     # every service may ask whether the schema is its own
     connection.execute("grant select on homeward_migration to public")
-    rows = connection.execute("select number, name, sha256 from homeward_migration").fetchall()
-    return {number: (name, sha256) for number, name, sha256 in rows}
+    # who is handed a table or a view must be allowed to make one where it lies; the reader only for that moment
+    _let_create(connection, OWNER)
+    lent = _let_create(connection, READER)
+    connection.execute(migration.text.encode())
+    connection.execute(
+        "insert into homeward_migration (number, name, sha256) values (%s, %s, %s)",
+        [migration.number, migration.name, migration.sha256],
+    )
+    _hand_over(connection)
+    if lent:
+        connection.execute(f"revoke create on schema homeward from {READER}")
+
+
+def _let_create(connection: psycopg.Connection, role: str) -> bool:
+    """Let a role make things in the schema; False where it may already."""
+    may = connection.execute(
+        "select has_schema_privilege(%s, 'homeward', 'create') and has_schema_privilege(%s, 'homeward', 'usage')",
+        [role, role],
+    ).fetchone()
+    if may == (True,):
+        return False
+    connection.execute(sql.SQL("grant create, usage on schema homeward to {}").format(sql.Identifier(role)))
+    return True
 
 
 def _check_history(migrations: list[Migration], applied: dict[int, tuple[str, str]]) -> None:
@@ -147,7 +208,6 @@ def _hand_over(connection: psycopg.Connection) -> None:
         """,
         [[OWNER, *ROLES], OWNER],
     ).fetchall()
-    connection.execute(f"grant create, usage on schema homeward to {OWNER}")
     for name, kind in owned:
         connection.execute(f"alter {kind} {name} owner to {OWNER}".encode())
 
