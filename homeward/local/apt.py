@@ -6,6 +6,7 @@ is used: `.ci/make-venv` runs this module before there is an environment.
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -56,7 +57,7 @@ class PrivateApt:
         self.folder = folder
         self.release = release
         self._mirror = machine_mirror()
-        for name in ("state/lists/partial", "cache/archives/partial"):
+        for name in ("state/lists/partial", "cache/archives/partial", "tmp"):
             (folder / name).mkdir(parents=True, exist_ok=True)
         (folder / "state/status").touch()
         self._use_keyring(Path("/usr/share/keyrings"))
@@ -91,7 +92,7 @@ class PrivateApt:
         folder.mkdir(parents=True, exist_ok=True)
         sums = {}
         for archive in archives:
-            _run(["dpkg", "-x", str(archive), str(folder)])
+            _run(["dpkg", "-x", str(archive), str(folder)], scratch=self.folder / "tmp")
             sums[archive.name] = hashlib.sha256(archive.read_bytes()).hexdigest()
         return sums
 
@@ -120,11 +121,13 @@ class PrivateApt:
             "Debug::NoLocking": "1",
         }
         options = [f"--option={name}={value}" for name, value in places.items()]
-        return _run(["apt-get", "--quiet=2", *options, command, *arguments], cwd=cwd)
+        return _run(["apt-get", "--quiet=2", *options, command, *arguments], cwd=cwd, scratch=self.folder / "tmp")
 
 
-def _run(command: list[str], cwd: Path | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+def _run(command: list[str], cwd: Path | None = None, scratch: Path | None = None) -> str:
+    # apt checks signatures in a temporary folder; the machine's own may be closed to this account, or be full
+    environment = os.environ if scratch is None else {**os.environ, "TMPDIR": str(scratch)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment, check=False)
     if done.returncode:
         # Mirror addresses may carry a login: only apt's own first complaint is repeated.
         complaint = next((line for line in done.stderr.splitlines() if line.startswith(("E:", "dpkg"))), done.stderr)

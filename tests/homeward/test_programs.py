@@ -43,3 +43,16 @@ def test_packages_that_the_mirror_does_not_have_are_named(tmp_path: Path) -> Non
     private = apt.PrivateApt(tmp_path, apt.machine_release())
     with pytest.raises(SetupError, match=r"apt-get failed: E: .*homeward-no-such-package"):
         private.closure(["homeward-no-such-package"])
+
+
+def test_a_closed_temporary_folder_of_the_machine_does_no_harm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    said = tmp_path / "said"
+    program = tmp_path / "bin" / "apt-get"
+    program.parent.mkdir()
+    private = apt.PrivateApt(tmp_path / "apt", apt.machine_release())
+    program.write_text(f'#!/bin/sh\necho "$TMPDIR" > {said}; test -d "$TMPDIR" -a -w "$TMPDIR"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    private.update()
+    assert said.read_text().strip() == str(tmp_path / "apt" / "tmp")
