@@ -178,8 +178,9 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "insert into session values (sha256(%(tag)s), %(organisation)s, %(account)s, now(), now(), 'infinity')",
                 "insert into enrolment (organisation_id, patient_id, pathway_id) "
                 "select organisation_id, %(patient)s, pathway_id from pathway where organisation_id = %(organisation)s",
-                "insert into enrolment_override (organisation_id, patient_id, enrolment_id, version, document, policy_id, "
-                "author, reason) select e.organisation_id, e.patient_id, e.enrolment_id, 1, '{}', y.policy_id, 'x', 'x' "
+                "insert into enrolment_override (organisation_id, patient_id, enrolment_id, version, document, "
+                "policy_id, author, reason) "
+                "select e.organisation_id, e.patient_id, e.enrolment_id, 1, '{}', y.policy_id, 'x', 'x' "
                 "from enrolment e join policy y using (pathway_id) where e.patient_id = %(patient)s limit 1",
                 "insert into patient_state (patient_id, machine) values (%(patient)s, '')",
                 "insert into patient_snapshot (patient_id, at, machine) values (%(patient)s, now(), '')",
