@@ -24,15 +24,14 @@ def run(
     port: int,
     stop: threading.Event,
     *,
-    secure_cookies: bool = False,
-    trusted_proxy: str = "",
+    tls_proxy: str = "",
     extra_routers: Sequence[APIRouter] = (),
     started: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve until ``stop`` is set; port 0 takes a free one, and ``started`` is told which once requests are answered.
 
-    ``trusted_proxy`` is the address of the proxy that ends TLS: its word on the client's address and scheme is taken,
-    anyone else's is not.
+    ``tls_proxy`` is the address or the network of the proxy that ends TLS: its word on the client's address and scheme
+    is taken, anyone else's is not; and because browsers then speak TLS, the cookie goes over nothing else.
 
     Raises
     ------
@@ -43,12 +42,12 @@ def run(
     logging.getLogger("uvicorn.access").disabled = True
     with _listen(host, port) as listener:
         config = uvicorn.Config(
-            create_app(database_url, secure_cookies=secure_cookies, extra_routers=extra_routers),
+            create_app(database_url, secure_cookies=bool(tls_proxy), extra_routers=extra_routers),
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=bool(trusted_proxy),
-            forwarded_allow_ips=trusted_proxy or None,
+            proxy_headers=bool(tls_proxy),
+            forwarded_allow_ips=tls_proxy or None,
             timeout_graceful_shutdown=GRACE_S,
             # pages send nothing over the live connection
             ws_max_size=4096,

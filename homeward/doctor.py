@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ OLDEST_PYTHON = (3, 11)
 OLDEST_TIMESCALE = (2, 10)
 DATA_SPACE = 2 * 2**30
 ANSWER_S = 5.0
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
 
@@ -51,8 +52,8 @@ def check() -> list[Finding]:
         return findings
     programs = find_programs()
     findings += [*_programs(settings, programs), *_space(settings.home), _account(), _time_zones()]
-    findings += [_database(settings, programs), _broker(settings, programs), _http(settings)]
-    return findings
+    findings += [_database(settings, programs), *_ingest_database(settings), _broker(settings, programs)]
+    return [*findings, _http(settings), *_tls(settings)]
 
 
 def report(as_json: bool = False) -> int:
@@ -224,6 +225,12 @@ def _database(settings: Settings, programs: Programs | None) -> Finding:
     return Finding("database", "ok", "Private, not running; `homeward up` starts it.")
 
 
+def _ingest_database(settings: Settings) -> Iterator[Finding]:
+    if url := settings.ingest_database_url:
+        found = _tried("database for entry", lambda: require_database(url))
+        yield replace(found, sentence=found.sentence.replace("HOMEWARD_DATABASE_URL", "HOMEWARD_INGEST_DATABASE_URL"))
+
+
 def _broker(settings: Settings, programs: Programs | None) -> Finding:
     if settings.mqtt_url:
         url = settings.mqtt_url
@@ -241,3 +248,16 @@ def _http(settings: Settings) -> Finding:
     except SetupError as failed:
         return Finding("dashboard", "warn", str(failed), "Nothing to do where it is Homeward itself.")
     return Finding("dashboard", "ok", f"{settings.http} is free.")
+
+
+def _tls(settings: Settings) -> Iterator[Finding]:
+    """Look whether passwords and observations cross a network in the clear."""
+    if settings.tls_proxy:
+        yield Finding("proxy", "ok", f"TLS ends at {settings.tls_proxy}; sign-in works over TLS only.")
+    elif settings.http_host not in LOOPBACK:
+        yield Finding(
+            "proxy",
+            "warn",
+            f"The dashboard on {settings.http} can be reached from other machines without TLS.",
+            "Put a proxy that ends TLS in front, and set HOMEWARD_TLS_PROXY to its address.",
+        )

@@ -66,6 +66,11 @@ class Addresses:
         return self.settings.database_url or self._postgres().url_for(role)
 
     @property
+    def ingest_database_url(self) -> str:
+        """The database for the dashboard's entry of observations, which writes as ingest beside its own pages."""
+        return self.settings.ingest_database_url or self.database_url("homeward_ingest")
+
+    @property
     def mqtt_url(self) -> str:
         """The broker's address, without a login."""
         if self.settings.mqtt_url is None:

@@ -10,7 +10,6 @@ from homeward.installation import INGEST_LOGIN, Addresses, Login
 from homeward.local.errors import SetupError
 from homeward.local.programs import find_programs
 from homeward.logs import log_as_service
-from homeward.services import INGEST_DATABASE
 from homeward.settings import PREFIX, Settings, load_settings
 from homeward.signals import service_stop
 
@@ -49,18 +48,20 @@ def run_dashboard() -> None:
     where = _addresses(settings)
     stop = service_stop()
     try:
-        with entry_by_hand(ingest_database(where)) as entry:
-            run(where.database_url(ROLE), settings.http_host, settings.http_port, stop, extra_routers=[entry])
+        with entry_by_hand(where.ingest_database_url) as entry:
+            run(
+                where.database_url(ROLE),
+                settings.http_host,
+                settings.http_port,
+                stop,
+                tls_proxy=settings.tls_proxy,
+                extra_routers=[entry],
+            )
     except OSError as failed:
         raise SetupError(
             f"{settings.http} cannot be listened on ({failed.strerror}); stop the program that uses it, or set "
             "HOMEWARD_HTTP to another host:port."
         ) from failed
-
-
-def ingest_database(where: Addresses) -> str:
-    """Give the address with which the routes that take observations reach the database."""
-    return os.environ.get(PREFIX + INGEST_DATABASE.upper()) or where.database_url("homeward_ingest")
 
 
 def _addresses(settings: Settings) -> Addresses:

@@ -20,8 +20,6 @@ READY_S = 60.0
 SIMULATOR_STAGE = 2
 # Where the usual port is taken, the next ones are tried.
 PORTS_TRIED = 20
-# The dashboard serves ingest's routes beside its own, and writes as ingest there: its second address.
-INGEST_DATABASE = "ingest_database_url"
 
 
 def command(*words: str) -> list[str]:
@@ -64,8 +62,9 @@ def start_dashboard(installation: Installation, supervisor: Supervisor, http: st
     addresses = installation.addresses
     environment = installation.environment(
         database_url=addresses.database_url("homeward_dashboard"),
+        ingest_database_url=addresses.ingest_database_url,
         http=http,
-        **{INGEST_DATABASE: addresses.database_url("homeward_ingest")},
+        tls_proxy=addresses.settings.tls_proxy,
     )
     supervisor.start(Service("dashboard", command("dashboard"), environment))
 

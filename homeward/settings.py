@@ -1,6 +1,7 @@
-"""In what do deployments differ? Four settings in the environment; everything else has one place in code or data."""
+"""In what do deployments differ? Six settings in the environment; everything else has one place in code or data."""
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -26,7 +27,14 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, description="PostgreSQL with TimescaleDB; a private one where not set")
     mqtt_url: str | None = Field(None, description="MQTT 5 broker; a private Mosquitto where not set")
+    ingest_database_url: str | None = Field(
+        None, description="the same database for the entry of observations, which writes as ingest; as above if not set"
+    )
     http: str = Field("127.0.0.1:8080", description="host:port of the dashboard and the API; port 0 takes a free one")
+    tls_proxy: str = Field(
+        "",
+        description="address or network of the proxy that ends TLS: its word on the client is taken",
+    )
     home: Path = Field(default_factory=default_home, description="folder of the installation's data")
 
     @property
@@ -39,7 +47,7 @@ class Settings(BaseSettings):
         """The port that the dashboard listens on; 0 stands for a free one."""
         return int(self.http.rpartition(":")[2])
 
-    @field_validator("database_url")
+    @field_validator("database_url", "ingest_database_url")
     @classmethod
     def _is_database(cls, url: str | None) -> str | None:
         return _checked_url(url, ("postgresql", "postgres"), "postgresql://user:password@host:5432/homeward")
@@ -56,6 +64,19 @@ class Settings(BaseSettings):
         if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
             raise ValueError("is not host:port, such as 127.0.0.1:8080")
         return address
+
+    @field_validator("tls_proxy")
+    @classmethod
+    def _is_proxy(cls, proxies: str) -> str:
+        named = [proxy.strip() for proxy in proxies.split(",")]
+        try:
+            # a network of all addresses would take everybody's word
+            usable = all(ip_network(proxy).prefixlen > 0 for proxy in named if proxy)
+        except ValueError:
+            usable = False
+        if not usable:
+            raise ValueError("is not an address such as 10.0.0.5 or a network such as 10.0.0.0/24")
+        return ",".join(named)
 
     @field_validator("home")
     @classmethod

@@ -166,7 +166,7 @@ def test_a_forged_or_mangled_session_is_none(served: Served) -> None:
 
 def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(database: TestDatabase) -> None:
     make_trusts(database)
-    with serve(database, secure_cookies=True) as url, Served(url, database, None).client() as client:  # type: ignore[arg-type]
+    with serve(database, tls_proxy="127.0.0.1") as url, Served(url, database, None).client() as client:  # type: ignore[arg-type]
         answer = client.post("/sign-in", data={"sign_in": "nurse", "password": PASSWORD})
         assert answer.headers["set-cookie"].startswith("__Host-homeward_session=")
         assert "Secure" in answer.headers["set-cookie"]

@@ -247,7 +247,7 @@ def test_nobody_can_pretend_to_come_from_elsewhere(fresh: Served) -> None:
 
 def test_behind_a_trusted_proxy_its_word_is_taken(database: TestDatabase) -> None:
     trusts = make_trusts(database)
-    with serve(database, trusted_proxy="127.0.0.1") as url, Served(url, database, trusts).client() as client:
+    with serve(database, tls_proxy="127.0.0.0/24") as url, Served(url, database, trusts).client() as client:
         for number in range(FAILURES_OF_ACCOUNT + 1):
             answer = client.post(
                 "/sign-in",

@@ -46,6 +46,29 @@ def test_an_installation_with_servers_of_its_own_is_sound(
     assert programs.postgres_version.split(".")[0] in said
     assert "TimescaleDB" in said
     assert "MQTT 5 broker answers" in said
+    assert states(findings, "proxy") == []
+
+
+def test_the_second_database_address_is_known_and_tried(
+    monkeypatch: pytest.MonkeyPatch, database: TestDatabase, unused_port: int
+) -> None:
+    monkeypatch.setenv("HOMEWARD_INGEST_DATABASE_URL", database.url_for("homeward_ingest"))
+    findings = doctor.check()
+    assert states(findings, "database for entry") == ["ok"]
+    assert "HOMEWARD_INGEST_DATABASE_URL" not in " ".join(finding.sentence for finding in findings)
+    monkeypatch.setenv("HOMEWARD_INGEST_DATABASE_URL", f"postgresql://ward@127.0.0.1:{unused_port}/ward")
+    [failed] = [finding for finding in doctor.check() if finding.subject == "database for entry"]
+    assert failed.state == "fail"
+    assert "check HOMEWARD_INGEST_DATABASE_URL" in failed.sentence
+
+
+@pytest.mark.parametrize(("proxy", "state"), [("", "warn"), ("10.0.0.5", "ok")])
+def test_a_dashboard_that_others_reach_without_tls_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, proxy: str, state: str
+) -> None:
+    monkeypatch.setenv("HOMEWARD_HTTP", "0.0.0.0:0")
+    monkeypatch.setenv("HOMEWARD_TLS_PROXY", proxy)
+    assert states(doctor.check(), "proxy") == [state]
 
 
 def test_the_report_is_json_and_its_code_tells_of_a_failure(

@@ -11,7 +11,7 @@ from homeward.settings import load_settings, unknown_settings
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the machine's own settings away."""
-    for name in ("DATABASE_URL", "MQTT_URL", "HTTP", "HOME"):
+    for name in ("DATABASE_URL", "INGEST_DATABASE_URL", "MQTT_URL", "HTTP", "TLS_PROXY", "HOME"):
         monkeypatch.delenv(f"HOMEWARD_{name}", raising=False)
 
 
@@ -43,6 +43,11 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp
         ("HTTP", "8080", "host:port"),
         ("HTTP", "localhost:70000", "host:port"),
         ("HTTP", "localhost:٨٠٨٠", "host:port"),
+        ("INGEST_DATABASE_URL", "ward", "postgresql://"),
+        ("TLS_PROXY", "proxy.example", "10.0.0.0/24"),
+        ("TLS_PROXY", "*", "10.0.0.0/24"),
+        ("TLS_PROXY", "10.0.0.5,0.0.0.0/0", "10.0.0.0/24"),
+        ("TLS_PROXY", "10.0.0.5/24", "10.0.0.0/24"),
         ("HOME", "/etc/passwd", "is a file"),
     ],
 )
@@ -68,3 +73,12 @@ def test_a_bad_address_does_not_repeat_its_password(monkeypatch: pytest.MonkeyPa
 def test_a_misspelt_setting_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOMEWARD_DATBASE_URL", "postgresql://db")
     assert "HOMEWARD_DATBASE_URL" in unknown_settings()
+
+
+def test_a_login_for_each_service_and_a_proxy_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOMEWARD_INGEST_DATABASE_URL", "postgresql://homeward_ingest@db.example/ward")
+    monkeypatch.setenv("HOMEWARD_TLS_PROXY", "10.0.0.5, fd00::/64")
+    settings = load_settings()
+    assert settings.ingest_database_url == "postgresql://homeward_ingest@db.example/ward"
+    assert settings.tls_proxy == "10.0.0.5,fd00::/64"
+    assert not {"HOMEWARD_INGEST_DATABASE_URL", "HOMEWARD_TLS_PROXY"} & set(unknown_settings())
