@@ -11,7 +11,7 @@
   const SILENCE_MS = 25000, LONGEST_WAIT_MS = 15000, SPACING_MS = 600, HELD_MS = 4000, TICK_MS = 20000;
   const GRID = "triage-grid", NARROW_PX = 620, TIGHT_PX = 980;
   let socket = null, failures = 0, lastHeard = 0, silence = null, refreshTimer = null, lastRefresh = 0, heldSince = 0;
-  let counts = 0, patients = 0, focused = null, isInList = false, wantsCounts = false;
+  let counts = 0, patients = 0, focused = null, isInList = false, wantsCounts = false, isLeaving = false;
 
   function setProps(id, props) {
     try {
@@ -63,7 +63,7 @@
   }
 
   function open() {
-    if (socket) return;
+    if (socket || isLeaving) return;
     const scheme = window.location.protocol === "https:" ? "wss://" : "ws://";
     socket = new WebSocket(scheme + window.location.host + "/live");
     socket.onopen = function () {
@@ -93,7 +93,10 @@
     }, open);
   }
 
+  // the push and the answer to signing out both say it: one of them is enough
   function signIn() {
+    if (isLeaving) return;
+    isLeaving = true;
     window.location.assign("/sign-in?next=" + encodeURIComponent(window.location.pathname));
   }
 
@@ -292,7 +295,8 @@
       return [Object.assign({}, navbar, { collapsed: { mobile: !isOpen } }), isOpen];
     },
     signOut: function (clicks) {
-      if (clicks) {
+      if (clicks && !isLeaving) {
+        isLeaving = true;
         fetch("/sign-out", { method: "POST" }).finally(function () { window.location.assign("/sign-in"); });
       }
       return Boolean(clicks);
