@@ -19,6 +19,11 @@ from schemas.database import acting_for_async
 
 # A long shift with its handovers; after it everyone signs in anew.
 LIFETIME = timedelta(hours=12)
+# Longer than a round, a handover or a meal, so that nobody signs in twice without having gone; a computer that was left
+# and shows no page of ours any more lets the next person in no longer than that.
+IDLE = timedelta(hours=2)
+# A use is noted no more often than this: a page makes many requests, and a session is one row.
+NOTED_EVERY = timedelta(minutes=1)
 # Told at sign-out, so that every process closes that session's live connections; the payload is the hash in hex.
 CHANNEL = "homeward_session"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\Z")
@@ -31,13 +36,16 @@ class Sessions:
         self._pool = pool
 
     async def find(self, token: str) -> Session | None:
-        """Give the session of a token; ``None`` where there is none, it has ended or the account is disabled."""
+        """Give the session of a token, in use now; ``None`` where there is none, it has ended or has no account."""
         if not _TOKEN.match(token):
             return None
-        return await self.find_by_hash(_digest(token))
+        session = await self.find_by_hash(_digest(token))
+        if session is not None:
+            await self._note_use(session)
+        return session
 
     async def find_by_hash(self, token_hash: bytes) -> Session | None:
-        """Give the session again later, to learn whether it still stands."""
+        """Give the session again later, to learn whether it still stands; asking is no use of it."""
         async with self._pool.connection() as connection:
             cursor = await connection.execute(
                 "select account_id, organisation_id, name, role, expires_at from account_for_session(%s)", [token_hash]
@@ -48,7 +56,7 @@ class Sessions:
     async def open(self, person: Person) -> tuple[str, Session]:
         """Begin a session and give its token, which is nowhere else."""
         token = secrets.token_urlsafe(32)
-        session = Session(_digest(token), person, datetime.now(UTC) + LIFETIME)
+        session = Session(_digest(token), person, datetime.now(UTC) + IDLE)
         async with (
             self._pool.connection() as connection,
             acting_for_async(connection, person.organisation_id, person.account_id),
@@ -60,6 +68,21 @@ class Sessions:
             )
             await audit.write(connection, person, "signed_in", f"account/{person.account_id}")
         return token, session
+
+    async def _note_use(self, session: Session) -> None:
+        """Move the end away from now, up to the lifetime; the row's own time of last use decides whether it is due."""
+        if session.expires_at - datetime.now(UTC) > IDLE - NOTED_EVERY:
+            return
+        person = session.person
+        async with (
+            self._pool.connection() as connection,
+            acting_for_async(connection, person.organisation_id, person.account_id),
+        ):
+            await connection.execute(
+                "update session set seen_at = now(), expires_at = least(created_at + %s, now() + %s) "
+                "where token_hash = %s and seen_at <= now() - %s",
+                [LIFETIME, IDLE, session.token_hash, NOTED_EVERY],
+            )
 
     async def close(self, session: Session) -> None:
         """End a session everywhere, live connections included."""

@@ -52,7 +52,7 @@ class Account(Document):
 
 
 class SignedIn(Document):
-    """A new session; the token goes into ``Authorization: Bearer``."""
+    """A new session; the token goes into ``Authorization: Bearer``. Use moves its end, up to 12 h after sign-in."""
 
     token: str
     expires_at: datetime

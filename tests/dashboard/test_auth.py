@@ -6,6 +6,7 @@ import time
 import pytest
 
 from dashboard.auth import Cookie, local_path
+from dashboard.sessions import IDLE, LIFETIME
 from dashboard.throttle import FAILURES_OF_ACCOUNT, WINDOW_S, Throttle
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import PASSWORD, Served, make_trusts, serve
@@ -151,6 +152,53 @@ def test_a_disabled_account_is_out_with_its_next_request_and_cannot_return(fresh
 def test_an_expired_session_is_none(fresh: Served) -> None:
     with fresh.client("carer") as client:
         fresh.ask("update session set expires_at = now()")
+        assert client.get("/api/v1/me").status_code == 401
+
+
+def session_times(served: Served) -> tuple[float, float, float]:
+    """How long ago the one session began and was last used, and when it ends from now [s]."""
+    [row] = served.ask(
+        "select extract(epoch from now() - created_at)::float8, extract(epoch from now() - seen_at)::float8,"
+        " extract(epoch from expires_at - now())::float8 from session"
+    )
+    return row[0], row[1], row[2]
+
+
+def let_pass(served: Served, minutes: int) -> None:
+    """Move the session's times back, as if so long had passed."""
+    served.ask(
+        "update session set created_at = created_at - %(m)s, seen_at = seen_at - %(m)s, "
+        "expires_at = expires_at - %(m)s".replace("%(m)s", f"interval '{minutes} minutes'")
+    )
+
+
+def test_a_session_in_use_goes_on_and_an_idle_one_ends(fresh: Served) -> None:
+    with fresh.client("carer") as client:
+        assert session_times(fresh)[2] == pytest.approx(IDLE.total_seconds(), abs=30)
+        let_pass(fresh, 119)
+        assert client.get("/api/v1/me").status_code == 200
+        _, unused, left = session_times(fresh)
+        assert unused < 30
+        assert left == pytest.approx(IDLE.total_seconds(), abs=30)
+        let_pass(fresh, 121)
+        assert client.get("/api/v1/me").status_code == 401
+
+
+def test_a_use_is_noted_once_a_minute_and_never_beyond_the_lifetime(fresh: Served) -> None:
+    with fresh.client("carer") as client:
+        noted = fresh.ask("select seen_at, expires_at from session")
+        assert client.get("/api/v1/me").status_code == 200
+        assert fresh.ask("select seen_at, expires_at from session") == noted
+        fresh.ask("update session set created_at = now() - %s + interval '10 minutes'", LIFETIME)
+        let_pass(fresh, 2)
+        assert client.get("/api/v1/me").status_code == 200
+        _, unused, left = session_times(fresh)
+        assert unused < 30
+        assert left == pytest.approx(8 * 60, abs=30)
+        noted = fresh.ask("select seen_at, expires_at from session")
+        assert client.get("/api/v1/me").status_code == 200
+        assert fresh.ask("select seen_at, expires_at from session") == noted
+        let_pass(fresh, 9)
         assert client.get("/api/v1/me").status_code == 401
 
 
