@@ -181,6 +181,13 @@ def test_machines_can_ask_how_it_is(fresh: Served) -> None:
             'homeward_ingest_late_seconds_bucket{le="+Inf"} 9.0',
         ):
             assert line in lines
+        # a process that was killed left its last word behind: its counts stay, how things stood with it is over
+        fresh.ask(
+            "update service_instance set seen_at = now() - interval '5 minutes' where (counters ->> 'stored')::int = 5"
+        )
+        lines = client.get("/metrics").text.splitlines()
+        assert "homeward_ingest_queue 1.0" in lines
+        assert "homeward_ingest_stored_total 12.0" in lines
         fresh.ask("update service_instance set seen_at = now() - interval '5 minutes' where service = 'ingest'")
         late = client.get("/readyz")
         assert late.status_code == 503
