@@ -30,28 +30,31 @@ class Verification:
     entries: int
     first_broken: int | None
     last_hash: str
+    expected_found: bool = True
 
     @property
     def intact(self) -> bool:
-        """Say whether every entry is as it was written and none is missing between two others."""
-        return self.first_broken is None
+        """Say whether every entry is as it was written, none is missing between two others, nor the expected one."""
+        return self.first_broken is None and self.expected_found
 
 
-def verify(connection: psycopg.Connection[Any], organisation_id: int) -> Verification:
+def verify(connection: psycopg.Connection[Any], organisation_id: int, expected: str = "") -> Verification:
     """Walk an organisation's chain and name the first entry that is changed or follows a removed one.
 
-    Entries cut off at the end leave a shorter intact chain: compare ``entries`` and ``last_hash`` with an earlier
-    report. The connection must be allowed to read the organisation's audit log (`schemas.database.acting_for`).
+    Entries cut off at the end leave a shorter chain without a break: give the ``last_hash`` of an earlier report as
+    ``expected``, and it must be found again. The connection must be allowed to read the organisation's audit log
+    (`schemas.database.acting_for`).
     """
-    previous, count = b"", 0
+    previous, count, found = b"", 0, not expected
     with connection.transaction(), connection.cursor(name="audit_walk") as cursor:
         cursor.execute(_ENTRIES, [organisation_id])
         for audit_id, previous_hash, digest, content in cursor:
-            expected = hashlib.sha256(bytes(previous_hash) + content.encode()).digest()
-            if bytes(previous_hash) != previous or bytes(digest) != expected:
-                return Verification(count, audit_id, previous.hex())
+            computed = hashlib.sha256(bytes(previous_hash) + content.encode()).digest()
+            if bytes(previous_hash) != previous or bytes(digest) != computed:
+                return Verification(count, audit_id, previous.hex(), found)
             previous, count = bytes(digest), count + 1
-    return Verification(count, None, previous.hex())
+            found = found or previous.hex() == expected
+    return Verification(count, None, previous.hex(), found)
 
 
 async def write(

@@ -236,8 +236,14 @@ def rebuild_state(
 
 
 @audit.command("verify")
-def verify_audit(organisation: Organisation = None, as_json: Json = False) -> None:
-    """Walk along the audit log's chain and say whether any entry was changed."""
+def verify_audit(
+    organisation: Organisation = None,
+    expect: Annotated[
+        str, typer.Option(metavar="HASH", help="An earlier report's last hash, to find again.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Walk along the audit log's chain and say whether any entry was changed, or was cut off at its end."""
     from dataclasses import asdict
 
     from dashboard.audit import verify
@@ -245,12 +251,17 @@ def verify_audit(organisation: Organisation = None, as_json: Json = False) -> No
     from schemas.database import acting_for
 
     with administrator(organisation) as (connection, number), acting_for(connection, number):
-        found = verify(connection, number)
+        found = verify(connection, number, expect.strip().lower())
     if found.intact:
         words = f"{found.entries} entries, none changed. Last hash {found.last_hash or 'none'}."
-    else:
+    elif found.first_broken is not None:
         words = (
             f"Entry {found.first_broken} was changed, or one before it removed; {found.entries} before it are intact."
+        )
+    else:
+        words = (
+            f"{found.entries} entries, none changed, but the one with the expected hash is not among them: entries "
+            "were cut off at the end, or the hash is another organisation's."
         )
     report({**asdict(found), "intact": found.intact}, as_json, words)
     if not found.intact:

@@ -108,6 +108,29 @@ def test_a_shortened_log_has_another_end(database: TestDatabase, trusts: Trusts)
     assert (after.entries, after.last_hash) != (before.entries, before.last_hash)
 
 
+def test_the_end_of_an_earlier_report_must_be_found_again(database: TestDatabase, trusts: Trusts) -> None:
+    organisation = trusts.north.organisation_id
+    with connect(database) as connection:
+        earlier = verify(connection, organisation).last_hash
+        connection.execute(
+            "insert into audit_log (organisation_id, action, object) values (%s, 'looked_at', 'x')", [organisation]
+        )
+        later = verify(connection, organisation).last_hash
+        assert verify(connection, organisation, earlier).intact
+        assert verify(connection, organisation, later).intact
+        assert not verify(connection, trusts.south.organisation_id, later).intact
+    cut = "delete from audit_log where audit_id = (select max(audit_id) from audit_log where organisation_id = %s)"
+    touch(database, cut, organisation)
+    with connect(database) as connection:
+        # what is written afterwards makes the chain no whole one again
+        connection.execute(
+            "insert into audit_log (organisation_id, action, object) values (%s, 'looked_at', 'x')", [organisation]
+        )
+        assert verify(connection, organisation, earlier).intact
+        found = verify(connection, organisation, later)
+    assert (found.entries, found.first_broken, found.expected_found, found.intact) == (13, None, False, False)
+
+
 def test_nobody_can_change_the_log_through_the_door(database: TestDatabase, trusts: Trusts) -> None:
     for role in ("homeward_dashboard", "homeward_admin", "homeward_ingest", "homeward_notify"):
         with psycopg.connect(database.url_for(role), options="-c search_path=homeward,public") as connection:
