@@ -88,6 +88,14 @@ class Morning(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     notes: list[str]
 
 
+class Records(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What the patients' records say, dealt out in turn."""
+
+    contacts: list[str]
+    allergies: list[str]
+    resuscitation: list[str]
+
+
 class Script(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The whole of ``demo.toml``."""
 
@@ -95,6 +103,7 @@ class Script(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     days: int
     seed: int
     hub: str
+    records: Records
     site: list[Site]
     account: list[Account]
     group: list[Group]

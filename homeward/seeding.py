@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import psycopg
 from psycopg.rows import dict_row
@@ -213,7 +214,10 @@ class _Seeder:
         ]
         found = provision(self._connection, self._organisation, site_id, people, devices, pathway_id, hub=self._hub)
         since = _moment(past.begun)
-        self._run("in_care_since", since=since, patients=list(found.patients.values()))
+        patients = list(found.patients.values())
+        self._run("in_care_since", since=since, patients=patients)
+        in_rooms = next(s.kind for s in self._script.site if s.name == site) == "care_home"
+        self._run("complete_records", patients=patients, rooms=in_rooms, **msgspec.structs.asdict(self._script.records))
 
     def _find_members(self) -> _Members:
         entries = {entry.code: entry.holders for entry in self.cast.cohort.devices()}

@@ -4,6 +4,19 @@
 -- name: in_care_since
 update enrolment set started_at = %(since)s where patient_id = any(%(patients)s::int[]) and started_at > %(since)s
 
+-- name: complete_records
+-- What a real record would hold, dealt out in turn; a place with rooms gives everybody one.
+with dealt as (
+    select patient_id, row_number() over (partition by site_id order by patient_id) as place from patient
+    where patient_id = any(%(patients)s::int[]))
+update patient p set
+    room = case when %(rooms)s then d.place::text else '' end,
+    contact = (%(contacts)s::text[])[1 + d.place %% cardinality(%(contacts)s::text[])],
+    allergies = (%(allergies)s::text[])[1 + d.place * 3 %% cardinality(%(allergies)s::text[])],
+    resuscitation = (%(resuscitation)s::text[])[1 + d.place %% cardinality(%(resuscitation)s::text[])],
+    usual_news2 = case when %(rooms)s then (array[0, 1, 1, 2, 1, 0, 2])[1 + d.place %% 7] end
+from dealt d where d.patient_id = p.patient_id and p.contact = ''
+
 -- name: patients_by_device
 select d.code, a.device_user, a.patient_id, d.device_id
 from device d join device_assignment a using (device_id)
@@ -28,7 +41,8 @@ with ranked as (
                          when r.severity = 3 then %(red)s when r.severity = 2 then %(amber)s else %(yellow)s end
        or r.activated_at < now() - %(waiting_hours)s * interval '1 hour'
 ), taken as (
-    update episode e set acknowledged_by = s.account_id, acknowledged_at = s.seen_at
+    update episode e set acknowledged_by = s.account_id, acknowledged_at = s.seen_at,
+        acknowledged_severity = greatest(e.severity, case when e.phase = 'active' then 0 else e.peak_severity end)
     from seen s where e.episode_id = s.episode_id
     returning e.organisation_id, e.episode_id, e.patient_id, s.seen_at, e.severity, s.account_id, e.phase,
         e.peak_severity
