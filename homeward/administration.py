@@ -238,9 +238,7 @@ def rebuild_state(
 @audit.command("verify")
 def verify_audit(
     organisation: Organisation = None,
-    expect: Annotated[
-        str, typer.Option(metavar="HASH", help="An earlier report's last hash, to find again.")
-    ] = "",
+    expect: Annotated[str, typer.Option(metavar="HASH", help="An earlier report's last hash, to find again.")] = "",
     as_json: Json = False,
 ) -> None:
     """Walk along the audit log's chain and say whether any entry was changed, or was cut off at its end."""

@@ -159,7 +159,12 @@ def test_the_commands_find_the_running_installation(demo: Running) -> None:
     assert len(answer(homeward(home, "user", "list", "--json"))) == 4
     answer(homeward(home, "user", "password", "relief", "--json", given="another-long-password\n"))
     assert [p["version"] for p in answer(homeward(home, "policy", "list", "--json"))] == [1, 1, 1]
-    assert answer(homeward(home, "audit", "verify", "--json"))["intact"]
+    verified = answer(homeward(home, "audit", "verify", "--json"))
+    assert verified["intact"]
+    assert answer(homeward(home, "audit", "verify", "--expect", verified["last_hash"], "--json"))["intact"]
+    cut = homeward(home, "audit", "verify", "--expect", "0" * 64)
+    assert cut.returncode == 1
+    assert "the one with the expected hash is not among them" in cut.stdout
 
 
 def test_a_device_gets_its_login_and_loses_it(demo: Running) -> None:
