@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
@@ -124,9 +125,11 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
         ("get", "/patients/{patient_id}")
     ]
     assert len(named) > 7
+    bodies = {"notes": {"body": "x"}, "snooze": {"until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}}
     with served.client("nurse") as client:
         for method, path in named:
-            body = {} if method in ("get", "delete") else {"json": {"body": "x"} if "notes" in path else {}}
+            given = next((body for part, body in bodies.items() if part in path), {})
+            body = {} if method in ("get", "delete") else {"json": given}
             answer = client.request(method, path.format(**numbers), **body)  # type: ignore[arg-type]
             assert answer.status_code == 404, (method, path)
             assert foreign.family_name not in answer.text
