@@ -76,8 +76,7 @@ def test_a_person_is_scored_by_limits_of_their_own(trust: Trust) -> None:
     rule = bank.policies[people["policy"][first]].rules[0]
     assert isinstance(rule, LimitRule)
     assert (rule.amber, rule.red) == (96, 92)
-    score = bank.policies[people["policy"][resident]].rules[0]
-    assert isinstance(score, ScoreRule)
+    score = next(r for r in bank.policies[people["policy"][resident]].rules if isinstance(r, ScoreRule))
     assert score.yellow == 2
     assert people["spo2_scale"][[first, resident]].tolist() == [1, 2]
     history = overrides(trust.connection, trust.number, first)
