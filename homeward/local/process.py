@@ -7,6 +7,7 @@ kernel releases with the parent, and the server's number: a start that gets the 
 import contextlib
 import fcntl
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -56,11 +57,17 @@ class FolderLock:
             self._file = None
 
 
+BELOW_OUTGOING = range(20_000, 32_000)
+PORTS_TRIED = 50
+
+
 def free_port(preferred: int | None = None) -> int:
-    """Return the preferred port where it is free, else one that the system picks."""
-    for port in (preferred, 0):
-        if port is None:
-            continue
+    """Return the preferred port where it is free, else any other.
+
+    Below the ports that Linux gives to outgoing connections, so that none of these takes it before the server does.
+    """
+    others = secrets.SystemRandom().sample(BELOW_OUTGOING, PORTS_TRIED)
+    for port in (*([] if preferred is None else [preferred]), *others, 0):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
