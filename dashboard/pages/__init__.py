@@ -1,4 +1,7 @@
-"""Which pages are there, at which addresses, and which page does an address show?"""
+"""Which pages are there, at which addresses, and which page does an address show?
+
+A page is a module with `register`, which wires its callbacks. One at a fixed address also has `PATH` and `layout`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,14 @@ from dashboard import audit, shell, text
 from dashboard.pages import devices, quarantine, system, triage
 from dashboard.pages import patient as one_patient
 
-PATHS = ("/", "/patients/{patient_id}", "/devices", "/quarantine", "/system")
+_FIXED = (
+    triage,
+    devices,
+    quarantine,
+    system,
+)
+_LAYOUTS = {page.PATH: page.layout for page in _FIXED}
+PATHS = (*_LAYOUTS, one_patient.PATH)
 # vendored and fetched when the first chart is drawn, so not part of every page
 _LAZY = r"plotly-basic"
 _PATIENT = re.compile(r"/patients/(\d{1,9})\Z")
@@ -27,7 +37,7 @@ def register(app: Dash) -> None:
     app.layout = shell.layout
     shell.register(app)
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
-    for page in (triage, one_patient, devices, quarantine, system):
+    for page in (*_FIXED, one_patient):
         page.register(app)
 
 
@@ -43,11 +53,10 @@ async def show(pathname: str | None) -> Any:
     if found := _PATIENT.match(path):
         await _record(audit.opened_patient(int(found[1])))
         return await one_patient.layout(int(found[1]))
-    fixed = {"/": triage.layout, "/devices": devices.layout, "/quarantine": quarantine.layout, "/system": system.layout}
-    if path in fixed:
+    if path in _LAYOUTS:
         if path == "/":
             await _record(audit.looked_at("triage"))
-        return fixed[path]()
+        return _LAYOUTS[path]()
     return html.Div(
         [html.H1(text.NOT_FOUND), html.P(dcc.Link(text.BACK, href="/"))], className="page", id="main", tabIndex="-1"
     )

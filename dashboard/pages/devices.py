@@ -15,6 +15,8 @@ from dashboard.permissions import Permission, may
 from dashboard.shell import icon, long_list, trouble
 from dashboard.wording import ago, full_name
 
+PATH = "/devices"
+
 SHOWN = 500
 SILENT_AFTER = timedelta(days=1)
 """Longer than this without an observation and a device is called silent here; alarms follow the policy instead."""

@@ -21,6 +21,8 @@ from dashboard.standing import standard
 from dashboard.wording import microseconds, zone_name
 from schemas.episode import Severity
 
+PATH = "/patients/{patient_id}"
+
 log = logging.getLogger(__name__)
 UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 USUAL_SPAN = timedelta(days=30)

@@ -15,6 +15,8 @@ from dashboard.shell import scrollable, trouble
 from dashboard.wording import ago
 from schemas.quarantine import REMEDY, Reason
 
+PATH = "/quarantine"
+
 
 def layout() -> Any:
     """The page before its data."""

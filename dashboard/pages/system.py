@@ -14,6 +14,8 @@ from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
 from dashboard.wording import ago
 
+PATH = "/system"
+
 SILENT_AFTER = timedelta(minutes=1)
 
 

@@ -20,6 +20,8 @@ from dashboard.shell import icon, trouble
 from dashboard.wording import elapsed
 from schemas.vital_signs import BY_NAME
 
+PATH = "/"
+
 log = logging.getLogger(__name__)
 UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 BLOCK_ROWS = 50
