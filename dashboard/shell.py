@@ -27,12 +27,16 @@ THEME = {
     "headings": {"fontFamily": "var(--hw-font)"},
 }  # fmt: skip
 # address, icon, words, what a person needs for it; the first one is the home page
-NAVIGATION = (
+CARE = (
     ("/", "triage", text.TRIAGE, Permission.SEE_PATIENTS),
+)  # fmt: skip
+RUNNING = (
     ("/devices", "devices", text.DEVICES, Permission.SEE_DEVICES),
     ("/quarantine", "quarantine", text.QUARANTINE, Permission.SEE_QUARANTINE),
     ("/system", "system", text.SYSTEM, Permission.SEE_SYSTEM),
 )
+# what is done with patients, and what those do who run the place
+NAVIGATION = ((text.CARE, CARE), (text.RUNNING_IT, RUNNING))
 
 
 def icon(name: str) -> Any:
@@ -205,16 +209,23 @@ def _menu(person: identity.Person) -> Any:
 
 
 async def fill_navigation(pathname: str) -> Any:
-    """The ways around for this person's role, with the present one marked."""
+    """The ways around for this person's role in groups, with the present one marked."""
     person = identity.current()
-    links = []
-    for href, name, words, needed in NAVIGATION:
-        if not may(person, needed):
-            continue
-        here = pathname == href or (href == "/" and (pathname or "").startswith("/patients"))
-        current = {"aria-current": "page"} if here else {}
-        links.append(html.A([icon(name), words], href=href, className="nav-link", **current))
-    return links
+    groups = []
+    for number, (heading, entries) in enumerate(NAVIGATION):
+        links = [_link(*entry[:3], pathname or "/") for entry in entries if may(person, entry[3])]
+        if links:
+            name = f"navigation-{number}"
+            groups.append(html.H2(heading, id=name, className="nav-group"))
+            groups.append(html.Ul([html.Li(link) for link in links], **{"aria-labelledby": name}))
+    return groups
+
+
+def _link(href: str, name: str, words: str, pathname: str) -> Any:
+    """One way; a page below another, such as one patient's, is found under that one."""
+    here = pathname.startswith("/patients") or pathname == "/" if href == "/" else pathname.split("/")[1] == href[1:]
+    current = {"aria-current": "page"} if here else {}
+    return html.A([icon(name), words], href=href, className="nav-link", **current)
 
 
 def register(app: Dash) -> None:
