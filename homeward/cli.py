@@ -145,11 +145,20 @@ def simulate(
 
 
 @app.command()
-def doctor(as_json: Json = False) -> None:
+def doctor(
+    accounts: Annotated[
+        bool, typer.Option("--accounts", help="Compare the numbers that devices give with store and quarantine.")
+    ] = False,
+    receipts: Annotated[
+        Path | None, typer.Option(help="With --accounts: a hub's receipts, a JSON object a line.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Say what is found on this machine and what is wrong."""
+    from homeward import accounts as accounting
     from homeward.doctor import report
 
-    raise typer.Exit(report(as_json))
+    raise typer.Exit(accounting.report(receipts, as_json) if accounts else report(as_json))
 
 
 def main() -> int:

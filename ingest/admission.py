@@ -59,6 +59,8 @@ class Admitted:
     message : int array, shape (N,)
         Which message each observation came in.
     rejections : list of Rejection
+    sequences : list of (message, sequence)
+        Numbers that senders gave their observation sets.
     registry : Registry
         By which this was decided; the same scores the observations.
     """
@@ -68,6 +70,7 @@ class Admitted:
     message: NDArray[np.intp]
     rejections: list[Rejection]
     registry: Registry
+    sequences: Sequence[tuple[int, int]] = ()
 
 
 def admit(messages: Sequence[Incoming], keeper: RegistryKeeper) -> Admitted:
@@ -150,7 +153,9 @@ class _Admission:
             self._value[kept],
             flags[of_set],
         )
-        return Admitted(self._messages, batch, self._message[of_set], self._rejections, self._registry)
+        return Admitted(
+            self._messages, batch, self._message[of_set], self._rejections, self._registry, self._decoded.sequences
+        )
 
     def _refuse_sets(self, size: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Reject whole sets for their time, sender or wearer; shape (S,)."""

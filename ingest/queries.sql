@@ -197,6 +197,28 @@ from unnest(%b::int[], %b::int[], %b::text[], %b::bytea[], %b::text[], %b::text[
 on conflict (payload_sha256, topic, reason) do nothing
 returning topic, payload_sha256, reason;
 
+-- name: note_sequences
+-- The rows are locked in the order of the devices, after the patients: nobody waits crosswise.
+with given as (
+    select * from unnest(%s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
+        as u(device_id, number, observations, duplicates)),
+known as (
+    select device_id, numbers from device_account where device_id in (select device_id from given)
+    order by device_id for update),
+fresh as (
+    select g.device_id, range_agg(int8range(g.number, g.number, '[]')) as numbers,
+        sum(g.observations) as observations, sum(g.duplicates) as duplicates
+    from given g left join known k using (device_id)
+    where k.numbers is null or not k.numbers @> g.number
+    group by g.device_id)
+insert into device_account as a (device_id, organisation_id, numbers, observations, duplicates, since)
+select f.device_id, d.organisation_id, f.numbers, f.observations, f.duplicates,
+    timestamptz 'epoch' + %s * interval '1 microsecond'
+from fresh f join device d using (device_id) order by f.device_id
+on conflict (device_id) do update set numbers = a.numbers + excluded.numbers,
+    observations = a.observations + excluded.observations, duplicates = a.duplicates + excluded.duplicates,
+    updated_at = now();
+
 -- name: tell_dashboards
 select pg_notify('homeward_live', payload) from unnest(%s::text[]) as payload;
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from alerts.evaluate import Evaluation, History, evaluate
 from alerts.run import Snapshots
 from alerts.schedule import NEVER
+from ingest.accounts import note_sequences
 from ingest.admission import Admitted
 from ingest.copy_format import pack
 from ingest.episodes import tell_dashboards, write_episodes
@@ -84,16 +85,18 @@ def write_batch(connection: psycopg.Connection, admitted: Admitted, now: int, *,
             new = ~_duplicates(connection, batch, states, rows)
             scoring = _Scoring(connection, states, admitted.registry, now)
             too_late, activated = scoring.store(rows[new], batch.take(new), page=page)
-    size = len(admitted.messages)
-    return Outcome(
-        stored=np.bincount(admitted.message[new], minlength=size),
-        duplicate=np.bincount(admitted.message[~new], minlength=size) + quarantined.before,
-        quarantined=quarantined.now,
-        reasons=quarantined.reasons,
-        quarantined_by_reason=quarantined.by_reason,
-        too_late=too_late,
-        activated=activated,
-    )
+        size = len(admitted.messages)
+        outcome = Outcome(
+            stored=np.bincount(admitted.message[new], minlength=size),
+            duplicate=np.bincount(admitted.message[~new], minlength=size) + quarantined.before,
+            quarantined=quarantined.now,
+            reasons=quarantined.reasons,
+            quarantined_by_reason=quarantined.by_reason,
+            too_late=too_late,
+            activated=activated,
+        )
+        note_sequences(connection, admitted, outcome)
+    return outcome
 
 
 def write_due(connection: psycopg.Connection, registry: Registry, now: int, most: int) -> tuple[int, list[int]]:

@@ -58,6 +58,10 @@ class NativeMessage(msgspec.Struct, forbid_unknown_fields=True):
     user: Annotated[int, msgspec.Meta(ge=0, le=32767)] | None = None
     quality: Annotated[list[ShortText], msgspec.Meta(max_length=16)] = []
     note: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    sequence: (
+        Annotated[int, msgspec.Meta(description="counted up by the sender, so that a lost one shows", ge=1, le=2**62)]
+        | None
+    ) = None
 
 
 def native_json_schema() -> dict[str, Any]:

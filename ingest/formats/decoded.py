@@ -37,6 +37,8 @@ class Decoded:
         Which message, the device it names (None: the sender's own), its user (0: none given), microseconds UTC,
         bits of `Flag`, number of values.
     vital, value : lists, one element a value
+    sequences : list of (message, sequence)
+        Of the sets whose sender numbers them, whatever became of them.
     """
 
     message: list[int] = field(default_factory=list)
@@ -48,3 +50,4 @@ class Decoded:
     vital: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    sequences: list[tuple[int, int]] = field(default_factory=list)

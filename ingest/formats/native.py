@@ -92,6 +92,7 @@ def _names(found: NativeMessage) -> int:
         + (found.device is not None)
         + (found.user is not None)
         + (found.note is not None)
+        + (found.sequence is not None)
         + bool(found.quality)
     )
     for value in values.values():
@@ -102,6 +103,8 @@ def _names(found: NativeMessage) -> int:
 
 def _take(found: NativeMessage, message: int, out: Decoded) -> None:
     """Append one well-formed set."""
+    if found.sequence is not None:
+        out.sequences.append((message, found.sequence))
     try:
         observed_at = microseconds(found.time)
     except TimeError as wrong:
@@ -186,6 +189,7 @@ def _read_set(one: Any, message: int, where: str, out: Decoded) -> Iterator[Reje
     count = _count_values(one)
     device = one.get("device") if isinstance(one, dict) and isinstance(one.get("device"), str) else None
     wrong = _whole_set(one, where)
+    _note_sequence(one, message, out)
     if wrong is not None:
         yield Rejection(message, wrong[0], wrong[1], count, device)
         return
@@ -202,6 +206,13 @@ def _read_set(one: Any, message: int, where: str, out: Decoded) -> Iterator[Reje
         _take(msgspec.convert(one | {"values": values}, NativeMessage), message, out)
     except msgspec.ValidationError as invalid:
         yield Rejection(message, Reason.WRONG_TYPE, f"{where}{invalid}", len(values), device)
+
+
+def _note_sequence(one: Any, message: int, out: Decoded) -> None:
+    """Note the number of a set of which something is put aside: it did arrive."""
+    number = one.get("sequence") if isinstance(one, dict) else None
+    if type(number) is int and 1 <= number <= 2**62:
+        out.sequences.append((message, number))
 
 
 def _count_values(one: Any) -> int:

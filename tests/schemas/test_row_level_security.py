@@ -188,6 +188,9 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "values (%(organisation)s, %(patient)s, %(account)s, 'x')",
                 "insert into notification_job (organisation_id, episode_id, key, severity) "
                 "values (%(organisation)s, %(episode)s, %(organisation)s::text, 3)",
+                "insert into device_account (device_id, organisation_id, numbers, observations, duplicates, since) "
+                "select min(device_id), organisation_id, '{[1,2)}', 1, 0, now() from device "
+                "where organisation_id = %(organisation)s group by organisation_id",
                 "insert into audit_log (organisation_id, action, object) values (%(organisation)s, 'x', 'x')",
             ):
                 connection.execute(
