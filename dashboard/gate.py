@@ -28,6 +28,9 @@ STATIC = ("/assets/", "/_dash-component-suites/")
 MACHINES = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/_favicon.ico"})
 # Served to anybody, who may be signed in.
 OPEN = frozenset({"/sign-in", "/api/v1/sign-in"})
+# Asked by devices and gateways too, which are nobody signed in: these routes look at the credential themselves.
+OWN_CREDENTIALS = frozenset({"/api/v1/observations", "/api/v1/sms"})
+FHIR = "/fhir/"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PUSH = "/live"
 
@@ -55,7 +58,7 @@ class Gate:
         except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as exc:
             await refuse(scope, receive, send, problems.database_problem(exc, headers))
             return
-        if session is None and not (scope["type"] == "http" and scope["path"] in OPEN):
+        if session is None and not (scope["type"] == "http" and is_open(scope["path"])):
             await refuse(scope, receive, send, _ask_to_sign_in(scope, headers))
             return
         if scope["type"] == "websocket" and scope["path"] != PUSH:
@@ -86,6 +89,11 @@ class Gate:
 def is_public(path: str) -> bool:
     """Say whether a path is for anybody and knows no person."""
     return path in MACHINES or path.startswith(STATIC)
+
+
+def is_open(path: str) -> bool:
+    """Say whether a route answers people who are not signed in, by a credential of another kind or with a refusal."""
+    return path in OPEN or path in OWN_CREDENTIALS or path.startswith(FHIR)
 
 
 def is_own_page(scope: Scope, headers: Headers) -> bool:

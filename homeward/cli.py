@@ -15,13 +15,14 @@ from typing import Annotated
 import click
 import typer
 
-from homeward import administration, trials
+from homeward import administration, entry_commands, trials
 
 app = typer.Typer(
     name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 administration.register(app)
 trials.register(app)
+entry_commands.register(app)
 
 # Failures that say by themselves what is wrong and what to do, wherever they come from.
 EXPECTED = {

@@ -41,21 +41,21 @@ def run_dashboard() -> None:
     """Serve the pages and the API, and ingest's routes beside them."""
     from dashboard.app import ROLE
     from dashboard.service import run
-    from homeward.entry import entry_by_hand
+    from homeward.entry import other_ways_in
 
     log_as_service("dashboard")
     settings = load_settings()
     where = _addresses(settings)
     stop = service_stop()
     try:
-        with entry_by_hand(where.ingest_database_url) as entry:
+        with other_ways_in(where.ingest_database_url) as ways_in:
             run(
                 where.database_url(ROLE),
                 settings.http_host,
                 settings.http_port,
                 stop,
                 tls_proxy=settings.tls_proxy,
-                extra_routers=[entry],
+                extra_routers=ways_in,
             )
     except OSError as failed:
         raise SetupError(

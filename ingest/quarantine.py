@@ -45,16 +45,17 @@ def write_quarantine(connection: psycopg.Connection, admitted: Admitted) -> Quar
     for rejection in admitted.rejections:
         groups.setdefault((rejection.message, rejection.reason.value), []).append(rejection)
     # the same bytes on the same topic twice in one micro-batch are one row as well
-    first: dict[tuple[str, bytes, str], tuple[int, str]] = {}
+    first: dict[tuple[str, bytes, str, int], tuple[int, str]] = {}
     for message, reason in groups:
         incoming = admitted.messages[message]
-        first.setdefault((_text(incoming.topic), hashlib.sha256(incoming.payload).digest(), reason), (message, reason))
+        digest = hashlib.sha256(incoming.payload).digest()
+        first.setdefault((_text(incoming.topic), digest, reason, incoming.patient), (message, reason))
     rows = [_row(admitted, message, groups[message, reason]) for message, reason in first.values()]
     written: set[tuple[int, str]] = set()
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
         found = connection.execute(QUERIES["write_quarantine"], columns, binary=True).fetchall()
-        written = {first[topic, bytes(digest), reason] for topic, digest, reason in found}
+        written = {first[topic, bytes(digest), reason, patient] for topic, digest, reason, patient in found}
     by_reason: dict[str, int] = {}
     for (message, reason), members in groups.items():
         count = sum(rejection.observations for rejection in members)
@@ -86,6 +87,8 @@ def _row(admitted: Admitted, message: int, members: list[Rejection]) -> tuple[An
         "; ".join(details[:10]),
         sum(rejection.observations for rejection in members),
         incoming.received_at,
+        _text(incoming.sender),
+        incoming.patient,
     )
 
 

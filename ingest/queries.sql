@@ -187,15 +187,20 @@ on conflict do nothing;
 
 -- name: write_quarantine
 -- A sender that is not known belongs to the only organisation there is; where there are several, to none of them, and
--- then only who runs the installation sees it.
-insert into quarantine (organisation_id, device_id, topic, payload, reason, detail, observations, received_at)
+-- then only who runs the installation sees it. What was replayed and is refused again waits again.
+insert into quarantine (organisation_id, device_id, topic, payload, reason, detail, observations, received_at, sender,
+    patient_id)
 select coalesce(nullif(organisation_id, 0), (select min(o.organisation_id) from organisation o having count(*) = 1)),
     nullif(device_id, 0), topic, payload, reason, detail, observations,
-    timestamptz 'epoch' + received_at * interval '1 microsecond'
-from unnest(%b::int[], %b::int[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::int[], %b::bigint[])
-    as u(organisation_id, device_id, topic, payload, reason, detail, observations, received_at)
-on conflict (payload_sha256, topic, reason) do nothing
-returning topic, payload_sha256, reason;
+    timestamptz 'epoch' + received_at * interval '1 microsecond', sender, nullif(patient_id, 0)
+from unnest(%b::int[], %b::int[], %b::text[], %b::bytea[], %b::text[], %b::text[], %b::int[], %b::bigint[], %b::text[],
+    %b::int[]) as u(organisation_id, device_id, topic, payload, reason, detail, observations, received_at, sender,
+                    patient_id)
+on conflict (payload_sha256, topic, reason, coalesce(patient_id, 0)) do update set
+    status = 'waiting', detail = excluded.detail, observations = excluded.observations,
+    received_at = excluded.received_at, handled_by = null, handled_at = null
+    where quarantine.status = 'replayed'
+returning topic, payload_sha256, reason, coalesce(patient_id, 0);
 
 -- name: note_sequences
 -- The rows are locked in the order of the devices, after the patients: nobody waits crosswise.

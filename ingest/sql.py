@@ -1,4 +1,4 @@
-"""The named queries of ``queries.sql``, read once."""
+"""The named queries of ingest's ``.sql`` files, each file read once."""
 
 from __future__ import annotations
 
@@ -6,5 +6,11 @@ from typing import LiteralString, cast
 
 from schemas import named_queries
 
-# the texts are files of ours, as fixed as literals; psycopg's type asks to be told so
-QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "queries.sql"))
+
+def load(file: str) -> dict[str, LiteralString]:
+    """Read a file of named queries beside this module."""
+    # the texts are files of ours, as fixed as literals; psycopg's type asks to be told so
+    return cast("dict[str, LiteralString]", named_queries.load("ingest", file))
+
+
+QUERIES = load("queries.sql")

@@ -8,7 +8,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Header, HTTPException
 
-from ingest.http import PATH, Entrance, Sender, routes
+from ingest.entrance import Entrance
+from ingest.http import PATH, Sender, routes
 from ingest.limits import LARGEST_PAYLOAD
 from schemas.observation import Flag
 from tests.ingest.conftest import Desk
@@ -61,7 +62,10 @@ def test_a_gateway_sends_for_its_devices(desk: Desk, client: Client) -> None:
     content = payload(desk.at(0), {"pulse": 71, "spo2": 0}, device=desk.ward.devices[1])
     answer = client.post(PATH, content=content, headers={"who": "hub"})
     assert answer.status_code == 200
-    assert answer.json() == {"stored": 1, "duplicate": 0, "quarantined": 1, "reasons": ["implausible"]}
+    answered = answer.json()
+    items = answered.pop("items")
+    assert answered == {"stored": 1, "duplicate": 0, "quarantined": 1, "reasons": ["implausible"]}
+    assert items[0]["why"] == [{"reason": "implausible", "detail": "spo2: 0; expected 40 to 100 %"}]
     assert [row[0] for row in desk.stored()] == [desk.ward.patients[1]]
 
 

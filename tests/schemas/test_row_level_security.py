@@ -192,6 +192,14 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "select min(device_id), organisation_id, '{[1,2)}', 1, 0, now() from device "
                 "where organisation_id = %(organisation)s group by organisation_id",
                 "insert into audit_log (organisation_id, action, object) values (%(organisation)s, 'x', 'x')",
+                "insert into device_token (device_id, organisation_id, token_hash) "
+                "values (%(device)s, %(organisation)s, sha256(%(tag)s))",
+                "insert into answered_request (organisation_id, sender, key, asked_sha256) "
+                "values (%(organisation)s, 'x', 'x', sha256('x'))",
+                "insert into sms_gateway (organisation_id, name, secret) "
+                "values (%(organisation)s, 'gateway-' || %(organisation)s, repeat('x', 32))",
+                "insert into patient_phone (organisation_id, phone, patient_id) "
+                "values (%(organisation)s, '+447700900123', %(patient)s)",
             ):
                 connection.execute(
                     statement.encode(),
@@ -201,6 +209,7 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                         "organisation": number,
                         "patient": patient.patient_id,
                         "episode": patient.episode_id,
+                        "device": patient.device_id,
                         "tag": str(number).encode(),
                     },
                 )
