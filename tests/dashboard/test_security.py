@@ -167,7 +167,7 @@ def test_every_route_needs_a_session_but_those_named_here(served: Served) -> Non
 def test_a_router_of_another_package_stands_behind_the_same_gate(database: TestDatabase) -> None:
     router = APIRouter()
 
-    @router.post("/api/v1/observations")
+    @router.post("/api/v1/other")
     async def take() -> dict[str, str]:
         return {"taken": "yes"}
 
@@ -175,9 +175,9 @@ def test_a_router_of_another_package_stands_behind_the_same_gate(database: TestD
     with serve(database, extra_routers=[router]) as url:
         served = Served(url, database, trusts)
         with served.client() as client:
-            assert client.post("/api/v1/observations").status_code == 401
+            assert client.post("/api/v1/other").status_code == 401
         with served.client("nurse") as client:
-            assert client.post("/api/v1/observations").json() == {"taken": "yes"}
+            assert client.post("/api/v1/other").json() == {"taken": "yes"}
 
 
 def test_what_was_sent_is_neither_sent_back_nor_logged(served: Served, caplog: pytest.LogCaptureFixture) -> None:
