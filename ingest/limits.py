@@ -16,3 +16,6 @@ LARGEST_PAYLOAD = 256 * 1024
 
 LONGEST_DETAIL = 400
 """Characters of a rejection's detail, parts of which the sender chose."""
+
+LONGEST_MEASUREMENT = 300 * SECOND
+"""A value of a span no longer than this was measured in it, such as a cuff's; what spans more is a summary."""

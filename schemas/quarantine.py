@@ -18,17 +18,21 @@ class Reason(StrEnum):
     UNIT = "unit"
     MISSING_TIME = "missing_time"
     TIME_WITHOUT_ZONE = "time_without_zone"
+    AMBIGUOUS_TIME = "ambiguous_time"
     FUTURE_TIME = "future_time"
     TOO_OLD = "too_old"
+    NOT_FINAL = "not_final"
+    SUMMARY = "summary"
+    NO_VALUE = "no_value"
     IMPLAUSIBLE = "implausible"
     CONTRADICTORY = "contradictory"
     UNPROCESSABLE = "unprocessable"
 
 
 REMEDY: dict[Reason, str] = {
-    Reason.MALFORMED: "The message is not valid JSON in UTF-8; check the sender's software.",
+    Reason.MALFORMED: "The message is in no known format, or broken; check the sender's software.",
     Reason.TOO_LARGE: "The message is larger than ingest accepts; send the observations in several messages.",
-    Reason.WRONG_TYPE: "A field has the wrong type; compare the message with the JSON Schema of the native payload.",
+    Reason.WRONG_TYPE: "A field is not what its format says; compare the message with the documents of its format.",
     Reason.UNKNOWN_DEVICE: "No device has this code, or it is retired; register it, then replay.",
     Reason.UNASSIGNED: "The device belonged to nobody at that time; assign it for that time, then replay.",
     Reason.NOT_PERMITTED: "The sender may not speak for this device; make it the device's hub, or find who misuses it.",
@@ -36,8 +40,12 @@ REMEDY: dict[Reason, str] = {
     Reason.UNIT: "The unit cannot be converted to the vital sign's own; state its UCUM code at the sender.",
     Reason.MISSING_TIME: "The message has no time of observation; set the device's clock or let the hub add the time.",
     Reason.TIME_WITHOUT_ZONE: "The time has no offset from UTC, so the instant is not known; send it with one.",
+    Reason.AMBIGUOUS_TIME: "The local time did not exist, or existed twice, when the clocks changed; send an instant.",
     Reason.FUTURE_TIME: "The time lies in the future; set the device's clock.",
     Reason.TOO_OLD: "The time lies further back than stored observations are taken live; import it as history.",
+    Reason.NOT_FINAL: "The sender calls it preliminary, corrected, cancelled or an error; a person must look at both.",
+    Reason.SUMMARY: "The value stands for a span of time, such as an average; send what was observed at one instant.",
+    Reason.NO_VALUE: "The sender says that there is no value, or that it must not be used; take the observation again.",
     Reason.IMPLAUSIBLE: "No device can measure this value; check the sensor's placement and the unit.",
     Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
     Reason.UNPROCESSABLE: "Homeward itself failed on this message; report it, and replay after the next update.",

@@ -5,6 +5,7 @@ Columns instead of objects: one element of the first group a message's observati
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ingest.limits import LONGEST_DETAIL
@@ -51,3 +52,26 @@ class Decoded:
     value: list[float] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
     sequences: list[tuple[int, int]] = field(default_factory=list)
+
+    def add(
+        self,
+        message: int,
+        observed_at: int,
+        values: Sequence[tuple[int, float]],
+        *,
+        device: str | None = None,
+        user: int = 0,
+        flags: int = 0,
+    ) -> None:
+        """Append one observation set, of (vital sign, value) pairs; one without values is none."""
+        if not values:
+            return
+        self.message.append(message)
+        self.device.append(device)
+        self.user.append(user)
+        self.observed_at.append(observed_at)
+        self.flags.append(flags)
+        self.size.append(len(values))
+        for vital, value in values:
+            self.vital.append(vital)
+            self.value.append(value)

@@ -6,21 +6,20 @@ again with patience, set by set and value by value, so that one wrong value cost
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from ingest.formats.decoded import Decoded, Rejection
+from ingest.formats.instant import microseconds
+from ingest.formats.json_document import Doubled, Refused
 from ingest.limits import LARGEST_PAYLOAD
 from schemas.observation import QUALITY_WORDS, NativeMessage, Quantity
 from schemas.quarantine import Reason
 from schemas.units import UnitError, to_catalogue_unit
 from schemas.vital_signs import BY_NAME
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CODES = {name: vital.code for name, vital in BY_NAME.items()}
 QUALITY = {word: int(flag) for word, flag in QUALITY_WORDS.items()}
 FIELDS = frozenset(NativeMessage.__struct_fields__)
@@ -28,58 +27,39 @@ FIELDS = frozenset(NativeMessage.__struct_fields__)
 _STRICT = msgspec.json.Decoder(NativeMessage | list[NativeMessage])
 
 
-class TimeError(ValueError):
-    """The time of observation is not an instant; carries the reason for quarantine."""
+def take(payload: bytes, message: int, out: Decoded) -> bool:
+    """Read one payload that is as it should be into ``out``; say whether it was.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-
-
-class _Doubled(dict[str, Any]):
-    """An object in which a name occurs twice; which of the two values was meant cannot be known."""
-
-    name: str
-
-
-def decode(payload: bytes, message: int, out: Decoded) -> None:
-    """Read one payload, a set of observations or a list of them, into ``out``.
-
-    Whatever the bytes are, every value ends in the columns or is counted in a rejection; nothing is raised.
+    It is a set of observations or a list of them; where it is anything else, nothing has been read.
     """
+    if len(payload) > LARGEST_PAYLOAD:
+        return False
     try:
-        if len(payload) > LARGEST_PAYLOAD:
-            _refuse_size(payload, message, out)
-            return
         parsed = _STRICT.decode(payload)
-        sets = (parsed,) if type(parsed) is NativeMessage else parsed
-        if payload.count(b'":') == sum(map(_names, sets)) and sets:
-            for found in sets:
-                _take(found, message, out)
-            return
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
-    _read_again(payload, message, out)
+        return False
+    sets = (parsed,) if type(parsed) is NativeMessage else parsed
+    if payload.count(b'":') != sum(map(_names, sets)) or not sets:
+        return False
+    for found in sets:
+        _take(found, message, out)
+    return True
 
 
-def microseconds(text: str) -> int:
-    """Read an ISO 8601 time with an offset as microseconds since 1970 UTC, exactly.
+def read(document: Any, message: int, out: Decoded) -> None:
+    """Read with patience a JSON document that is not as it should be.
 
-    Raises
-    ------
-    TimeError
-        Where it is no time, or a time without an offset from UTC.
+    Every value ends in the columns or is counted in a rejection; nothing is raised.
     """
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise TimeError(
-            Reason.WRONG_TYPE, f"time: {text!r} is not ISO 8601; expected like 2026-11-22T08:00:00.123+00:00"
-        ) from None
-    if when.tzinfo is None:
-        raise TimeError(Reason.TIME_WITHOUT_ZONE, f"time: {text!r} has no offset; expected like +00:00 at its end")
-    since = when - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    sets = document if isinstance(document, list) else [document]
+    if not sets:
+        out.rejections.append(
+            Rejection(message, Reason.WRONG_TYPE, "payload: an empty list; expected at least one set")
+        )
+    for position, one in enumerate(sets):
+        where = f"[{position}] " if isinstance(document, list) else ""
+        for rejection in _read_set(one, message, where, out):
+            out.rejections.append(rejection)
 
 
 def _names(found: NativeMessage) -> int:
@@ -107,7 +87,7 @@ def _take(found: NativeMessage, message: int, out: Decoded) -> None:
         out.sequences.append((message, found.sequence))
     try:
         observed_at = microseconds(found.time)
-    except TimeError as wrong:
+    except Refused as wrong:
         reason = wrong.reason if found.time.strip() else Reason.MISSING_TIME
         out.rejections.append(Rejection(message, reason, str(wrong), len(found.values), found.device))
         return
@@ -144,44 +124,7 @@ def _unknown_vital(name: str, message: int, device: str | None) -> Rejection:
     return Rejection(message, Reason.UNKNOWN_VITAL_SIGN, f"values: {name!r} is not one of {known}", 1, device)
 
 
-def _refuse_size(payload: bytes, message: int, out: Decoded) -> None:
-    detail = f"payload: {len(payload)} bytes; expected at most {LARGEST_PAYLOAD}, send it in several messages"
-    out.rejections.append(Rejection(message, Reason.TOO_LARGE, detail))
-
-
 # ------------------------------------------------------------------------------------------------- the patient path
-
-
-def _read_again(payload: bytes, message: int, out: Decoded) -> None:
-    try:
-        parsed = json.loads(payload.decode("utf-8"), object_pairs_hook=_pairs, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as wrong:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        detail = f"payload: {wrong}; expected a JSON object, or a list of them, in UTF-8"
-        out.rejections.append(Rejection(message, Reason.MALFORMED, detail))
-        return
-    sets = parsed if isinstance(parsed, list) else [parsed]
-    if not sets:
-        out.rejections.append(
-            Rejection(message, Reason.WRONG_TYPE, "payload: an empty list; expected at least one set")
-        )
-    for position, one in enumerate(sets):
-        where = f"[{position}] " if isinstance(parsed, list) else ""
-        for rejection in _read_set(one, message, where, out):
-            out.rejections.append(rejection)
-
-
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    found = dict(pairs)
-    if len(found) == len(names):
-        return found
-    doubled = _Doubled(found)
-    doubled.name = next(name for name in names if names.count(name) > 1)
-    return doubled
-
-
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number in JSON")
 
 
 def _read_set(one: Any, message: int, where: str, out: Decoded) -> Iterator[Rejection]:
@@ -224,7 +167,7 @@ def _whole_set(one: Any, where: str) -> tuple[Reason, str] | None:
     """Find what makes a whole set unusable."""
     if not isinstance(one, dict):
         return Reason.WRONG_TYPE, f"{where}{type(one).__name__} where an object was expected"
-    if isinstance(one, _Doubled):
+    if isinstance(one, Doubled):
         return Reason.CONTRADICTORY, f"{where}{one.name!r} is there twice; expected once"
     time = one.get("time")
     if time is None or time == "":
@@ -232,7 +175,7 @@ def _whole_set(one: Any, where: str) -> tuple[Reason, str] | None:
     values = one.get("values")
     if not isinstance(values, dict) or not values:
         return Reason.WRONG_TYPE, f"{where}values: expected an object with at least one vital sign"
-    if isinstance(values, _Doubled):
+    if isinstance(values, Doubled):
         return Reason.CONTRADICTORY, f"{where}values: {values.name!r} is there twice; expected once"
     try:
         rest = {name: one[name] for name in one if name != "values"}
@@ -245,7 +188,7 @@ def _whole_set(one: Any, where: str) -> tuple[Reason, str] | None:
 def _read_value(name: str, value: Any) -> float | Quantity | tuple[Reason, str]:
     if name not in CODES:
         return Reason.UNKNOWN_VITAL_SIGN, f"{name!r} is not one of {', '.join(BY_NAME)}"
-    if isinstance(value, _Doubled):
+    if isinstance(value, Doubled):
         return Reason.CONTRADICTORY, f"{name}: {value.name!r} is there twice; expected once"
     try:
         return msgspec.convert(value, float | Quantity)

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.formats.decoded import Decoded
-from ingest.formats.native import decode, microseconds
+from ingest.formats.detect import decode
+from ingest.formats.instant import microseconds
 from ingest.limits import LARGEST_PAYLOAD
 from schemas.observation import Flag
 from schemas.vital_signs import BY_NAME

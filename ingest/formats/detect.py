@@ -1,0 +1,56 @@
+"""In which format is a payload, and who reads it?
+
+What is native is read by the native fast path before anything else is asked. Only what that does not take is looked at:
+its topic, and then the fields that no other format has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ingest.formats import fhir, json_document, native
+from ingest.formats.decoded import Decoded, Rejection
+from ingest.formats.json_document import Refused
+from ingest.limits import LARGEST_PAYLOAD
+from schemas.quarantine import Reason
+
+NO_ZONES: Mapping[str, str] = {}
+
+
+def decode(
+    payload: bytes, message: int, out: Decoded, topic: str = "", sender: str = "", zones: Mapping[str, str] = NO_ZONES
+) -> None:
+    """Read one payload of any format into ``out``.
+
+    Whatever the bytes are, every value ends in the columns or is counted in a rejection; nothing is raised.
+
+    Parameters
+    ----------
+    payload : bytes
+    message : int
+        Its position among those taken together.
+    out : Decoded
+    topic, sender : str
+        Where it came, and the device code in that.
+    zones : mapping of device code → time zone
+        For clocks that show local time; a device that is not in it has none.
+    """
+    if native.take(payload, message, out):
+        return
+    if len(payload) > LARGEST_PAYLOAD:
+        detail = f"payload: {len(payload)} bytes; expected at most {LARGEST_PAYLOAD}, send it in several messages"
+        out.rejections.append(Rejection(message, Reason.TOO_LARGE, detail))
+        return
+    try:
+        document = json_document.read(payload)
+    except Refused as refused:
+        out.rejections.append(Rejection(message, refused.reason, str(refused)))
+        return
+    _reader(document)(document, message, out)
+
+
+def _reader(document: Any) -> Any:
+    if isinstance(document, dict) and "resourceType" in document:
+        return fhir.decode
+    return native.read
