@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.acts import NO_ACTS, Acts
 from alerts.bank import PolicyBank
 from alerts.correction import differences
 from alerts.episodes import ACTIVE, PENDING
@@ -84,6 +85,7 @@ def evaluate(
     people: NDArray[np.void],
     now: int,
     history: History | None = None,
+    acts: Acts = NO_ACTS,
 ) -> Evaluation:
     """Score observations, and whatever has fallen due by ``now``.
 
@@ -100,6 +102,8 @@ def evaluate(
     now : int
         Microseconds since 1970 UTC; timers due by then fire.
     history : History, optional
+    acts : Acts, optional
+        All that people have done about these patients.
 
     Returns
     -------
@@ -118,10 +122,10 @@ def evaluate(
         known, known_rows = history.known, history.known_rows
     _refuse_unordered(start, rows, batch)
     whole, whole_rows = ObservationBatch.concatenate([known, batch]), np.concatenate([known_rows, rows])
-    run = Run(start, whole_rows, whole, bank, people, until)
+    run = Run(start, whole_rows, whole, bank, people, until, acts=acts)
     transitions = run.transitions
     if history is not None:
-        said = _said(history, machines, bank, people)
+        said = _said(history, machines, bank, people, acts)
         policy = people["policy"][history.rows]
         transitions = differences(said, transitions, history.rows, history.machines, policy)
     transitions["retrospective"] = transitions["at"] < now - bank.actionable[transitions["policy"]]
@@ -138,7 +142,9 @@ def evaluate(
     )
 
 
-def _said(history: History, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void]) -> NDArray[np.void]:
+def _said(
+    history: History, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void], acts: Acts
+) -> NDArray[np.void]:
     """Give the transitions that went out since the snapshots, before the late observations were known."""
     place = np.empty(len(machines), np.intp)
     place[history.rows] = np.arange(len(history.rows))
@@ -149,6 +155,7 @@ def _said(history: History, machines: NDArray[np.void], bank: PolicyBank, people
         bank,
         people[history.rows],
         machines["clock_at"][history.rows],
+        acts=acts.of_rows(history.rows, len(machines)),
     )
     transitions = run.transitions
     transitions["row"] = history.rows[transitions["row"]]

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.acts import NO_ACTS, Acts
 from alerts.bank import PolicyBank
 from alerts.episodes import EVENTS, GONE, PHASES, TRANSITION
 from alerts.evaluate import evaluate
@@ -103,7 +104,12 @@ class Rerun:
 
 
 def rerun(
-    rows: NDArray[np.intp], batch: ObservationBatch, patients: int, stages: Sequence[Stage], bank: PolicyBank
+    rows: NDArray[np.intp],
+    batch: ObservationBatch,
+    patients: int,
+    stages: Sequence[Stage],
+    bank: PolicyBank,
+    acts: Acts = NO_ACTS,
 ) -> Rerun:
     """Run P patients from nothing through their stages, each patient's in the order of time.
 
@@ -113,6 +119,8 @@ def rerun(
         Whose each observation is.
     batch : ObservationBatch of N
         Everything that was scored, without the flags that the core gives.
+    acts : Acts
+        What people did about them.
     """
     machines, found = initial(patients), [np.zeros(0, TRANSITION)]
     flags, due, kept = batch.flags.copy(), np.full(patients, NEVER), list[Snapshots]()
@@ -124,7 +132,8 @@ def rerun(
         theirs = np.flatnonzero((batch.observed_at >= since[rows]) & (batch.observed_at <= until[rows]))
         start = take(machines, stage.rows)
         start["clock_at"] = stage.clock_at
-        evaluation = evaluate(start, place[rows[theirs]], batch.take(theirs), bank, stage.people, 0)
+        theirs_acts = acts.of_rows(stage.rows, patients)
+        evaluation = evaluate(start, place[rows[theirs]], batch.take(theirs), bank, stage.people, 0, acts=theirs_acts)
         machines[stage.rows], due[stage.rows] = evaluation.machines, evaluation.next_due_at
         flags[theirs] = evaluation.flags
         transitions, shots = evaluation.transitions, evaluation.snapshots

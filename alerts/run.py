@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts import combinations, episodes, limits, repeats, schedule, scores, trends
+from alerts.acts import NO_ACTS, Acts
 from alerts.align import align
 from alerts.bank import PolicyBank
 from alerts.conditions import Conditions
@@ -68,6 +69,8 @@ class Run:
         (NaN of others), each of shape (n,).
     instants : Instants, optional
         Of the same rows and batch, where several passes share them.
+    acts : Acts, optional
+        What people have done about these patients.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Run:
         keep_snapshots: bool = True,
         watch: Watch | None = None,
         instants: Instants | None = None,
+        acts: Acts = NO_ACTS,
     ) -> None:
         self._keeping, self._watch = keep_snapshots, watch
         self._instants = Instants.of(rows, batch, len(machines)) if instants is None else instants
@@ -92,7 +96,7 @@ class Run:
         self._kept: list[tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.void]]] = []
         self._coarse = np.maximum(bank.lateness[people["policy"]] // 2, 1)
         self._repeats = np.zeros(self._instants.cell_count, bool)
-        self._w = Working(aligned, bank, people)
+        self._w = Working(aligned, bank, people, acts.of_rows(self._order, len(machines)))
         for k in range(self._instants.depth):
             self._step(k)
         self._finish(until[self._order])

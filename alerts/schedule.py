@@ -1,8 +1,8 @@
 """When is a patient's next observation overdue?
 
-A timer runs from the last observation of any of the rule's vital signs, or from enrolment where there is none. What it
-does is dated at the instant when it was due, not when somebody looked at the clock. The last observation is kept in
-``since[…, 0]`` of the rule's slot.
+A timer runs from the last observation of any of the rule's vital signs, or from enrolment where there is none; one that
+would run out while the patient is paused runs from the end of the pause. What it does is dated at the instant when it
+was due, not when somebody looked at the clock. The last observation is kept in ``since[…, 0]`` of the rule's slot.
 """
 
 from __future__ import annotations
@@ -10,19 +10,31 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts import episodes
+from alerts import acts, episodes
 from alerts.bank import OVERDUE
 from alerts.episodes import ACTIVE, IDLE
 from alerts.working import Working
 
-NEVER = np.iinfo(np.int64).max
+NEVER = acts.NEVER
 
 
 def due_at(w: Working, n: int) -> NDArray[np.int64]:
     """Give the instant at which each overdue rule falls due, shape (n, R); `NEVER` where no timer runs."""
     running = (w.policy["kind"][:n] == OVERDUE) & (w.phase[:n] == IDLE)
     start = np.maximum(w.since[:n, :, 0], w.people["enrolled_at"][:n, None])
-    return np.where(running, start + w.policy["span"][:n], NEVER)
+    due = np.where(running, start + w.policy["span"][:n], NEVER)
+    return due if w.pauses is None else _after_pauses(due, w, n, w.pauses)
+
+
+def _after_pauses(
+    due: NDArray[np.int64], w: Working, n: int, pauses: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> NDArray[np.int64]:
+    """Let what falls into a pause wait from its end for as long as from an observation."""
+    since, until = pauses
+    for k in range(since.shape[1]):
+        begins, ends = since[:n, k, None], until[:n, k, None]
+        due = np.where((begins <= due) & (due < ends), ends + w.policy["span"][:n], due)
+    return due
 
 
 def fire(w: Working, n: int, before: NDArray[np.int64]) -> NDArray[np.void]:

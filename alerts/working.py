@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.acts import Acts
 from alerts.bank import PolicyBank
 from alerts.state import MACHINE, MEMORY, SLOT, SLOTS, VERSION
 
@@ -26,7 +27,7 @@ class Working:
 
     Attributes named like the fields of `alerts.state.MACHINE` have shape (P, …), those of `alerts.state.SLOT` shape
     (P, R, …) where R is the number of rules of the longest policy; a slot's last instant is ``slot_last_at``. Those of
-    `alerts.state.MEMORY` begin with ``memory_``.
+    `alerts.state.MEMORY` begin with ``memory_``. ``pauses`` are the beginnings and ends of each patient's, (P, K) each.
     """
 
     instants: NDArray[np.uint32]
@@ -50,9 +51,10 @@ class Working:
     memory_count: NDArray[np.uint16]
     memory_mean: NDArray[np.float32]
 
-    def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void]) -> None:
+    def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void], acts: Acts) -> None:
         self._bank, self.width = bank, bank.width
         self.people = people
+        self.pauses = acts.by_patient(len(people))
         for name in _OWN:
             setattr(self, name, np.ascontiguousarray(machines[name]))
         for name in _SLOT:

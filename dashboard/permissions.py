@@ -17,13 +17,22 @@ class Permission(StrEnum):
     SEE_PATIENTS = "see_patients"
     ACKNOWLEDGE = "acknowledge"
     WRITE_NOTES = "write_notes"
+    PAUSE_PATIENTS = "pause_patients"
     SEE_DEVICES = "see_devices"
     SEE_QUARANTINE = "see_quarantine"
     SEE_SYSTEM = "see_system"
     SEE_AUDIT = "see_audit"
 
 
-_CARE = frozenset({Permission.SEE_PATIENTS, Permission.ACKNOWLEDGE, Permission.WRITE_NOTES, Permission.SEE_DEVICES})
+_CARE = frozenset(
+    {
+        Permission.SEE_PATIENTS,
+        Permission.ACKNOWLEDGE,
+        Permission.WRITE_NOTES,
+        Permission.PAUSE_PATIENTS,
+        Permission.SEE_DEVICES,
+    }
+)
 _RUNNING = frozenset({Permission.SEE_DEVICES, Permission.SEE_QUARANTINE, Permission.SEE_SYSTEM})
 
 PERMISSIONS = MappingProxyType(

@@ -1,4 +1,4 @@
-"""What happens without a message? Someone becomes overdue, a hold runs out: rows whose ``next_due_at`` has passed.
+"""What happens without a message? Someone becomes overdue, a person has acted: rows whose ``next_due_at`` has passed.
 
 Any number of these workers may run: each takes due rows that no other has locked. It sleeps until the next instant that
 is due, or a second, whichever is sooner: an instant that was entered meanwhile is at most that late.
@@ -15,6 +15,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from ingest.acts import settle_pauses
 from ingest.correction import correct
 from ingest.counters import Counters
 from ingest.failures import describe
@@ -63,6 +64,8 @@ def _turn(pool: ConnectionPool, keeper: RegistryKeeper, counters: Counters) -> f
     try:
         while do_due(pool, keeper, counters, time.time_ns() // 1000):
             pass
+        if ended := settle_pauses(pool, keeper.registry, time.time_ns() // 1000):
+            counters.count("pauses_ended", ended)
         # one transaction a turn: what falls due does not wait for what is long past
         if corrected := correct(pool, keeper.registry):
             counters.count("patients_corrected", corrected)

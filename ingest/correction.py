@@ -20,6 +20,7 @@ from alerts.correction import EVENT_FIELDS, differences
 from alerts.evaluate import Evaluation, last_of_each, reasons_of
 from alerts.replay import Rerun, as_said, rerun
 from alerts.state import initial
+from ingest.acts import acts_of
 from ingest.episodes import tell_dashboards, write_episodes
 from ingest.rebuild import scored_until, stored_of
 from ingest.registry import UNSCORED, Registry
@@ -57,7 +58,8 @@ def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tup
     until = np.array([scored_until(row[1], row[2]) for row in noted], np.int64)
     stages, bank = stages_of(connection, registry, patients, until)
     stored, rows = stored_of(connection, patients, Flag(0))
-    found = rerun(rows, stored.with_flags(stored.flags & ~_CORES_OWN), len(patients), stages, bank)
+    acts = acts_of(connection, patients)
+    found = rerun(rows, stored.with_flags(stored.flags & ~_CORES_OWN), len(patients), stages, bank, acts)
     policy = registry.people["policy"][patients]
     events = stored_events_of(connection, patients, {})
     said = as_said(events, stored_standings_of(connection, patients, events), policy)
@@ -76,7 +78,7 @@ def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tup
         snapshots=found.snapshots,
         next_due_at=found.next_due_at,
     )
-    write_episodes(connection, evaluation, patients, replace(registry, bank=bank), page=False)
+    write_episodes(connection, evaluation, patients, replace(registry, bank=bank), everyone)
     tell_dashboards(connection, patients, registry, episodes=len(evaluation.episodes) > 0)
 
 

@@ -25,12 +25,12 @@ def write_episodes(
     evaluation: Evaluation,
     patients: NDArray[np.int32],
     registry: Registry,
-    *,
-    page: bool,
+    unpaged: NDArray[np.integer[Any]],
 ) -> list[int]:
     """Write what happened, inside the caller's transaction, and give the severities of episodes that activated.
 
-    ``patients`` are the patient of each row of the call; without ``page`` nobody is notified (history is imported).
+    ``patients`` are the patient of each row of the call; ``unpaged`` are the rows of whom nobody is notified:
+    history is imported, or the patient is paused.
     """
     if not len(evaluation.episodes) and not len(evaluation.transitions):
         return []
@@ -46,8 +46,8 @@ def write_episodes(
     _retract_events(connection, retracted, ids)
     _write_events(connection, standing, ids, patients, registry)
     again = _wait_again(connection, evaluation.episodes, standing, ids)
-    if page:
-        _write_jobs(connection, standing, ids, patients, registry, again)
+    silent = set(unpaged.tolist())
+    _write_jobs(connection, [t for t in standing if t["row"] not in silent], ids, patients, registry, again)
     told = {_instant(t) for t in retracted}
     return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED and _instant(t) not in told]
 

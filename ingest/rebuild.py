@@ -18,6 +18,7 @@ from psycopg_pool import ConnectionPool
 
 from alerts.evaluate import evaluate
 from alerts.state import StateError, initial, pack, unpack
+from ingest.acts import acts_of
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
 from ingest.states import States, keep_snapshots, write_states
 from schemas import named_queries
@@ -75,7 +76,13 @@ def _rebuild_group(connection: psycopg.Connection, registry: Registry, group: li
     theirs = scored[rows]
     place = np.cumsum(scored) - 1
     found = evaluate(
-        start[scored], place[rows[theirs]].astype(np.intp), batch.take(theirs), registry.bank, people[scored], 0
+        start[scored],
+        place[rows[theirs]].astype(np.intp),
+        batch.take(theirs),
+        registry.bank,
+        people[scored],
+        0,
+        acts=acts_of(connection, patients[scored]),
     )
     machines, due = start, np.full(len(records), np.iinfo(np.int64).max)
     machines[scored], due[scored] = found.machines, found.next_due_at

@@ -24,6 +24,7 @@ from alerts.episodes import EVENTS, PHASES, TRANSITION
 from alerts.policy import parse
 from alerts.replay import EVENT, STANDING, Difference, Stage, compare, events_of, rerun, standings_of
 from alerts.state import PERSON
+from ingest.acts import acts_of
 from ingest.rebuild import observations_of, scored_until
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
 from schemas import named_queries
@@ -106,7 +107,9 @@ def _replay(
         until[np.searchsorted(patients, patient)] = scored_until(record, updated_at)
     stages, bank = stages_of(connection, registry, patients, until)
     batch, rows = observations_of(connection, patients)
-    transitions = rerun(rows, batch, len(patients), stages, bank).transitions if stages else np.zeros(0, TRANSITION)
+    transitions = np.zeros(0, TRANSITION)
+    if stages:
+        transitions = rerun(rows, batch, len(patients), stages, bank, acts_of(connection, patients)).transitions
     names = {rule_key(r.name): r.name for policy in bank.policies for r in policy.rules}
     stored_events = stored_events_of(connection, patients, names)
     stored_standings = stored_standings_of(connection, patients, stored_events)

@@ -18,6 +18,7 @@ from alerts.evaluate import Evaluation, History, evaluate
 from alerts.run import Snapshots
 from alerts.schedule import NEVER
 from ingest.accounts import note_sequences
+from ingest.acts import acts_of
 from ingest.admission import Admitted
 from ingest.copy_format import pack
 from ingest.episodes import tell_dashboards, write_episodes
@@ -142,6 +143,7 @@ class _Scoring:
         unknown = states.patients >= len(registry.people)
         self._people["policy"][unknown] = UNSCORED
         self._scored = np.flatnonzero(self._people["policy"] != UNSCORED)
+        self._acts = acts_of(connection, states.patients[self._scored])
 
     def store(self, rows: NDArray[np.intp], batch: ObservationBatch, *, page: bool) -> tuple[int, list[int]]:
         """Write N new observations of the patients ``rows`` and all that follows from them."""
@@ -158,7 +160,8 @@ class _Scoring:
         self._keep_snapshots(patients, late, evaluation)
         if late.too_late.any():
             self._connection.execute(QUERIES["note_late"], [patients[np.unique(late.rows[late.too_late])].tolist()])
-        activated = write_episodes(self._connection, evaluation, patients, self._registry, page=page)
+        unpaged = self._acts.paused_after(self._now) if page else np.arange(len(patients))
+        activated = write_episodes(self._connection, evaluation, patients, self._registry, unpaged)
         changed = states.patients if len(batch) else patients[np.unique(evaluation.episodes["row"])]
         tell_dashboards(self._connection, changed, self._registry, episodes=len(evaluation.episodes) > 0)
         return int(late.too_late.sum()), activated
@@ -180,7 +183,14 @@ class _Scoring:
         flags = batch.flags.copy()
         flags[theirs[late.too_late]] |= np.int16(Flag.TOO_LATE)
         evaluation = evaluate(
-            machines, its_rows[~late.too_late], batch.take(on_time), bank, people, self._now, late.history
+            machines,
+            its_rows[~late.too_late],
+            batch.take(on_time),
+            bank,
+            people,
+            self._now,
+            late.history,
+            self._acts,
         )
         flags[on_time] = evaluation.flags
         return late, evaluation, flags

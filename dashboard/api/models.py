@@ -84,6 +84,23 @@ class PatientSummary(Document):
     last_observed_at: datetime | None
     severity: SeverityWord
     waiting: int
+    paused_until: datetime | None
+
+
+class NewPause(Document):
+    """Until when a patient is paused, and why: in hospital, away."""
+
+    until: AwareDatetime
+    reason: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class Pause(Document):
+    """A pause in force: nothing of the patient is paged and nothing falls due."""
+
+    since: datetime
+    until: datetime
+    reason: str
+    by: str
 
 
 class Patient(PatientSummary):
@@ -97,6 +114,7 @@ class Patient(PatientSummary):
     pathway: str | None
     policy_version: int | None
     enrolled_at: datetime | None
+    pause: Pause | None
 
 
 class Observation(Document):

@@ -5,13 +5,14 @@ Whom a person may not see is not there: 404, for another tenant's patient as for
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import AwareDatetime
 
-from dashboard import actions, audit, identity, store
+from dashboard import actions, audit, identity, pauses, store
 from dashboard.actions import InvalidActionError
 from dashboard.api import models, paging
 from dashboard.api.paging import After, Limit
@@ -66,10 +67,13 @@ async def patients(
 @router.get("/patients/{patient_id}")
 async def patient(patient_id: PatientId) -> models.Patient:
     """Give one patient."""
-    rows = await _look(patient_id, "patient")
-    if not rows:
-        raise HTTPException(404, NOBODY)
-    return models.Patient(**_with_word(rows[0]))
+    async with store.transaction() as connection:
+        rows = await store.rows(connection, store.queries(FILE)["patient"], patient=patient_id)
+        if not rows:
+            raise HTTPException(404, NOBODY)
+        pause = await pauses.pause_of(connection, patient_id)
+        await audit.write(connection, identity.current(), "looked_at", f"patient/{patient_id}", what="patient")
+    return models.Patient(**_with_word(rows[0]), pause=None if pause is None else models.Pause(**asdict(pause)))
 
 
 @router.get("/patients/{patient_id}/observations")

@@ -9,7 +9,8 @@ order by name, site_id
 
 -- name: patients
 select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.born_on, p.sex, p.site_id, s.name as site, p.room,
-       p.discharged_at, t.last_observed_at, coalesce(e.severity, 0) as severity, coalesce(e.waiting, 0) as waiting
+       p.discharged_at, t.last_observed_at, coalesce(e.severity, 0) as severity, coalesce(e.waiting, 0) as waiting,
+       z.paused_until
 from patient p
 join site s using (site_id)
 left join patient_state t using (patient_id)
@@ -18,6 +19,10 @@ left join lateral (
         and (snoozed_until is null or snoozed_until <= now())) as waiting
     from episode where patient_id = p.patient_id and phase = 'active'
 ) e on true
+left join lateral (
+    select max(x.ends_at) as paused_until from patient_pause x
+    where x.patient_id = p.patient_id and x.since <= now() and least(x.ends_at, x.lifted_at) > now()
+) z on true
 where (%(site)s::integer is null or p.site_id = %(site)s)
   and (%(discharged)s or p.discharged_at is null)
   and (%(search)s::text is null or p.nhs_number = %(nhs_number)s
@@ -31,7 +36,8 @@ limit %(limit)s
 select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.born_on, p.sex, p.site_id, s.name as site, p.room,
        p.discharged_at, p.contact, p.allergies, p.resuscitation, p.spo2_scale, p.usual_news2, t.last_observed_at,
        w.name as pathway, y.version as policy_version, n.started_at as enrolled_at,
-       coalesce(e.severity, 0) as severity, coalesce(e.waiting, 0) as waiting
+       coalesce(e.severity, 0) as severity, coalesce(e.waiting, 0) as waiting,
+       z.paused_until
 from patient p
 join site s using (site_id)
 left join patient_state t using (patient_id)
@@ -43,6 +49,10 @@ left join lateral (
         and (snoozed_until is null or snoozed_until <= now())) as waiting
     from episode where patient_id = p.patient_id and phase = 'active'
 ) e on true
+left join lateral (
+    select max(x.ends_at) as paused_until from patient_pause x
+    where x.patient_id = p.patient_id and x.since <= now() and least(x.ends_at, x.lifted_at) > now()
+) z on true
 where p.patient_id = %(patient)s
 
 -- name: observations

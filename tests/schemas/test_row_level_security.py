@@ -186,6 +186,10 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "insert into patient_snapshot (patient_id, at, machine) values (%(patient)s, now(), '')",
                 "insert into note (organisation_id, patient_id, account_id, body) "
                 "values (%(organisation)s, %(patient)s, %(account)s, 'x')",
+                "insert into patient_pause (organisation_id, patient_id, since, ends_at, reason, account_id) "
+                "values (%(organisation)s, %(patient)s, now(), 'infinity', 'x', %(account)s)",
+                "insert into device_clock (device_id, organisation_id, delays_us, skew_us, heard_at) "
+                "values (%(device)s, %(organisation)s, '{0}', 0, now())",
                 "insert into notification_job (organisation_id, episode_id, key, severity) "
                 "values (%(organisation)s, %(episode)s, %(organisation)s::text, 3)",
                 "insert into device_account (device_id, organisation_id, numbers, observations, duplicates, since) "
