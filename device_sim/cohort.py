@@ -28,13 +28,16 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = msgspec.json.Encoder()
 # Uses are made for stretches of this many at a time: enough to be fast, few enough to stay small.
 _USES_AT_ONCE = 4000
+# What is sent later than this after it was observed had waited for a connection.
+_KEPT_US = 60_000_000
 
 
 @dataclass(frozen=True)
 class Message:
     """One payload with what is needed to pace and count it.
 
-    ``due`` and ``observed_at`` are in µs since 1970 UTC; ``observations`` says how many values the payload carries.
+    ``due`` and ``observed_at`` are in µs since 1970 UTC; ``observations`` says how many values the payload carries,
+    ``is_backlog`` that it was kept for want of a connection.
     """
 
     due: int
@@ -42,6 +45,7 @@ class Message:
     observed_at: int
     payload: bytes
     observations: int
+    is_backlog: bool = False
 
 
 @dataclass(frozen=True)
@@ -232,4 +236,5 @@ def _payloads(cohort: Cohort, uses: Uses) -> Iterator[Message]:
             body["user"] = user
         if quality := [word for word, flag in QUALITY_WORDS.items() if int(uses.flags[i]) & flag]:
             body["quality"] = quality
-        yield Message(int(uses.sent_at[i]), code, stated, _ENCODER.encode(body), len(values))
+        was_kept = bool(uses.sent_at[i] - uses.at[i] > _KEPT_US)
+        yield Message(int(uses.sent_at[i]), code, stated, _ENCODER.encode(body), len(values), was_kept)

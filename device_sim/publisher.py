@@ -25,7 +25,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device_sim.provisioning import lane_of
-from schemas.topic import observations_topic, receipts_topic, status_topic
+from schemas.topic import backlog_topic, observations_topic, receipts_topic, status_topic
 
 CONNECT_TIMEOUT_S = 15.0
 # How long the broker keeps our session, and the receipts that come meanwhile, when the connection is lost.
@@ -71,6 +71,7 @@ class Receipt(msgspec.Struct):
 class _Kept:
     """A message without receipt."""
 
+    topic: str
     payload: bytes
     observations: int
     published_at: float
@@ -96,7 +97,7 @@ class Publisher:
         self._host = parts.hostname
         self._port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
         lane = lane_of(user)
-        self._topic = observations_topic(lane, user)
+        self._topic, self._backlog = observations_topic(lane, user), backlog_topic(lane, user)
         self._receipts = receipts_topic(lane, user)
         self._status = status_topic(lane, user)
         self._timeout_s = receipt_timeout_s
@@ -167,7 +168,9 @@ class Publisher:
             self._client.disconnect(properties=properties)
         self._client.loop_stop()
 
-    def publish(self, payload: bytes, observations: int, stop: threading.Event | None = None) -> bool:
+    def publish(
+        self, payload: bytes, observations: int, stop: threading.Event | None = None, *, is_backlog: bool = False
+    ) -> bool:
         """Publish one message as soon as there is room for it; False where `stop` was set first.
 
         Parameters
@@ -178,6 +181,8 @@ class Publisher:
             How many values it carries.
         stop : threading.Event, optional
             Ends the wait for room.
+        is_backlog : bool
+            It was kept for want of a connection, and yields to what is live.
         """
         while True:
             self._republish()
@@ -191,7 +196,7 @@ class Publisher:
                 self._changed.wait(0.2)  # woken by a receipt; looks at `stop` and at late receipts in between
         self._number += 1
         correlation = self._number.to_bytes(8, "big")
-        kept = _Kept(payload, observations, self._clock(), None)
+        kept = _Kept(self._backlog if is_backlog else self._topic, payload, observations, self._clock(), None)
         with self._changed:
             self._kept[correlation] = kept
             self.tally.published += observations
@@ -220,7 +225,7 @@ class Publisher:
         properties.ResponseTopic = self._receipts
         properties.CorrelationData = correlation
         # paho keeps a message that it cannot send now and sends it after its own reconnect
-        handed_over = self._client.publish(self._topic, kept.payload, qos=1, properties=properties)
+        handed_over = self._client.publish(kept.topic, kept.payload, qos=1, properties=properties)
         if handed_over.rc == mqtt.MQTT_ERR_NO_CONN:
             handed_over.rc = mqtt.MQTT_ERR_SUCCESS  # or `is_published` would raise for ever after
         kept.handed_over = handed_over

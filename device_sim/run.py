@@ -142,7 +142,8 @@ def _publish_all(
                 return
             for publisher in fleet.all():
                 publisher.tend()
-        if not fleet.publisher(message.device).publish(message.payload, message.observations, stop):
+        publisher = fleet.publisher(message.device)
+        if not publisher.publish(message.payload, message.observations, stop, is_backlog=message.is_backlog):
             return
         if on_progress is not None and time.monotonic() - shown > 0.1:
             shown = time.monotonic()

@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from homeward.local.broker import SERVICE_ROLE, access_rules
 from homeward.local.errors import SetupError
+from schemas.topic import Stream
 
 REQUESTS = "$CONTROL/dynamic-security/v1"
 ANSWERS = f"{REQUESTS}/response"
@@ -84,8 +85,13 @@ class BrokerAccounts:
     def allow_hub(self, user: str, topics: Sequence[str]) -> str:
         """Say on which topics a hub may publish for its devices, in place of what was said before; give its role."""
         role = f"homeward-hub-{user}"
-        rules = [{"acltype": "publishClientSend", "topic": topic, "priority": 0, "allow": True} for topic in topics]
-        receipts = [topic.rpartition("/")[0] + "/receipts" for topic in topics]
+        senders = [topic.rpartition("/")[0] for topic in topics]
+        rules = [
+            {"acltype": "publishClientSend", "topic": f"{sender}/{stream}", "priority": 0, "allow": True}
+            for sender in senders
+            for stream in Stream
+        ]
+        receipts = [f"{sender}/receipts" for sender in senders]
         rules += [{"acltype": "publishClientReceive", "topic": t, "priority": 0, "allow": True} for t in receipts]
         if self._send([{"command": "createRole", "rolename": role, "acls": rules}], EXISTS):
             self._send([{"command": "modifyRole", "rolename": role, "acls": rules}], "")

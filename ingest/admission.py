@@ -24,6 +24,7 @@ from schemas.vital_signs import BY_NAME, CATALOGUE, PLAUSIBLE_HIGH, PLAUSIBLE_LO
 _UPPER, _LOWER = BY_NAME["bp_systolic"].code, BY_NAME["bp_diastolic"].code
 _UNKNOWN, _FORBIDDEN = -1, -2
 _PREFIX = f"{topics.PREFIX}/"
+_STREAMS = frozenset(topics.Stream)
 
 
 @dataclass(slots=True)
@@ -44,7 +45,7 @@ class Incoming:
         """Take the sender from the topic; one that is none of ours has no sender."""
         # not topics.parse: that costs more than decoding the payload, and a code is looked up in the registry anyway
         parts = topic.split("/")
-        ours = len(parts) == 5 and topic.startswith(_PREFIX) and parts[4] == "observations"
+        ours = len(parts) == 5 and topic.startswith(_PREFIX) and parts[4] in _STREAMS
         return cls(topic, payload, received_at, parts[3] if ours else "")
 
 

@@ -6,18 +6,24 @@ Receive Maximum before the first PUBACK.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
 from ingest.admission import Incoming
+from schemas.topic import Stream
+
+BACKLOG_SHARE = 10
+"""Of a full micro-batch the backlog has one part in so many, however much is live."""
 
 
 class Connection(Protocol):
     """What is asked of a lane: to send a PUBACK, if its connection is still the one that the message came on."""
 
     lane: int
+    stream: Stream
     generation: int
 
     def confirm(self, delivery: Delivery) -> None:
@@ -42,16 +48,19 @@ class Delivery:
 
 
 class Inbox:
-    """A queue from one thread to another."""
+    """A queue from one thread to another: what is live first, and some of the backlog each time."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Delivery] = deque()
+        self._live: deque[Delivery] = deque()
+        self._backlog: deque[Delivery] = deque()
         self._some = threading.Event()
-        self.put = self._waiting.append
-        """Add a message; call `wake` after the last one of those that came together."""
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._live) + len(self._backlog)
+
+    def put(self, delivery: Delivery) -> None:
+        """Add a message; call `wake` after the last one of those that came together."""
+        (self._live if delivery.connection.stream is Stream.LIVE else self._backlog).append(delivery)
 
     def wake(self) -> None:
         """Say that messages were put in, or that there is something else to look at."""
@@ -59,15 +68,18 @@ class Inbox:
 
     def take(self, most: int, timeout: float) -> list[Delivery]:
         """Wait until there are messages, at most ``timeout`` seconds, and take those that are there, up to ``most``."""
-        if not self._waiting:
+        if not len(self):
             self._some.wait(timeout)
         self._some.clear()
-        taken: list[Delivery] = []
-        try:
-            while len(taken) < most:
-                delivery = self._waiting.popleft()
-                if not delivery.is_stale:
-                    taken.append(delivery)
-        except IndexError:
-            pass
-        return taken
+        live = _pop(self._live, most - min(len(self._backlog), most // BACKLOG_SHARE))
+        return live + _pop(self._backlog, most - len(live))
+
+
+def _pop(waiting: deque[Delivery], most: int) -> list[Delivery]:
+    taken: list[Delivery] = []
+    with contextlib.suppress(IndexError):
+        while len(taken) < most:
+            delivery = waiting.popleft()
+            if not delivery.is_stale:
+                taken.append(delivery)
+    return taken

@@ -1,7 +1,9 @@
 """What is one lane's persistent session with the broker, from connecting to letting go?
 
-All methods run on the subscriber's thread. A message is confirmed only on the connection that it came on; whatever was
-not confirmed when a connection ends is delivered again, here or to the next holder of the lane.
+A lane has two, one for each stream: the broker hands out a session's messages in their order, so what is live would
+wait behind a backlog in the same one. All methods run on the subscriber's thread. A message is confirmed only on the
+connection that it came on; whatever was not confirmed when a connection ends is delivered again, here or to the next
+holder of the lane.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ from paho.mqtt.properties import Properties
 from ingest.admission import Incoming
 from ingest.buffered_socket import BufferedClient, BufferedSocket
 from ingest.inbox import Delivery, Inbox
-from schemas.topic import lane_filter
+from schemas.topic import Stream, lane_filter
 
 KEEPALIVE_S = 30
 SESSION_EXPIRY_S = 14 * 86_400
 """How long the broker keeps messages for a lane that nobody holds."""
-RECEIVE_MAXIMUM = 2_000
-"""Messages of a lane that may wait for their PUBACK: with 16 lanes what one process can have in memory."""
+RECEIVE_MAXIMUM = {Stream.LIVE: 2_000, Stream.BACKLOG: 500}
+"""Messages of a session that may wait for their PUBACK: with 16 lanes what one process can have in memory."""
 RECEIPTS_UNDERWAY = 1_000
 _RETRY_S = (0.2, 10.0)
 _QOS = 1
@@ -45,23 +47,24 @@ class Broker:
     password: str | None = None
 
 
-def client_id(lane: int) -> str:
-    """Give the client id of a lane; whoever connects under it continues the lane's session."""
-    return f"homeward-ingest-lane-{lane}"
+def client_id(lane: int, stream: Stream = Stream.LIVE) -> str:
+    """Give the client id of a lane's session; whoever connects under it continues the session."""
+    return f"homeward-ingest-lane-{lane}" + ("" if stream is Stream.LIVE else f"-{stream}")
 
 
 class LaneSession:
-    """One lane: connects, reads, confirms, and comes back after a lost connection."""
+    """One stream of one lane: connects, reads, confirms, and comes back after a lost connection."""
 
     def __init__(
         self,
         lane: int,
+        stream: Stream,
         broker: Broker,
         inbox: Inbox,
         opened: Callable[[LaneSession, Any], None],
         closed: Callable[[LaneSession, Any], None],
     ) -> None:
-        self.lane = lane
+        self.lane, self.stream = lane, stream
         self.generation = 0
         self.unconfirmed = 0
         self.wants_write = False
@@ -72,7 +75,7 @@ class LaneSession:
         self._address = urlsplit(broker.url)
         client = BufferedClient(
             CallbackAPIVersion.VERSION2,
-            client_id=client_id(lane),
+            client_id=client_id(lane, stream),
             protocol=mqtt.MQTTv5,
             manual_ack=True,
             reconnect_on_failure=False,
@@ -97,7 +100,7 @@ class LaneSession:
         self._plan_retry()
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.SessionExpiryInterval = SESSION_EXPIRY_S
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM[self.stream]
         port = self._address.port or (8883 if self._address.scheme == "mqtts" else 1883)
         try:
             self._client.connect(
@@ -182,7 +185,7 @@ class LaneSession:
         self._retry_s = _RETRY_S[0]
         self.is_connected = flags.session_present
         if not flags.session_present:
-            client.subscribe(lane_filter(self.lane), _QOS)
+            client.subscribe(lane_filter(self.lane, self.stream), _QOS)
         log.debug("lane connected", action="lane_connected", lane=self.lane, session=flags.session_present)
 
     def _on_subscribe(self, _c: mqtt.Client, _u: Any, _m: int, reasons: list[Any], _p: Any) -> None:

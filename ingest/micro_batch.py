@@ -32,12 +32,14 @@ from ingest.subscriber import Subscriber
 from ingest.writer import Outcome, write_batch
 from schemas.observation import ObservationBatch
 from schemas.quarantine import Reason
+from schemas.topic import Stream
 
 MOST = 2_000
 """Messages of one micro-batch: larger ones gain nothing and hold more patients' locks for longer."""
 _IDLE_S = 0.2
 _RETRY_S = (0.05, 5.0)
 _SUMMARY_S = 10.0
+_STREAMS = frozenset(Stream)
 _TRY_AGAIN = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
 
 log = structlog.get_logger()
@@ -182,9 +184,9 @@ def _receipts(deliveries: Sequence[Delivery], outcome: Outcome) -> list[tuple[De
 
 
 def _is_own(delivery: Delivery) -> bool:
-    topic, wanted = delivery.incoming.topic, delivery.response_topic or ""
-    own = topic.removesuffix("/observations") + "/receipts"
-    return topic.endswith("/observations") and (wanted == own or wanted.startswith(own + "/")) and _is_plain(wanted)
+    sender, _, leaf = delivery.incoming.topic.rpartition("/")
+    own, wanted = f"{sender}/receipts", delivery.response_topic or ""
+    return leaf in _STREAMS and (wanted == own or wanted.startswith(own + "/")) and _is_plain(wanted)
 
 
 def _is_plain(topic: str) -> bool:

@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 import structlog
@@ -20,6 +20,7 @@ import structlog
 from ingest.failures import describe
 from ingest.inbox import Delivery, Inbox
 from ingest.lane_session import Broker, LaneSession
+from schemas.topic import Stream
 
 _TURN_S = 0.1
 """How often connections are looked after when nothing happens."""
@@ -41,7 +42,7 @@ class Subscriber:
     def __init__(self, broker: Broker, inbox: Inbox) -> None:
         self._broker, self._inbox = broker, inbox
         self._orders: deque[Callable[[], None]] = deque()
-        self._sessions: dict[int, LaneSession] = {}
+        self._sessions: dict[tuple[int, Stream], LaneSession] = {}
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
         for end in (self._wake_in, self._wake_out):
@@ -65,12 +66,14 @@ class Subscriber:
     @property
     def lanes(self) -> frozenset[int]:
         """The lanes held, connected or on the way to it."""
-        return frozenset(self._sessions.copy())
+        return frozenset(lane for lane, _ in self._sessions.copy())
 
     @property
     def connected(self) -> int:
-        """How many lanes are connected."""
-        return sum(session.is_connected for session in self._sessions.copy().values())
+        """How many lanes are connected, with both their streams."""
+        sessions = self._sessions.copy()
+        broken = {lane for (lane, _), session in sessions.items() if not session.is_connected}
+        return len({lane for lane, _ in sessions} - broken)
 
     def take(self, lane: int) -> None:
         """Connect a lane, whose lock the caller has."""
@@ -135,13 +138,15 @@ class Subscriber:
                 self._drop(session)
 
     def _take(self, lane: int) -> None:
-        if lane not in self._sessions:
-            self._sessions[lane] = LaneSession(lane, self._broker, self._inbox, self._opened, self._closed)
+        for stream in Stream:
+            if (lane, stream) not in self._sessions:
+                session = LaneSession(lane, stream, self._broker, self._inbox, self._opened, self._closed)
+                self._sessions[lane, stream] = session
 
-    def _leave(self, lanes: Iterable[int]) -> None:
-        for lane in lanes:
-            if lane in self._sessions:
-                self._sessions[lane].leave()
+    def _leave(self, lanes: Container[int]) -> None:
+        for (lane, _), session in self._sessions.items():
+            if lane in lanes:
+                session.leave()
 
     def _drop_all(self) -> None:
         for session in list(self._sessions.values()):
@@ -149,11 +154,11 @@ class Subscriber:
 
     def _drop(self, session: LaneSession) -> None:
         session.close()
-        self._sessions.pop(session.lane, None)
+        self._sessions.pop((session.lane, session.stream), None)
 
     def _confirm(self, deliveries: Iterable[Delivery], receipts: Iterable[tuple[Delivery, bytes]]) -> None:
         for delivery, receipt in receipts:
-            session = self._sessions.get(delivery.connection.lane)
+            session = self._sessions.get((delivery.connection.lane, Stream.LIVE))
             if session is not None and delivery.response_topic is not None:
                 session.publish(delivery.response_topic, receipt, delivery.correlation)
         for delivery in deliveries:

@@ -1,17 +1,25 @@
 """What do MQTT topics look like, and which parts carry meaning?
 
-``homeward/v1/{lane}/{device}/observations``, ``…/receipts`` and ``…/status``. Device codes are opaque: no name and no
-NHS number ever travels in a topic.
+``homeward/v1/{lane}/{device}/observations``, ``…/backlog``, ``…/receipts`` and ``…/status``. Device codes are opaque:
+no name and no NHS number ever travels in a topic.
 """
 
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 from typing import NamedTuple
 
 LANES = 16
 PREFIX = "homeward/v1"
 DEVICE_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}\Z")
+
+
+class Stream(StrEnum):
+    """Which of a lane's two streams: what is observed now goes before what was kept for want of a connection."""
+
+    LIVE = "observations"
+    BACKLOG = "backlog"
 
 
 class Topic(NamedTuple):
@@ -24,7 +32,12 @@ class Topic(NamedTuple):
 
 def observations_topic(lane: int, device: str) -> str:
     """Where a device or hub publishes its observations."""
-    return f"{PREFIX}/{lane}/{device}/observations"
+    return f"{PREFIX}/{lane}/{device}/{Stream.LIVE}"
+
+
+def backlog_topic(lane: int, device: str) -> str:
+    """Where a device or hub publishes what it kept while it had no connection: it yields to what is live."""
+    return f"{PREFIX}/{lane}/{device}/{Stream.BACKLOG}"
 
 
 def receipts_topic(lane: int, device: str) -> str:
@@ -37,9 +50,9 @@ def status_topic(lane: int, device: str) -> str:
     return f"{PREFIX}/{lane}/{device}/status"
 
 
-def lane_filter(lane: int) -> str:
-    """What an ingest worker subscribes to for one lane."""
-    return f"{PREFIX}/{lane}/+/observations"
+def lane_filter(lane: int, stream: Stream) -> str:
+    """What an ingest worker subscribes to for one stream of one lane."""
+    return f"{PREFIX}/{lane}/+/{stream}"
 
 
 def parse(topic: str) -> Topic:

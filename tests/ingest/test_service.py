@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import queue
@@ -24,7 +25,7 @@ from paho.mqtt.properties import Properties
 from alerts.state import unpack
 from ingest import service, writer
 from ingest.lane_session import client_id
-from schemas.topic import LANES, observations_topic, receipts_topic
+from schemas.topic import LANES, Stream, backlog_topic, observations_topic, receipts_topic
 from tests.conftest import TestBroker, TestDatabase
 from tests.ingest.conftest import Desk
 from tests.ingest.proxy import Proxy
@@ -112,8 +113,8 @@ def clean_lanes(broker: TestBroker) -> Iterator[None]:
     address = re.fullmatch(r"mqtt://(.+):(\d+)", broker.url)
     assert address is not None
     password = broker.add_service(USER)
-    for lane in range(LANES):
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id(lane), protocol=mqtt.MQTTv5)
+    for lane, stream in itertools.product(range(LANES), Stream):
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=client_id(lane, stream), protocol=mqtt.MQTTv5)
         client.username_pw_set(USER, password)
         gone = threading.Event()
         client.on_connect = lambda c, *_: c.disconnect()
@@ -184,6 +185,30 @@ def test_a_receipt_says_what_was_committed(desk: Desk, hub: Sender, workers: Wor
     hub.publish(desk.ward.hub_topic, payload(desk.at(1), {"pulse": 71}, device=desk.ward.devices[0]), **elsewhere)
     wait_until(lambda: stored(desk) == 3, "the third message is stored")
     assert hub.receipts.empty()
+
+
+def test_what_is_live_goes_before_a_backlog(desk: Desk, hub: Sender, workers: Workers) -> None:
+    worker = workers.start()  # makes the lanes' sessions, which the broker then keeps messages for
+    worker.terminate()
+    assert worker.wait(PATIENCE_S) == 0
+    kept = [
+        hub.publish(
+            backlog_topic(n % LANES, desk.ward.hub),
+            payload(desk.at(n / 1000), {"pulse": 60}, device=desk.ward.devices[n % LANES]),
+        )
+        for n in range(20_000)
+    ]
+    for info in kept:
+        info.wait_for_publish(PATIENCE_S)
+    # the worker finds the backlog waiting; what is published now overtakes it
+    workers.start()
+    own = receipts_topic(0, desk.ward.hub)
+    hub.client.subscribe(own, 1)
+    asked: dict[str, Any] = {"ResponseTopic": own, "CorrelationData": b"live"}
+    hub.publish(desk.ward.hub_topic, payload(desk.at(50), {"pulse": 71}, device=desk.ward.devices[0]), **asked)
+    assert hub.receipts.get(timeout=PATIENCE_S)[1]["stored"] == 1
+    assert stored(desk) < 20_001, "the backlog was there first, and is not done"
+    wait_until(lambda: stored(desk) == 20_001, "the backlog is stored")
 
 
 def test_messages_of_every_size_and_quality_of_service_arrive(desk: Desk, hub: Sender, workers: Workers) -> None:
