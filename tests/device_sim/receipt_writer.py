@@ -19,17 +19,16 @@ TIMEOUT_S = 20.0
 class ReceiptWriter:
     """Counts the first delivery of a payload as stored, any other as duplicate; `mute` ones get no receipt."""
 
-    def __init__(self, url: str, user: str, password: str, topic: str) -> None:
+    def __init__(self, url: str, user: str, password: str, *topics: str) -> None:
         self.received: list[bytes] = []
         self.mute: Callable[[int], bool] = lambda number: False
         self._seen: set[bytes] = set()
         self.changed = threading.Condition()
         self._subscribed = False
-        self._topic = topic
         parts = urlsplit(url)
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=user, protocol=mqtt.MQTTv5)
         self._client.username_pw_set(user, password)
-        self._client.on_connect = lambda client, *_: client.subscribe(topic, qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe([(topic, 1) for topic in topics])
         self._client.on_subscribe = self._on_subscribe
         self._client.on_message = self._on_message
         self._client.reconnect_delay_set(1, 1)

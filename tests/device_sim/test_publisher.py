@@ -10,13 +10,14 @@ import pytest
 from device_sim import load, run
 from device_sim.cohort import make_cohort
 from device_sim.physiology import HOUR_US
-from device_sim.provisioning import topic_of
+from device_sim.provisioning import lane_of, topic_of
 from device_sim.publisher import Publisher, PublishError
 from device_sim.recording import survey
 from homeward.broker_accounts import BrokerAccounts
 from homeward.local.broker import PrivateBroker
 from homeward.local.programs import Programs
 from homeward.local.watchdog import Watchdog
+from schemas.topic import backlog_topic
 from tests.conftest import TestBroker
 from tests.device_sim.receipt_writer import ReceiptWriter
 
@@ -38,7 +39,8 @@ def hub(broker: TestBroker, request: pytest.FixtureRequest) -> tuple[str, str]:
 @pytest.fixture
 def writer(broker: TestBroker, hub: tuple[str, str]) -> Iterator[ReceiptWriter]:
     name = f"writer-of-{hub[0]}"
-    with ReceiptWriter(broker.url, name, broker.add_service(name), topic_of(hub[0])) as writer:
+    topics = (topic_of(hub[0]), backlog_topic(lane_of(hub[0]), hub[0]))
+    with ReceiptWriter(broker.url, name, broker.add_service(name), *topics) as writer:
         yield writer
 
 
