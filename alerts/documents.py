@@ -46,6 +46,14 @@ class Raising(Confirmation, frozen=True):
     red: Confirmation | None = None
 
 
+class Steps(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What to do next at each severity, in words for somebody without clinical training."""
+
+    yellow: str = ""
+    amber: str = ""
+    red: str = ""
+
+
 class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """What every rule states; a quiet one makes no episode of its own and only serves combinations."""
 
@@ -53,6 +61,7 @@ class Rule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True
     title: Text
     source: Text
     advice: str = ""
+    steps: Steps = Steps()
     quiet: bool = False
 
 

@@ -75,8 +75,11 @@ async def resume(episode_ids: Iterable[int], note: str = "") -> Outcome:
     return await _act(Event.RESUMED, "resume", episode_ids, note, lambda row: bool(row["is_snoozed"]))
 
 
-async def add_note(patient_id: int, body: str, episode_id: int | None = None) -> int | None:
-    """Write a note about a patient, and on an episode where one is named; ``None`` where the person sees no such."""
+async def add_note(patient_id: int, body: str, episode_id: int | None = None, key: str | None = None) -> int | None:
+    """Write a note about a patient, and on an episode where one is named; ``None`` where the person sees no such.
+
+    What comes again with the ``key`` of a note that is there is that note.
+    """
     person = identity.current()
     require(person, Permission.WRITE_NOTES)
     body = checked_note(body)
@@ -96,7 +99,11 @@ async def add_note(patient_id: int, body: str, episode_id: int | None = None) ->
             patient=patient_id,
             account=person.account_id,
             body=body,
+            key=key,
         )
+        if not written:
+            known = await _run(connection, "note_with_key", patient=patient_id, key=key)
+            return int(known[0]["note_id"])
         if episode_id is not None:
             await _add_events(connection, person, Event.NOTED, [episode_id], body)
         note_id: int = written[0]["note_id"]

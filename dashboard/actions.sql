@@ -38,9 +38,13 @@ from episode where episode_id = any(%(episodes)s::bigint[])
 select patient_id, organisation_id from patient where patient_id = %(patient)s
 
 -- name: add_note
-insert into note (organisation_id, patient_id, account_id, body)
-values (%(organisation)s, %(patient)s, %(account)s, %(body)s)
+insert into note (organisation_id, patient_id, account_id, body, key)
+values (%(organisation)s, %(patient)s, %(account)s, %(body)s, %(key)s)
+on conflict (patient_id, key) where key is not null do nothing
 returning note_id
+
+-- name: note_with_key
+select note_id from note where patient_id = %(patient)s and key = %(key)s
 
 -- name: tell_browsers
 select pg_notify('homeward_live', %(payload)s)

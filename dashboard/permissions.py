@@ -18,6 +18,7 @@ class Permission(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     WRITE_NOTES = "write_notes"
     PAUSE_PATIENTS = "pause_patients"
+    SIGN_HANDOVERS = "sign_handovers"
     SEE_DEVICES = "see_devices"
     SEE_QUARANTINE = "see_quarantine"
     SEE_SYSTEM = "see_system"
@@ -30,6 +31,7 @@ _CARE = frozenset(
         Permission.ACKNOWLEDGE,
         Permission.WRITE_NOTES,
         Permission.PAUSE_PATIENTS,
+        Permission.SIGN_HANDOVERS,
         Permission.SEE_DEVICES,
     }
 )

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
-from dashboard import identity, store
+from dashboard import audit, identity, store
 from dashboard.permissions import NotPermittedError, Permission, require
 from ingest.entrance import AWAY, Entrance
 from ingest.http import Sender, routes
@@ -87,4 +87,9 @@ def _person() -> Sender:
 
 
 async def _is_visible(patient: int) -> bool:
-    return bool(await store.fetch_from("actions.sql", "visible_patient", patient=patient))
+    """Say whether the person may enter for a patient, and record that they do; all people share one device."""
+    async with store.transaction() as connection:
+        seen = await store.rows(connection, store.queries("actions.sql")["visible_patient"], patient=patient)
+        if seen:
+            await audit.write(connection, identity.current(), "entered_by_hand", f"patient/{patient}")
+    return bool(seen)

@@ -208,9 +208,10 @@ class Acknowledgements(Document):
 
 
 class NewNote(Document):
-    """A note to be written, on an episode where one is named."""
+    """A note to be written, on an episode where one is named; sent twice with the same ``key`` it is one note."""
 
     body: Annotated[str, Field(min_length=1, max_length=4000)]
+    key: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     episode_id: Annotated[int, Field(ge=1, le=2**63 - 1)] | None = None
 
 

@@ -122,7 +122,7 @@ async def notes(patient_id: PatientId, limit: Limit = 100, after: After = None) 
 async def add_note(patient_id: PatientId, note: models.NewNote) -> models.NoteId:
     """Write a note about a patient."""
     try:
-        note_id = await actions.add_note(patient_id, note.body, note.episode_id)
+        note_id = await actions.add_note(patient_id, note.body, note.episode_id, note.key)
     except InvalidActionError as exc:
         raise HTTPException(422, str(exc)) from exc
     if note_id is None:

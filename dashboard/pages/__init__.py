@@ -1,6 +1,7 @@
 """Which pages are there, at which addresses, and which page does an address show?
 
-A page is a module with `register`, which wires its callbacks. One at a fixed address also has `PATH` and `layout`.
+A page is a module with `PATH`, `layout` and `register`, which wires its callbacks. The layout of one patient's page
+takes the number that is in its address.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import audit, shell, text
-from dashboard.pages import devices, quarantine, system, triage
+from dashboard.pages import devices, observe, quarantine, system, triage
 from dashboard.pages import patient as one_patient
 
 _FIXED = (
@@ -24,11 +25,15 @@ _FIXED = (
     quarantine,
     system,
 )
+_OF_A_PATIENT = (
+    one_patient,
+    observe,
+)
 _LAYOUTS = {page.PATH: page.layout for page in _FIXED}
-PATHS = (*_LAYOUTS, one_patient.PATH)
+PATHS = (*_LAYOUTS, *(page.PATH for page in _OF_A_PATIENT))
 # vendored and fetched when the first chart is drawn, so not part of every page
 _LAZY = r"plotly-basic"
-_PATIENT = re.compile(r"/patients/(\d{1,9})\Z")
+_PATIENT = [(re.compile(page.PATH.format(patient_id=r"(\d{1,9})") + r"\Z"), page.layout) for page in _OF_A_PATIENT]
 
 
 def register(app: Dash) -> None:
@@ -37,7 +42,7 @@ def register(app: Dash) -> None:
     app.layout = shell.layout
     shell.register(app)
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
-    for page in (*_FIXED, one_patient):
+    for page in (*_FIXED, *_OF_A_PATIENT):
         page.register(app)
 
 
@@ -50,9 +55,10 @@ async def _record(entry: Awaitable[None]) -> None:
 async def show(pathname: str | None) -> Any:
     """Give the page at an address."""
     path = pathname or "/"
-    if found := _PATIENT.match(path):
-        await _record(audit.opened_patient(int(found[1])))
-        return await one_patient.layout(int(found[1]))
+    for address, layout in _PATIENT:
+        if found := address.match(path):
+            await _record(audit.opened_patient(int(found[1])))
+            return await layout(int(found[1]))
     if path in _LAYOUTS:
         if path == "/":
             await _record(audit.looked_at("triage"))

@@ -190,6 +190,12 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "values (%(organisation)s, %(patient)s, now(), 'infinity', 'x', %(account)s)",
                 "insert into device_clock (device_id, organisation_id, delays_us, skew_us, heard_at) "
                 "values (%(device)s, %(organisation)s, '{0}', 0, now())",
+                "insert into handover (organisation_id, patient_id, number, version, sections, facts, signed_by, "
+                "signed_name, signed_role) "
+                "values (%(organisation)s, %(patient)s, 1, 1, '{}', '{}', %(account)s, 'x', 'x')",
+                "insert into shift_handover (organisation_id, site_id, since, until, number, version, document, "
+                "signed_by, signed_name, signed_role) values (%(organisation)s, %(site)s, now() - interval '12 h', "
+                "now(), 1, 1, '{}', %(account)s, 'x', 'x')",
                 "insert into notification_job (organisation_id, episode_id, key, severity) "
                 "values (%(organisation)s, %(episode)s, %(organisation)s::text, 3)",
                 "insert into device_account (device_id, organisation_id, numbers, observations, duplicates, since) "

@@ -1,0 +1,295 @@
+"""Can a carer with a tablet enter a set at the bedside, with a network or without, and learn what it means?
+
+The whole way: a real Chromium with touch, the real server with the route of entry, ingest's writer, a real TimescaleDB.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+
+from homeward.entry import other_ways_in
+from tests.conftest import TestDatabase
+from tests.dashboard import seed
+from tests.dashboard.conftest import connect, serve
+from tests.dashboard.test_pages_browser import FLAGS, House
+
+pytestmark = pytest.mark.browser
+MOST_TAPS = 20
+UNDER_A_MINUTE_S = 60
+SMALLEST_PX = 48
+TABLET = {"width": 768, "height": 1024}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def house(module_database: TestDatabase) -> Iterator[House]:
+    seeded = seed.seed(module_database.url, patients=12, days=2)
+    with connect(module_database) as connection:
+        connection.execute(
+            "insert into device (organisation_id, code, kind, lane) values (%s, 'by-hand', 'manual', 0)",
+            [seeded.organisation],
+        )
+    with ExitStack() as stack:
+        routers = stack.enter_context(other_ways_in(module_database.url_for("homeward_ingest")))
+        url = stack.enter_context(serve(module_database, extra_routers=routers))
+        yield House(url, module_database, seeded)
+
+
+class Bedside:
+    """A carer's tablet beside one resident; counts what the carer's fingers do."""
+
+    def __init__(self, house: House, browser: Browser, patient: int, size: dict[str, int] = TABLET) -> None:
+        self.house, self.patient, self.taps = house, patient, 0
+        if "carer" not in house.cookies:
+            first = browser.new_context()
+            page = first.new_page()
+            page.goto(f"{house.url}/sign-in")
+            page.fill("#sign_in", "carer")
+            page.fill("#password", seed.PASSWORD)
+            page.click("button[type=submit]")
+            page.wait_for_selector("#live.live-on")
+            house.cookies["carer"] = first.storage_state()
+            first.close()
+        self.context = browser.new_context(
+            viewport=size, has_touch=True, reduced_motion="reduce", storage_state=house.cookies["carer"]
+        )
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.open()
+
+    def open(self) -> None:
+        """Go to the page of entry and wait until it can be used."""
+        self.page.goto(f"{self.house.url}/patients/{self.patient}/observe")
+        expect(self.page.locator("#observe-form")).to_have_attribute("data-ready", "1")
+
+    def tap(self, target: str | Locator) -> None:
+        """Touch something."""
+        found = self.page.locator(target) if isinstance(target, str) else target
+        found.tap()
+        self.taps += 1
+
+    def enter(self, name: str, value: str) -> None:
+        """Touch a field and type on the tablet's keypad."""
+        self.tap(f"#observe-{name}")
+        self.page.keyboard.type(value)
+
+    def enter_set(self, **values: str) -> None:
+        """Fill in everything else as it is in health, and save."""
+        given = {"respiration_rate": "16", "spo2": "97", "bp_systolic": "128", "bp_diastolic": "76", "pulse": "72",
+                 "temperature": "36.7"} | values  # fmt: skip
+        self.tap("label[for=observe-soft_signs-0]")
+        for name, value in given.items():
+            self.enter(name, value)
+        self.tap("label[for=observe-on_oxygen-0]")
+        self.tap("label[for=observe-consciousness-0]")
+        self.tap("#observe-save")
+
+    def stored(self) -> dict[int, float]:
+        """What the database has of this resident by hand, newest first for each vital sign."""
+        with connect(self.house.database) as connection:
+            rows = connection.execute(
+                "select distinct on (vital) vital, value from observation where patient_id = %s and flags & 64 <> 0 "
+                "order by vital, observed_at desc",
+                [self.patient],
+            ).fetchall()
+        return dict(rows)
+
+    def count(self, query: str) -> int:
+        """Count something of this resident."""
+        with connect(self.house.database) as connection:
+            row = connection.execute(query.encode(), [self.patient]).fetchone()
+        assert row is not None
+        return int(row[0])
+
+
+@pytest.fixture
+def bedside(house: House, browser: Browser) -> Iterator[Bedside]:
+    made = Bedside(house, browser, house.seeded.patients[0])
+    yield made
+    made.context.close()
+
+
+def test_a_whole_set_takes_few_taps_and_says_what_to_do(bedside: Bedside) -> None:
+    begun = time.monotonic()
+    bedside.enter_set(respiration_rate="26", spo2="90", pulse="118", temperature="38.6")
+    result = bedside.page.locator("#observe-result")
+    expect(result).to_contain_text("This set: NEWS2 9.")
+    expect(result).to_contain_text("Call 999 now.")
+    expect(result).to_contain_text("Their usual score is 0: this is 9 above it.")
+    expect(result).to_contain_text("From the policy Care home, NEWS2, policy version 1")
+    assert time.monotonic() - begun < UNDER_A_MINUTE_S
+    assert bedside.taps <= MOST_TAPS
+    assert bedside.stored() == {1: 26, 2: 90, 3: 0, 4: 128, 5: 76, 6: 118, 7: 0, 8: 38.6, 11: 0}
+    assert (
+        bedside.count("select count(*) from audit_log where action = 'entered_by_hand' and object = 'patient/' || %s")
+        == 1
+    )
+
+
+def test_a_part_of_a_set_gives_a_range_and_names_what_is_missing(bedside: Bedside) -> None:
+    bedside.enter("spo2", "93")
+    bedside.enter("pulse", "95")
+    bedside.tap("label[for=observe-on_oxygen-0]")
+    preview = bedside.page.locator("#observe-preview")
+    expect(preview).to_contain_text(
+        "NEWS2 between 3 and 15; respiration rate, systolic pressure, consciousness and temperature are missing"
+    )
+    # a second tap takes a choice back: what was not observed is not forced
+    bedside.tap("label[for=observe-on_oxygen-0]")
+    expect(preview).to_contain_text("air or oxygen")
+    assert bedside.page.locator("input[name=observe-on_oxygen]:checked").count() == 0
+
+
+def test_what_cannot_be_right_is_asked_back_and_not_refused(bedside: Bedside) -> None:
+    bedside.enter("temperature", "379")
+    bedside.enter("pulse", "80")
+    question = bedside.page.locator("#observe-ask-temperature")
+    expect(question).to_contain_text("37.9 or 379? You entered 379.")
+    bedside.tap("#observe-save")
+    expect(bedside.page.locator("#observe-preview")).to_contain_text("answer the question")
+    bedside.tap(question.get_by_role("button", name="37.9", exact=True))
+    expect(bedside.page.locator("#observe-temperature")).to_have_value("37.9")
+    bedside.enter("bp_systolic", "70")
+    bedside.enter("bp_diastolic", "120")
+    bedside.tap("#observe-pulse")
+    bedside.tap(bedside.page.get_by_role("button", name="Swap them"))
+    expect(bedside.page.locator("#observe-bp_systolic")).to_have_value("120")
+    # who insists is taken at their word: it is kept aside whole, and they are told
+    bedside.page.fill("#observe-spo2", "9")
+    bedside.tap("#observe-save")
+    bedside.tap(bedside.page.get_by_role("button", name="9: It is right"))
+    bedside.tap("#observe-save")
+    expect(bedside.page.locator("#observe-result")).to_contain_text("4 values saved. 1 could not be right and was kept")
+    assert bedside.stored()[8] == 37.9
+    assert bedside.count("select count(*) from quarantine where reason = 'implausible' and %s > 0") == 1
+
+
+def test_breaths_are_counted_by_tapping(house: House, browser: Browser) -> None:
+    bedside = Bedside(house, browser, house.seeded.patients[3])
+    bedside.page.clock.install()
+    bedside.tap(bedside.page.get_by_role("button", name="30 s"))
+    for _ in range(9):
+        bedside.tap(".entry-tap")
+    bedside.page.clock.run_for(31_000)
+    expect(bedside.page.locator("#observe-respiration_rate")).to_have_value("18")
+    expect(bedside.page.locator(".entry-counter")).to_contain_text("9 breaths counted, 30 s")
+    bedside.context.close()
+
+
+def test_without_a_network_a_set_waits_and_is_sent_once(bedside: Bedside) -> None:
+    before = bedside.count("select count(*) from observation where patient_id = %s and flags & 64 <> 0")
+    notes = bedside.count("select count(*) from note where patient_id = %s")
+    bedside.context.set_offline(True)
+    bedside.tap("label[for=observe-soft_signs-1]")
+    bedside.tap("label[for=observe-sign-2]")
+    bedside.page.fill("#observe-remark", "<img src=x onerror=document.title='hacked'> Left her lunch.")
+    bedside.enter("pulse", "88")
+    bedside.tap("#observe-save")
+    chip = bedside.page.locator("#drafts")
+    expect(chip).to_contain_text("1 set not sent")
+    bedside.enter("temperature", "37.2")
+    bedside.tap("#observe-save")
+    expect(chip).to_contain_text("2 sets not sent")
+    kept = bedside.page.evaluate("window.localStorage.getItem('homeward-drafts')")
+    name = bedside.page.locator("h1").inner_text()
+    assert not any(part in kept for part in name.split())
+    # the first answer is lost on its way: the tablet cannot know, sends again, and nothing doubles
+    lost: list[str] = []
+
+    def lose_the_first(route: Route) -> None:
+        if not lost:
+            lost.append(route.request.post_data or "")
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    bedside.page.route("**/api/v1/observations?*", lose_the_first)
+    bedside.context.set_offline(False)
+    bedside.page.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(chip).to_have_count(0, timeout=30_000)
+    assert lost
+    assert bedside.count("select count(*) from observation where patient_id = %s and flags & 64 <> 0") == before + 3
+    assert bedside.count("select count(*) from note where patient_id = %s") == notes + 1
+    expect(bedside.page.locator("#observe-result")).to_contain_text("1 value saved")
+    bedside.page.goto(f"{bedside.house.url}/patients/{bedside.patient}")
+    expect(bedside.page.locator("#patient-timeline")).to_contain_text("<img src=x onerror")
+    expect(bedside.page.locator("#patient-timeline")).to_contain_text("Eating or drinking less")
+    assert bedside.page.title() == "Homeward"
+
+
+def test_somebody_elses_draft_waits_for_them(bedside: Bedside) -> None:
+    draft = {"key": "k" * 32, "patient": bedside.patient, "account": 999999, "remark": "",
+             "set": {"id": "k" * 32, "time": "2026-01-01T00:00:00Z", "values": {"pulse": 70}}}  # fmt: skip
+    bedside.page.evaluate("draft => window.localStorage.setItem('homeward-drafts', JSON.stringify([draft]))", draft)
+    bedside.page.reload()
+    expect(bedside.page.locator("#drafts")).to_contain_text("of somebody else")
+    bedside.page.get_by_role("button", name="Send now").click()
+    expect(bedside.page.locator("#drafts")).to_contain_text("1 set not sent")
+
+
+def test_a_set_for_somebody_elses_resident_is_refused_and_said(house: House, bedside: Bedside) -> None:
+    stranger = house.seeded.patients[1]
+    bedside.page.goto(f"{house.url}/patients/{stranger}/observe")
+    expect(bedside.page.locator("#main")).to_contain_text("There is no such patient")
+    me = bedside.page.evaluate("fetch('/api/v1/me').then(a => a.json()).then(m => m.account_id)")
+    draft = {"key": "s" * 32, "patient": stranger, "account": me, "remark": "",
+             "set": {"id": "s" * 32, "time": "2026-01-01T00:00:00Z", "values": {"pulse": 70}}}  # fmt: skip
+    bedside.page.evaluate("draft => window.localStorage.setItem('homeward-drafts', JSON.stringify([draft]))", draft)
+    bedside.page.reload()
+    expect(bedside.page.locator("#drafts")).to_contain_text("refused: There is no such patient.")
+    bedside.page.on("dialog", lambda dialog: dialog.accept())
+    bedside.page.get_by_role("button", name="Throw away").click()
+    expect(bedside.page.locator("#drafts")).to_have_count(0)
+
+
+def test_targets_are_large_and_nothing_scrolls_sideways(bedside: Bedside) -> None:
+    bedside.tap("label[for=observe-soft_signs-1]")
+    for width in (360, 768, 1440):
+        bedside.page.set_viewport_size({"width": width, "height": 900})
+        assert bedside.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        small = bedside.page.evaluate(
+            """least => [...document.querySelectorAll(`#observe-form button, #observe-form .entry-option,
+            #observe-form .entry-input, #observe-save`)]
+            .map(n => [n.textContent || n.id, n.getBoundingClientRect().height])
+            .filter(pair => pair[1] < least)""",
+            SMALLEST_PX,
+        )
+        assert small == [], width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_accessibility_violation(house: House, browser: Browser, scheme: Any) -> None:
+    bedside = Bedside(house, browser, house.seeded.patients[0])
+    bedside.page.emulate_media(color_scheme=scheme)
+    bedside.open()
+    bedside.tap("label[for=observe-soft_signs-1]")
+    bedside.enter("temperature", "379")
+    bedside.enter("pulse", "80")
+    expect(bedside.page.locator("#observe-ask-temperature")).to_contain_text("37.9")
+    assert violations(bedside.page) == []
+    bedside.tap(bedside.page.get_by_role("button", name="37.9", exact=True))
+    bedside.tap("#observe-save")
+    expect(bedside.page.locator("#observe-told")).to_be_visible()
+    assert violations(bedside.page) == []
+    bedside.context.close()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds on the page as it stands."""
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
