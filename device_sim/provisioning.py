@@ -6,7 +6,6 @@ recording or the same seed twice meets the same people and devices.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,9 @@ from psycopg.types.json import Jsonb
 from device_sim.people import Person, nhs_numbers
 from schemas import named_queries
 from schemas.database import acting_for
-from schemas.topic import DEVICE_CODE, LANES, observations_topic
+from schemas.topic import DEVICE_CODE
+from schemas.topic import lane_of as lane_of
+from schemas.topic import topic_of as topic_of
 
 _QUERIES = named_queries.load("device_sim", "provisioning.sql")
 
@@ -43,16 +44,6 @@ class Registry:
     devices: dict[str, int]
     new_patients: int
     new_devices: int
-
-
-def lane_of(code: str) -> int:
-    """Choose the lane of a device: the same on every machine and in every process."""
-    return zlib.crc32(code.encode()) % LANES
-
-
-def topic_of(code: str) -> str:
-    """Where the device of this code publishes."""
-    return observations_topic(lane_of(code), code)
 
 
 def provision(

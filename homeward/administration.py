@@ -1,4 +1,4 @@
-"""Which commands set up people and devices, and look after policies, states and the audit log?"""
+"""Which commands set up people, and look after policies, states and the audit log?"""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ audit = typer.Typer(no_args_is_help=True, help="The record of who looked at what
 
 def register(app: typer.Typer) -> None:
     """Add these groups to the command line."""
-    # for what it adds to the group of policies
-    from homeward import policy_commands  # noqa: F401
+    # for what they add to the groups of devices and policies
+    from homeward import device_commands, policy_commands  # noqa: F401
 
     for name, group in (("user", user), ("device", device), ("policy", policy), ("state", state), ("audit", audit)):
         app.add_typer(group, name=name)
@@ -71,83 +71,6 @@ def set_password(sign_in: str, organisation: Organisation = None, as_json: Json 
     shown = {} if typed else {"password": password}
     words = "the password given" if typed else f"the password {password}"
     report({"sign_in": sign_in.lower(), **shown}, as_json, f"{sign_in.lower()} signs in with {words}")
-
-
-@device.command("add")
-def add_device(
-    code: str,
-    kind: Annotated[str, typer.Option(help="hub, cuff, oximeter, thermometer, scale, glucometer, monitor or manual.")],
-    site: Annotated[str | None, typer.Option(help="Where it is.")] = None,
-    hub: Annotated[str | None, typer.Option(help="The hub that speaks for it.")] = None,
-    organisation: Organisation = None,
-    as_json: Json = False,
-) -> None:
-    """Register a device and give it a login at the broker, whose password is shown once."""
-    from homeward import provisioning
-    from homeward.devices import give_login
-    from homeward.reporting import administrator, report
-
-    with administrator(organisation) as (connection, number):
-        provisioning.add_device(connection, number, code, kind, site=site, hub=hub)
-        made = give_login(connection, number, code, hub)
-    words = (
-        f"Its login: {code} with the password {made['password']}." if made["password"] else "The broker is not ours."
-    )
-    report(made, as_json, f"Device {code} publishes on {made['topic']}. {words}")
-
-
-@device.command("rotate")
-def rotate_device(code: str, organisation: Organisation = None, as_json: Json = False) -> None:
-    """Give a device another password at the broker, shown once; the old one is void at once."""
-    from homeward import provisioning
-    from homeward.devices import give_login
-    from homeward.reporting import administrator, report
-
-    with administrator(organisation) as (connection, number):
-        provisioning.require_device(connection, number, code)
-        made = give_login(connection, number, code, None)
-    report(made, as_json, f"{code} has the password {made['password']}")
-
-
-@device.command("assign")
-def assign_device(
-    code: str,
-    patient: Annotated[int, typer.Option(help="The patient's number.")],
-    user_number: Annotated[int, typer.Option("--user", help="Which user of a shared device.")] = 0,
-    organisation: Organisation = None,
-    as_json: Json = False,
-) -> None:
-    """Give a device to a patient from now on."""
-    from homeward import provisioning
-    from homeward.reporting import administrator, report
-
-    with administrator(organisation) as (connection, number):
-        provisioning.assign_device(connection, number, code, patient, user_number)
-    report({"device": code, "patient": patient, "user": user_number}, as_json, f"{code} belongs to patient {patient}.")
-
-
-@device.command("retire")
-def retire_device(code: str, organisation: Organisation = None, as_json: Json = False) -> None:
-    """Take a device out of use, and its login away."""
-    from homeward import provisioning
-    from homeward.devices import take_login
-    from homeward.reporting import administrator, report
-
-    with administrator(organisation) as (connection, number):
-        provisioning.retire_device(connection, number, code)
-    take_login(code)
-    report({"device": code}, as_json, f"{code} is retired.")
-
-
-@device.command("list")
-def list_devices(organisation: Organisation = None, as_json: Json = False) -> None:
-    """List the devices and who has them."""
-    from homeward import provisioning
-    from homeward.reporting import administrator, report_rows
-
-    with administrator(organisation) as (connection, number):
-        rows = provisioning.devices(connection, number)
-    report_rows(rows, as_json, ["code", "kind", "site", "hub", "lane", "patients", "retired"])
 
 
 @policy.command("list")
@@ -267,10 +190,15 @@ def verify_audit(
 
 
 def read_document(file: Path) -> str:
-    """Read a document that was named on the command line."""
+    """Read a policy that was named on the command line."""
+    return read_text(file, "a policy document")
+
+
+def read_text(file: Path, expected: str) -> str:
+    """Read a file that was named on the command line."""
     from homeward.local.errors import SetupError
 
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failed:
-        raise SetupError(f"{file} cannot be read ({failed}); name a policy document.") from failed
+        raise SetupError(f"{file} cannot be read ({failed}); name {expected}.") from failed

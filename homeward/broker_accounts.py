@@ -27,6 +27,10 @@ TIMEOUT_S = 30.0
 EXISTS = "already exists"
 
 
+class BrokerAwayError(SetupError):
+    """The broker cannot be asked just now; nothing is known of what it lets us do."""
+
+
 class BrokerAccounts:
     """A connection as the broker's account administrator; use it as a context manager, or `close` it."""
 
@@ -47,7 +51,7 @@ class BrokerAccounts:
         try:
             self._client.connect(parts.hostname or "", parts.port or (8883 if secure else 1883))
         except OSError as failed:
-            raise SetupError(f"No broker answers at {where} ({failed}); check HOMEWARD_MQTT_URL.") from failed
+            raise BrokerAwayError(f"No broker answers at {where} ({failed}); check HOMEWARD_MQTT_URL.") from failed
         self._client.loop_start()
         self._await(lambda: self._state != "", f"The broker at {where} did not answer in {TIMEOUT_S:.0f} s.")
         if self._state != "ready":
@@ -73,10 +77,10 @@ class BrokerAccounts:
         """Give many devices their logins; the access file lets each use the topics of its own name."""
         self._add([(user, password, None) for user, password in logins])
 
-    def add_service(self, user: str, password: str) -> None:
-        """Give a service its login: it hears every device and sends receipts."""
-        self._send([{"command": "createRole", "rolename": SERVICE_ROLE, "acls": access_rules(SERVICE_ROLE)}], EXISTS)
-        self._add([(user, password, SERVICE_ROLE)])
+    def add_service(self, user: str, password: str, role: str = SERVICE_ROLE) -> None:
+        """Give a service its login: ingest's hears every device and sends receipts."""
+        self._send([{"command": "createRole", "rolename": role, "acls": access_rules(role)}], EXISTS)
+        self._add([(user, password, role)])
 
     def add_hub(self, user: str, password: str, topics: Sequence[str]) -> None:
         """Give a hub its login: beside its own topics it may use those of the devices it speaks for."""
@@ -141,7 +145,7 @@ class BrokerAccounts:
     def _await(self, condition: Callable[[], bool], sentence: str) -> None:
         with self._changed:
             if not self._changed.wait_for(condition, TIMEOUT_S):
-                raise SetupError(sentence)
+                raise BrokerAwayError(sentence)
 
     def _tell(self, state: str) -> None:
         with self._changed:

@@ -29,6 +29,8 @@ EXPECTED = {
     "homeward.local.errors.SetupError",
     "homeward.supervisor.SupervisionError",
     "homeward.provisioning.ProvisioningError",
+    "dashboard.device_acts.BrokerError",
+    "dashboard.device_acts.DeviceError",
     "schemas.database.DatabaseError",
     "alerts.cohort.CohortError",
     "alerts.documents.PolicyError",

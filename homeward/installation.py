@@ -7,7 +7,6 @@ the rights of its role and nothing more; the passwords follow from the servers' 
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
 import hmac
 import os
@@ -17,12 +16,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from homeward.broker_accounts import BrokerAccounts
+from homeward.broker_accounts import BrokerAccounts, BrokerAwayError
 from homeward.doctor import require_broker, require_database
 from homeward.local.account import service_account
-from homeward.local.broker import PrivateBroker
+from homeward.local.broker import SERVICE_ROLE, HubAddress, PrivateBroker
 from homeward.local.errors import SetupError
 from homeward.local.postgres import PrivatePostgres
 from homeward.local.programs import Programs, ensure_programs
@@ -33,6 +32,8 @@ from schemas.database import ROLES, migrate
 
 ADMIN_ROLE = "homeward_admin"
 INGEST_LOGIN = "homeward-ingest"
+PROVISIONING_LOGIN = "homeward-provisioning"
+"""The dashboard's, which gives devices their logins."""
 SPACE_NEEDED = 500 * 2**20
 
 
@@ -54,7 +55,7 @@ class Addresses:
         if programs is not None and settings.database_url is None:
             self.postgres = PrivatePostgres(settings.home / "postgres", programs)
         if programs is not None and settings.mqtt_url is None:
-            self.broker = PrivateBroker(settings.home / "broker", programs)
+            self.broker = PrivateBroker(settings.home / "broker", programs, _hub_address(settings))
 
     @property
     def owner_url(self) -> str:
@@ -82,7 +83,22 @@ class Addresses:
     def own_login(self) -> Login:
         """The login that the settings' address of the broker carries."""
         parts = urlsplit(self.settings.mqtt_url or "")
-        return Login(parts.username or "", parts.password or "")
+        return Login(unquote(parts.username or ""), unquote(parts.password or ""))
+
+    def hub_address(self, *, with_certificate: bool = False) -> HubAddress:
+        """Where hubs connect with TLS, by password or by certificate; somebody else's broker is where it was said."""
+        if self.broker is not None:
+            return self.broker.hubs_with_certificate if with_certificate else self.broker.hubs
+        if "mqtt_tls" in self.settings.model_fields_set:
+            return _hub_address(self.settings)
+        parts = urlsplit(self.mqtt_url)
+        return HubAddress(parts.hostname or "", parts.port or (8883 if parts.scheme == "mqtts" else 1883))
+
+    @property
+    def hubs_use_tls(self) -> bool:
+        """Whether what listens at the hubs' address speaks TLS."""
+        told = self.broker is not None or "mqtt_tls" in self.settings.model_fields_set
+        return told or urlsplit(self.mqtt_url).scheme == "mqtts"
 
     def password(self, user: str) -> str:
         """The password that this installation gives a user of the broker."""
@@ -92,17 +108,30 @@ class Addresses:
         return base64.urlsafe_b64encode(hmac.digest(secret, user.encode(), hashlib.sha256)).decode().rstrip("=")
 
     @contextmanager
-    def accounts(self) -> Iterator[BrokerAccounts | None]:
-        """Open the broker's account administration; None where it is somebody else's broker and has none for us."""
+    def accounts(self, user: str | None = None) -> Iterator[BrokerAccounts | None]:
+        """Open the broker's account administration; None where it is somebody else's broker and has none for us.
+
+        ``user`` is a login of the private broker that may administer it, in place of the administrator's own.
+
+        Raises
+        ------
+        BrokerAwayError
+            Where no broker answers.
+        """
         if self.broker is not None:
-            with BrokerAccounts(self.broker.url, *self.broker.admin) as found:
+            login = self.broker.admin if user is None else self.broker.credentials(user)
+            with BrokerAccounts(self.broker.url, *login) as found:
                 yield found
             return
         with ExitStack() as stack:
             opened = None
-            with contextlib.suppress(SetupError):
-                login = self.own_login
-                opened = stack.enter_context(BrokerAccounts(self.mqtt_url, login.user, login.password))
+            try:
+                own = self.own_login
+                opened = stack.enter_context(BrokerAccounts(self.mqtt_url, own.user, own.password))
+            except BrokerAwayError:
+                raise
+            except SetupError:
+                pass  # it is there, and lets us administer nothing
             yield opened if opened is not None and opened.is_managed() else None
 
     def _postgres(self) -> PrivatePostgres:
@@ -135,12 +164,12 @@ class Installation:
         servers = {"postgres": self.addresses.postgres, "mosquitto": self.addresses.broker}
         return {name: server.pid for name, server in servers.items() if server is not None and server.pid is not None}
 
-    def service_login(self, user: str) -> Login:
+    def service_login(self, user: str, role: str = SERVICE_ROLE) -> Login:
         """Give a service its login at the broker."""
         if self._accounts is None:
             return self.addresses.own_login
         password = self.addresses.password(user)
-        self._accounts.add_service(user, password)
+        self._accounts.add_service(user, password, role)
         return Login(user, password)
 
     def hub_code(self, code: str) -> str:
@@ -238,6 +267,11 @@ def write_secret(path: Path, text: str) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
         out.write(text)
     draft.replace(path)
+
+
+def _hub_address(settings: Settings) -> HubAddress:
+    host, _, port = settings.mqtt_tls.rpartition(":")
+    return HubAddress(host.strip("[]"), int(port), "mqtt_tls" in settings.model_fields_set and port != "0")
 
 
 def _secret(path: Path) -> bytes:

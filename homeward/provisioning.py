@@ -1,7 +1,8 @@
 """How are tenants, sites, accounts, policies and devices set up?
 
-The functions behind the commands `user`, `policy` and `device`. Each takes a connection of role ``homeward_admin``, is
-one transaction for one organisation, and leaves an entry in that organisation's audit log.
+The functions behind the commands `user` and `policy`, and what an installation sets up of devices by itself. Each takes
+a connection of role ``homeward_admin``, is one transaction for one organisation, and leaves an entry in that
+organisation's audit log.
 """
 
 from __future__ import annotations
@@ -18,19 +19,19 @@ from psycopg.types.json import Jsonb
 from alerts import policy as policies
 from alerts.documents import PolicyError
 from alerts.overrides import personalise, read_override
+from dashboard.device_acts import DEVICE_KINDS
 from dashboard.passwords import hash_password
-from device_sim.provisioning import lane_of
 from schemas import named_queries
 from schemas.database import acting_for
-from schemas.topic import DEVICE_CODE
+from schemas.topic import DEVICE_CODE, lane_of
 
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 ROLES = ("administrator", "clinician", "carer", "technician", "auditor", "read_only")
-DEVICE_KINDS = ("hub", "cuff", "oximeter", "thermometer", "scale", "glucometer", "monitor", "manual")
 SHORTEST_PASSWORD = 12
 
-_QUERIES = named_queries.load("homeward", "provisioning.sql")
+# a device is registered by the same words here and on the pages
+_QUERIES = {**named_queries.load("dashboard", "devices.sql"), **named_queries.load("homeward", "provisioning.sql")}
 
 
 class ProvisioningError(Exception):
@@ -233,7 +234,7 @@ def pathways(connection: Connection, organisation: int) -> list[Row]:
 def add_device(
     connection: Connection, organisation: int, code: str, kind: str, *, site: str | None = None, hub: str | None = None
 ) -> int:
-    """Register a device; its login at the broker is given by `homeward.broker_accounts`."""
+    """Register a device; its login at the broker is given by `homeward.devices`."""
     if not DEVICE_CODE.match(code):
         raise ProvisioningError(f"Device {code!r}: a code has 1 to 64 letters, digits, '.', '_' or '-'.")
     if kind not in DEVICE_KINDS:
@@ -260,35 +261,6 @@ def ensure_manual_device(connection: Connection, organisation: int) -> None:
     """Register the device under which the organisation's observations by hand are kept, where there is none."""
     if not any(d["kind"] == "manual" and not d["retired"] for d in devices(connection, organisation)):
         add_device(connection, organisation, f"by-hand-{organisation}", "manual")
-
-
-def assign_device(connection: Connection, organisation: int, code: str, patient: int, user: int = 0) -> None:
-    """Give a device, or one user number of it, to a patient from now on; whoever had it until now has it no more."""
-    with acting_for(connection, organisation):
-        device = _device(connection, code)
-        if not run(connection, "patient", patient=patient):
-            raise ProvisioningError(f"There is no patient {patient} in care in this organisation.")
-        run(connection, "end_assignments", device=device, user=user)
-        try:
-            run(connection, "assign_device", organisation=organisation, device=device, user=user, patient=patient)
-        except psycopg.errors.ExclusionViolation as exc:
-            raise ProvisioningError(f"Device {code!r} is assigned for a later time already; end that first.") from exc
-        audit(connection, organisation, "device_assigned", f"device:{device}", patient=patient, user=user)
-
-
-def retire_device(connection: Connection, organisation: int, code: str) -> None:
-    """Take a device out of use; what it sends from now on is quarantined."""
-    with acting_for(connection, organisation):
-        device = _device(connection, code)
-        run(connection, "end_assignments", device=device, user=None)
-        run(connection, "retire_device", device=device)
-        audit(connection, organisation, "device_retired", f"device:{device}")
-
-
-def require_device(connection: Connection, organisation: int, code: str) -> None:
-    """Raise `ProvisioningError` where no such device is in use."""
-    with acting_for(connection, organisation):
-        _device(connection, code)
 
 
 def devices(connection: Connection, organisation: int) -> list[Row]:

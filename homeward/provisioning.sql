@@ -96,37 +96,15 @@ select w.name as policy, o.version, o.document::text as document, o.author, o.re
 from enrolment_override o join enrolment e using (enrolment_id) join pathway w using (pathway_id)
 where o.patient_id = %(patient)s order by o.created_at desc, o.version desc
 
--- name: add_device
-insert into device (organisation_id, site_id, hub_id, code, kind, lane)
-values (%(organisation)s, %(site)s, %(hub)s, %(code)s, %(kind)s, %(lane)s)
-on conflict (code) do nothing
-returning device_id
-
--- name: device
-select device_id, kind, lane, retired_at from device where code = %(code)s
-
 -- name: devices
-select d.code, d.kind, d.lane, h.code as hub, s.name as site, d.retired_at is not null as retired,
-    array_agg(a.patient_id order by a.device_user) filter (where a.patient_id is not null) as patients
+select d.device_id, d.code, d.kind, d.lane, h.code as hub, s.name as site, d.retired_at is not null as retired,
+    array_agg(a.patient_id order by a.device_user) filter (where a.patient_id is not null) as patients,
+    t.online, t.since, t.battery, t.firmware
 from device d left join device h on h.device_id = d.hub_id left join site s on s.site_id = d.site_id
-left join device_assignment a on a.device_id = d.device_id and upper_inf(a.during)
+left join device_standing t on t.device_id = d.device_id
+left join device_assignment a on a.device_id = d.device_id and a.during @> now()
 where d.organisation_id = %(organisation)s
-group by d.device_id, h.code, s.name order by d.code
-
--- name: end_assignments
-update device_assignment set during = tstzrange(lower(during), now())
-where device_id = %(device)s and upper_inf(during)
-  and (%(user)s::int is null or device_user = %(user)s) and coalesce(lower(during) < now(), true)
-
--- name: patient
-select patient_id from patient where patient_id = %(patient)s and discharged_at is null
-
--- name: assign_device
-insert into device_assignment (organisation_id, device_id, device_user, patient_id, during)
-values (%(organisation)s, %(device)s, %(user)s, %(patient)s, tstzrange(now(), null))
-
--- name: retire_device
-update device set retired_at = now() where device_id = %(device)s and retired_at is null
+group by d.device_id, h.code, s.name, t.device_id order by d.code
 
 -- name: audit
 insert into audit_log (organisation_id, action, object, detail)

@@ -9,8 +9,9 @@ import urllib.request
 from pathlib import Path
 
 from homeward.doctor import require_free_port
-from homeward.installation import INGEST_LOGIN, Installation, with_login
+from homeward.installation import INGEST_LOGIN, PROVISIONING_LOGIN, Installation, with_login
 from homeward.local import process
+from homeward.local.broker import PROVISIONING_ROLE
 from homeward.local.errors import SetupError
 from homeward.settings import Settings
 from homeward.supervisor import Say, Service, Supervisor
@@ -60,11 +61,14 @@ def browser_address(http: str) -> str:
 def start_dashboard(installation: Installation, supervisor: Supervisor, http: str) -> None:
     """Start the pages and the API; they take longest to load, so first."""
     addresses = installation.addresses
+    installation.service_login(PROVISIONING_LOGIN, PROVISIONING_ROLE)
     environment = installation.environment(
         database_url=addresses.database_url("homeward_dashboard"),
         ingest_database_url=addresses.ingest_database_url,
+        mqtt_url=addresses.settings.mqtt_url or "",
         http=http,
         tls_proxy=addresses.settings.tls_proxy,
+        **({"mqtt_tls": addresses.settings.mqtt_tls} if "mqtt_tls" in addresses.settings.model_fields_set else {}),
     )
     supervisor.start(Service("dashboard", command("dashboard"), environment))
 

@@ -1,4 +1,4 @@
-"""In what do deployments differ? Six settings in the environment; everything else has one place in code or data."""
+"""In what do deployments differ? Seven settings in the environment; everything else has one place in code or data."""
 
 import os
 from ipaddress import ip_network
@@ -27,6 +27,11 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(None, description="PostgreSQL with TimescaleDB; a private one where not set")
     mqtt_url: str | None = Field(None, description="MQTT 5 broker; a private Mosquitto where not set")
+    mqtt_tls: str = Field(
+        "127.0.0.1:8883",
+        description="host:port where hubs reach the broker with TLS; a name other than this machine's for itself opens "
+        "the port to the network",
+    )
     ingest_database_url: str | None = Field(
         None, description="the same database for the entry of observations, which writes as ingest; as above if not set"
     )
@@ -60,10 +65,14 @@ class Settings(BaseSettings):
     @field_validator("http")
     @classmethod
     def _is_address(cls, address: str) -> str:
-        host, _, port = address.rpartition(":")
-        if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-            raise ValueError("is not host:port, such as 127.0.0.1:8080")
-        return address
+        return _checked_address(address, "127.0.0.1:8080")
+
+    @field_validator("mqtt_tls")
+    @classmethod
+    def _is_hub_address(cls, address: str) -> str:
+        if address.rpartition(":")[0].strip("[]") in ("0.0.0.0", "::"):  # noqa: S104 - refused, as it names nobody
+            raise ValueError("is the name or address by which hubs reach this machine, such as hub.example.nhs.uk:8883")
+        return _checked_address(address, "hub.example.nhs.uk:8883")
 
     @field_validator("tls_proxy")
     @classmethod
@@ -103,6 +112,13 @@ def unknown_settings() -> list[str]:
     """Return the names in the environment that look like settings and are none, such as a slip of the pen."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     return sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+
+
+def _checked_address(address: str, example: str) -> str:
+    host, _, port = address.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > 65535:
+        raise ValueError(f"is not host:port, such as {example}")
+    return address
 
 
 def _checked_url(url: str | None, schemes: tuple[str, ...], example: str) -> str | None:

@@ -19,7 +19,7 @@ from rich.markup import escape
 from device_sim.provisioning import topic_of
 from device_sim.publisher import Tally
 from homeward import provisioning, services
-from homeward.installation import ADMIN_ROLE, Installation, Login, make_home, running_installation
+from homeward.installation import ADMIN_ROLE, Addresses, Installation, Login, make_home, running_installation
 from homeward.logs import log_to_file
 from homeward.progress import Progress
 from homeward.settings import load_settings
@@ -111,6 +111,8 @@ def _announce(
             "http": address,
             "database_url": addresses.owner_url,
             "mqtt": addresses.mqtt_url,
+            "mqtt_tls": _tls_url(addresses),
+            "mqtt_ca": addresses.broker.authority.fingerprint if addresses.broker else None,
             "mqtt_user": content.hub.user if content.hub else None,
             "mqtt_password": content.hub.password if content.hub else None,
             "mqtt_topic": content.hub_topic,
@@ -125,7 +127,17 @@ def _announce(
         role = user["role"].replace("_", " ")
         password = escape(user.get("password") or "as it was given at the first start")
         console.print(f"  {role:<14} [bold]{escape(user['sign_in']):<8}[/] {password:<22} {escape(user['name'])}")
+    if addresses.broker is not None:
+        console.print(f"\nHubs connect to {_tls_url(addresses)}; `homeward device add` gives each its login.")
     console.print(f"\nLogs in {escape(str(installation.home / 'logs'))}. Ctrl-C stops everything.\n")
+
+
+def _tls_url(addresses: Addresses) -> str | None:
+    """Give the address for hubs; somebody else's broker is where the settings say."""
+    if addresses.broker is None:
+        return addresses.mqtt_url if addresses.mqtt_url.startswith("mqtts:") else None
+    host, port, _ = addresses.hub_address()
+    return f"mqtts://{host}:{port}"
 
 
 def _counts(installation: Installation, tally: Tally) -> dict[str, Any]:

@@ -7,6 +7,7 @@ no name and no NHS number ever travels in a topic.
 from __future__ import annotations
 
 import re
+import zlib
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -28,6 +29,16 @@ class Topic(NamedTuple):
     lane: int
     device: str
     leaf: str
+
+
+def lane_of(code: str) -> int:
+    """Choose the lane of a device: the same on every machine and in every process."""
+    return zlib.crc32(code.encode()) % LANES
+
+
+def topic_of(code: str) -> str:
+    """Where the device of this code publishes."""
+    return observations_topic(lane_of(code), code)
 
 
 def observations_topic(lane: int, device: str) -> str:
@@ -53,6 +64,11 @@ def status_topic(lane: int, device: str) -> str:
 def lane_filter(lane: int, stream: Stream) -> str:
     """What an ingest worker subscribes to for one stream of one lane."""
     return f"{PREFIX}/{lane}/+/{stream}"
+
+
+def status_filter(lane: int) -> str:
+    """What an ingest worker subscribes to for the status of a lane's devices."""
+    return f"{PREFIX}/{lane}/+/status"
 
 
 def parse(topic: str) -> Topic:

@@ -61,7 +61,7 @@ BELOW_OUTGOING = range(20_000, 32_000)
 PORTS_TRIED = 50
 
 
-def free_port(preferred: int | None = None) -> int:
+def free_port(preferred: int | None = None, host: str = HOST) -> int:
     """Return the preferred port where it is free, else any other.
 
     Below the ports that Linux gives to outgoing connections, so that none of these takes it before the server does.
@@ -71,9 +71,9 @@ def free_port(preferred: int | None = None) -> int:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
-                probe.bind((HOST, port))
+                probe.bind((host, port))
                 return int(probe.getsockname()[1])
-    raise SetupError(f"No free port on {HOST}; stop some of the programs that listen there.")
+    raise SetupError(f"No free port on {host}; stop some of the programs that listen there.")
 
 
 def spawn(command: Sequence[str | Path], account: Account, log: Path, folder: Path) -> subprocess.Popen[bytes]:
@@ -129,10 +129,19 @@ def stop(process: subprocess.Popen[bytes], signals: Sequence[int], grace_s: floa
 
 def end_left_over(program: str, marker: Path, signals: Sequence[int], grace_s: float) -> None:
     """End the server whose command line names `marker`: an earlier parent was killed and left it behind."""
+    for candidate in find(program, marker):
+        with contextlib.suppress(psutil.Error):
+            _end_stranger(candidate, signals, grace_s)
+
+
+def find(program: str, marker: Path) -> list[psutil.Process]:
+    """Find the servers whose command line names `marker`, whoever started them."""
+    found = []
     for candidate in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if candidate.name() == program and str(marker) in candidate.cmdline()[1:]:
-                _end_stranger(candidate, signals, grace_s)
+                found.append(candidate)
+    return found
 
 
 def _end_stranger(candidate: psutil.Process, signals: Sequence[int], grace_s: float) -> None:

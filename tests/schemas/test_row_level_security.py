@@ -182,6 +182,9 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "policy_id, author, reason) "
                 "select e.organisation_id, e.patient_id, e.enrolment_id, 1, '{}', y.policy_id, 'x', 'x' "
                 "from enrolment e join policy y using (pathway_id) where e.patient_id = %(patient)s limit 1",
+                "insert into device_standing (device_id, organisation_id, online, since, reported_at) "
+                "select device_id, organisation_id, true, now(), now() from device where organisation_id = "
+                "%(organisation)s limit 1",
                 "insert into patient_state (patient_id, machine) values (%(patient)s, '')",
                 "insert into patient_snapshot (patient_id, at, machine) values (%(patient)s, now(), '')",
                 "insert into note (organisation_id, patient_id, account_id, body) "
