@@ -21,6 +21,8 @@ class Permission(StrEnum):
     SIGN_HANDOVERS = "sign_handovers"
     SEE_DEVICES = "see_devices"
     SEE_QUARANTINE = "see_quarantine"
+    SEE_PAYLOADS = "see_payloads"
+    MEND_QUARANTINE = "mend_quarantine"
     SEE_SYSTEM = "see_system"
     SEE_AUDIT = "see_audit"
 
@@ -35,13 +37,17 @@ _CARE = frozenset(
         Permission.SEE_DEVICES,
     }
 )
-_RUNNING = frozenset({Permission.SEE_DEVICES, Permission.SEE_QUARANTINE, Permission.SEE_SYSTEM})
+_RUNNING = frozenset(
+    {Permission.SEE_DEVICES, Permission.SEE_QUARANTINE, Permission.MEND_QUARANTINE, Permission.SEE_SYSTEM}
+)
+# What a device sent names nobody and is somebody's all the same: who sees no patient sees its form without its figures.
+_CLINICAL = frozenset({Permission.SEE_PATIENTS, Permission.SEE_PAYLOADS})
 
 PERMISSIONS = MappingProxyType(
     {
         # runs the organisation's installation; taking a patient on is a clinical act and not part of that
-        "administrator": _RUNNING | {Permission.SEE_PATIENTS, Permission.SEE_AUDIT},
-        "clinician": _CARE | _RUNNING,
+        "administrator": _RUNNING | _CLINICAL | {Permission.SEE_AUDIT},
+        "clinician": _CARE | _RUNNING | _CLINICAL,
         "carer": _CARE,
         # mends what is broken and needs no patient's record for it
         "technician": _RUNNING,

@@ -190,11 +190,6 @@ async def observation_table(patient_id: int, since: datetime, until: datetime, l
     return await fetch("observation_table", patient=patient_id, since=since, until=until, limit=limit)
 
 
-async def quarantine_groups() -> list[Row]:
-    """What waits in quarantine, by reason and device."""
-    return await fetch("quarantine_groups")
-
-
 async def devices(site: int | None, search: str, limit: int, offset: int) -> list[Row]:
     """Devices with whom they belong to and when they were last heard."""
     text = " ".join(search.split()).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")

@@ -247,17 +247,6 @@ where o.patient_id = %(patient)s and o.observed_at <= %(until)s and o.observed_a
 order by o.observed_at desc, o.vital
 limit %(limit)s;
 
--- name: quarantine_groups
-select q.reason, d.code as device, count(*) as messages, sum(q.observations) as observations,
-       min(q.received_at) as first_at, max(q.received_at) as last_at,
-       (array_agg(q.detail order by q.received_at desc))[1] as detail,
-       (array_agg(q.topic order by q.received_at desc))[1] as topic
-from quarantine q left join device d using (device_id)
-where q.status = 'waiting'
-group by q.reason, d.code
-order by max(q.received_at) desc
-limit 500;
-
 -- name: devices
 select d.device_id, d.code, d.kind, d.retired_at, s.name as site, s.time_zone, h.code as hub, p.patient_id,
        p.given_name, p.family_name, t.last_observed_at, count(*) over () as total

@@ -17,8 +17,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from dashboard import audit, identity, store
 from dashboard.permissions import NotPermittedError, Permission, require
+from ingest import quarantine_http
 from ingest.entrance import AWAY, Entrance
 from ingest.http import Sender, routes
+from ingest.quarantine_http import Mender
 from ingest.service import ROLE
 from schemas.database import open_pool
 
@@ -33,7 +35,7 @@ def other_ways_in(database_url: str) -> Iterator[list[APIRouter]]:
         entrance = Entrance(pool)
         entrance.start()
         try:
-            yield [routes(entrance, sender_for(entrance))]
+            yield [routes(entrance, sender_for(entrance)), quarantine_http.routes(entrance, mender)]
         finally:
             entrance.close()
 
@@ -84,6 +86,16 @@ def _person() -> Sender:
     except NotPermittedError as refused:
         raise HTTPException(403, str(refused)) from refused
     return Sender(person.organisation_id, may_enter_for=_is_visible, account_id=person.account_id)
+
+
+async def mender() -> Mender:
+    """Take the person at work as the one who has messages tried again."""
+    try:
+        person = identity.current()
+        require(person, Permission.MEND_QUARANTINE)
+    except NotPermittedError as refused:
+        raise HTTPException(403, str(refused)) from refused
+    return Mender(person.organisation_id, person.account_id)
 
 
 async def _is_visible(patient: int) -> bool:

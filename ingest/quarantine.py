@@ -7,8 +7,9 @@ observations then count as duplicates.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import psycopg
@@ -50,7 +51,7 @@ def write_quarantine(connection: psycopg.Connection, admitted: Admitted) -> Quar
         incoming = admitted.messages[message]
         digest = hashlib.sha256(incoming.payload).digest()
         first.setdefault((_text(incoming.topic), digest, reason, incoming.patient), (message, reason))
-    rows = [_row(admitted, message, groups[message, reason]) for message, reason in first.values()]
+    rows = [quarantine_row(admitted, message, groups[message, reason]) for message, reason in first.values()]
     written: set[tuple[int, str]] = set()
     if rows:
         columns = [list(column) for column in zip(*rows, strict=True)]
@@ -68,7 +69,23 @@ def write_quarantine(connection: psycopg.Connection, admitted: Admitted) -> Quar
     return Quarantined(now, before, reasons, by_reason)
 
 
-def _row(admitted: Admitted, message: int, members: list[Rejection]) -> tuple[Any, ...]:
+class QuarantineRow(NamedTuple):
+    """One message's rejections for one reason, as they are kept; an id of 0 is none."""
+
+    organisation_id: int
+    device_id: int
+    topic: str
+    payload: bytes
+    reason: str
+    detail: str
+    observations: int
+    received_at: int
+    sender: str
+    patient_id: int
+
+
+def quarantine_row(admitted: Admitted, message: int, members: Sequence[Rejection]) -> QuarantineRow:
+    """Describe a message's rejections, all for the same reason."""
     incoming, registry = admitted.messages[message], admitted.registry
     code = members[0].device or incoming.sender
     # the sender's, not the named device's: who sent it has to mend it, and sees it
@@ -78,7 +95,7 @@ def _row(admitted: Admitted, message: int, members: list[Rejection]) -> tuple[An
     if int(registry.device_organisation[device]) != organisation:
         device = sender
     details = list(dict.fromkeys(rejection.detail for rejection in members))
-    return (
+    return QuarantineRow(
         organisation,
         device,
         _text(incoming.topic),

@@ -8,6 +8,7 @@ else writes for that patient, which is why plain COPY needs no conflict clause.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +24,7 @@ from ingest.admission import Admitted
 from ingest.copy_format import pack
 from ingest.episodes import tell_dashboards, write_episodes
 from ingest.late import Late, look_back
-from ingest.quarantine import write_quarantine
+from ingest.quarantine import Quarantined, write_quarantine
 from ingest.registry import UNSCORED, Registry
 from ingest.sql import QUERIES
 from ingest.states import States, drop_snapshots, keep_snapshots, lock_due_states, lock_states, write_states
@@ -63,22 +64,31 @@ class Outcome:
         }
 
 
-def write_batch(connection: psycopg.Connection, admitted: Admitted, now: int, *, page: bool = True) -> Outcome:
+def write_batch(
+    connection: psycopg.Connection,
+    admitted: Admitted,
+    now: int,
+    *,
+    page: bool = True,
+    put_aside: Callable[[psycopg.Connection, Admitted], Quarantined] = write_quarantine,
+) -> Outcome:
     """Store and score what was admitted, put aside what was not, and commit.
 
     Parameters
     ----------
     connection : Connection
-        Of the ingest role, outside a transaction.
+        Of the ingest role. Where a transaction is open already, that one has to commit.
     admitted : Admitted
     now : int
         Microseconds since 1970 UTC; timers due by then fire for the patients of the batch.
     page : bool
         Whether new episodes are notified; history that is imported notifies nobody.
+    put_aside : callable
+        Keeps the rejections, in this transaction.
     """
     batch = admitted.batch
     with connection.transaction():
-        quarantined = write_quarantine(connection, admitted)
+        quarantined = put_aside(connection, admitted)
         patients, rows = np.unique(batch.patient_id, return_inverse=True)
         new, too_late, activated = np.ones(len(batch), bool), 0, list[int]()
         if len(batch):

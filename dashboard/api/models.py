@@ -230,7 +230,10 @@ class Note(NoteId):
 
 
 class Quarantined(Document):
-    """What could not be stored, why, and what to do; ``payload`` is its beginning, as text."""
+    """What could not be stored, why, and what to do; ``payload`` is its beginning, as text.
+
+    Who may not see payloads gets every digit of it as 0. ``note`` says why it was discarded.
+    """
 
     quarantine_id: int
     reason: str
@@ -241,6 +244,8 @@ class Quarantined(Document):
     observations: int
     received_at: datetime
     status: str
+    note: str
+    handled_at: datetime | None
     payload_bytes: int
     payload: str
 

@@ -7,7 +7,7 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
 from dashboard import identity
-from dashboard.api import episodes, models, patients, pauses, running
+from dashboard.api import episodes, models, patients, pauses, quarantine, running
 from dashboard.auth import REFUSED, Cookie, Refusal, SignIn, client_address
 from dashboard.identity import Person
 from dashboard.permissions import PERMISSIONS
@@ -27,7 +27,7 @@ def routes(pool: AsyncConnectionPool, sign_in: SignIn, sessions: Sessions, cooki
     ]
     router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
     _add_sign_in(router, sign_in, sessions)
-    for part in (patients.router, pauses.router, episodes.router, running.routes(pool)):
+    for part in (patients.router, pauses.router, episodes.router, quarantine.router, running.routes(pool)):
         router.include_router(part, dependencies=known)
     return router
 

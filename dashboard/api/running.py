@@ -1,8 +1,8 @@
-"""How is the installation running: what could not be stored, which devices are there, which processes live?"""
+"""How is the installation running: which devices are there, which processes live?"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from psycopg_pool import AsyncConnectionPool
@@ -14,7 +14,6 @@ from dashboard.api.rights import allowed
 from dashboard.health import readiness
 from dashboard.metrics import LIVE_S
 from dashboard.permissions import Permission
-from schemas.quarantine import REMEDY, Reason
 
 FILE = "api/queries.sql"
 
@@ -22,21 +21,6 @@ FILE = "api/queries.sql"
 def routes(pool: AsyncConnectionPool) -> APIRouter:
     """Make the routes for those who keep the installation running."""
     router = APIRouter(tags=["running"])
-
-    @router.get("/quarantine", dependencies=[allowed(Permission.SEE_QUARANTINE)])
-    async def quarantine(
-        status: Literal["waiting", "replayed", "discarded"] | None = "waiting",
-        reason: Annotated[Reason | None, Query()] = None,
-        limit: Limit = 100,
-        after: After = None,
-    ) -> models.Page[models.Quarantined]:
-        """List what could not be stored, the latest first."""
-        (after_id,) = paging.read(after, paging.number)
-        rows = await store.fetch_from(
-            FILE, "quarantine", status=status, reason=reason, limit=limit + 1, after_id=after_id
-        )
-        items = [_quarantined(row) for row in rows[:limit]]
-        return models.Page(items=items, next=paging.next_of(rows, limit, "quarantine_id"))
 
     @router.get("/devices", dependencies=[allowed(Permission.SEE_DEVICES)])
     async def devices(
@@ -57,9 +41,3 @@ def routes(pool: AsyncConnectionPool) -> APIRouter:
         return models.System(parts=await readiness(pool), services=[models.Service(**row) for row in services])
 
     return router
-
-
-def _quarantined(row: dict[str, Any]) -> models.Quarantined:
-    shown = {name: row[name] for name in row if name not in ("device_id", "payload")}
-    remedy = REMEDY[Reason(row["reason"])] if row["reason"] in set(Reason) else ""
-    return models.Quarantined(**shown, remedy=remedy, payload=bytes(row["payload"]).decode(errors="replace"))

@@ -1,4 +1,8 @@
-"""What could not be stored, why, and what is to be done about it?"""
+"""What could not be stored, why, and what is to be done about it?
+
+The list is drawn here. Its acts are requests of the browser (assets/quarantine.js), because a replay is ingest's route,
+takes as many requests as there are hundreds of messages, and says meanwhile how far it has come.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,14 @@ from typing import Any
 
 import psycopg
 import psycopg_pool
-from dash import Dash, Input, Output, html
+from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard import identity, queries, text
+from dashboard import identity, quarantine, text
+from dashboard.api.quarantine import remedy
 from dashboard.permissions import Permission, may
-from dashboard.shell import scrollable, trouble
+from dashboard.shell import trouble
+from dashboard.text import quarantine as words
 from dashboard.wording import ago
-from schemas.quarantine import REMEDY, Reason
 
 PATH = "/quarantine"
 
@@ -22,7 +27,9 @@ def layout() -> Any:
     """The page before its data."""
     return html.Div(
         [
-            html.Div(html.Div([html.H1(text.QUARANTINE), html.P(text.QUARANTINE_LEAD)]), className="page-head"),
+            dcc.Store(id="quarantine-turn", data=0),
+            html.Div(html.Div([html.H1(text.QUARANTINE), html.P(words.LEAD)]), className="page-head"),
+            html.Div(id="quarantine-said", className="cause-said", role="status"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="quarantine-list"),
         ],
         className="page",
@@ -32,35 +39,164 @@ def layout() -> Any:
 
 
 async def fill(_: Any) -> Any:
-    """The list by reason and device, or why there is none."""
-    if not may(identity.current(), Permission.SEE_QUARANTINE):
+    """The list of causes, or why there is none."""
+    person = identity.current()
+    if not may(person, Permission.SEE_QUARANTINE):
         return trouble(text.NOT_ALLOWED)
     try:
-        groups = await queries.quarantine_groups()
+        found = await quarantine.causes()
     except (psycopg.Error, psycopg_pool.PoolTimeout):
         return trouble()
-    if not groups:
-        return html.Div(text.QUARANTINE_EMPTY, className="card empty")
+    if not found:
+        return html.Div(words.EMPTY, className="card empty")
     now = datetime.now(UTC)
-    head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.QUARANTINE_COLUMNS]))
-    table = html.Table([head, html.Tbody([_row(g, now) for g in groups])], className="list")
-    return html.Div(scrollable(table, text.QUARANTINE), className="card")
+    more = found[0]["total"] - len(found)
+    note = html.P(text.more_rows(more), className="empty") if more > 0 else None
+    return html.Div([_cause(place, cause, person, now) for place, cause in enumerate(found)] + [note])
 
 
-def _row(group: dict[str, Any], now: datetime) -> Any:
-    reason = group["reason"]
-    remedy = REMEDY[Reason(reason)] if reason in set(Reason) else ""
-    return html.Tr(
+def _cause(place: int, cause: dict[str, Any], person: identity.Person, now: datetime) -> Any:
+    when = ago((now - cause["last_at"]).total_seconds())
+    began = ago((now - cause["first_at"]).total_seconds())
+    if began != when:
+        when = f"{began} to {when}"
+    heading = f"cause-{place}"
+    return html.Section(
         [
-            html.Td(html.Strong(reason.replace("_", " ").capitalize())),
-            html.Td([html.Div(remedy), html.Div(group["detail"], className="muted")]),
-            html.Td(group["device"] or group["topic"]),
-            html.Td(f"{group['observations']:,}", className="number"),
-            html.Td(ago((now - group["last_at"]).total_seconds()), className="numeric"),
-        ]
+            html.Div(
+                [
+                    html.H2(words.title(cause["reason"]), id=heading),
+                    html.Span(words.count(cause["messages"], cause["observations"]), className="cause-count"),
+                ],
+                className="cause-head",
+            ),
+            html.P([html.Strong(cause["device"] or cause["source"]), f" · {when}"], className="cause-from"),
+            html.P(remedy(cause["reason"])),
+            html.P(cause["newest"][0]["detail"] if cause["newest"] else "", className="muted cause-detail"),
+            _acts(place, cause, person),
+            _newest(cause, person, now),
+        ],
+        # one cause's open form must not become another's when the list changes
+        key=f"{cause['reason']} {cause['device_id']} {cause['source']}",
+        className="card cause",
+        **{
+            "aria-labelledby": heading,
+            "data-reason": cause["reason"],
+            "data-source": cause["source"],
+            "data-device": cause["device_id"],
+            "data-upto": cause["up_to"],
+            "data-messages": cause["messages"],
+        },
+    )
+
+
+def _acts(place: int, cause: dict[str, Any], person: identity.Person) -> Any:
+    if not may(person, Permission.MEND_QUARANTINE):
+        return html.P(words.NOT_MEND, className="muted")
+    name = words.title(cause["reason"])
+    acts = [_button("replay", words.all_of(words.REPLAY, cause["messages"]), name)]
+    if cause["reason"] == "unassigned" and cause["device_id"] and may(person, Permission.SEE_PATIENTS):
+        acts.append(_assign(place))
+    acts.append(_discard(f"all-{place}", words.all_of(words.DISCARD, cause["messages"]), name))
+    return html.Div(acts, className="cause-acts")
+
+
+def _button(act: str, label: str, of: str) -> Any:
+    return html.Button(
+        label, type="button", className="acknowledge", **{"data-act": act, "aria-label": f"{label}: {of}"}
+    )
+
+
+def _assign(place: int) -> Any:
+    people = f"assign-people-{place}"
+    return html.Details(
+        [
+            html.Summary(words.ASSIGN),
+            html.Div(
+                [
+                    html.P(words.ASSIGN_HINT, className="muted"),
+                    _field(f"assign-patient-{place}", words.ASSIGN_PATIENT, "patient", list=people),
+                    html.Datalist(id=people),
+                    _field(f"assign-from-{place}", words.ASSIGN_FROM, "from"),
+                    _field(f"assign-until-{place}", words.ASSIGN_UNTIL, "until"),
+                    _field(f"assign-user-{place}", words.ASSIGN_USER, "user", value="0"),
+                    html.Button(
+                        words.ASSIGN_DO, type="button", className="acknowledge main-act", **{"data-act": "assign"}
+                    ),
+                ],
+                className="cause-form",
+            ),
+        ],
+        className="cause-more cause-assign",
+    )
+
+
+def _discard(key: str, label: str, of: str) -> Any:
+    return html.Details(
+        [
+            html.Summary(f"{label}…"),
+            html.Div(
+                [
+                    _field(f"discard-{key}", words.DISCARD_WHY, "note"),
+                    html.P(words.DISCARD_HINT, className="muted"),
+                    _button("discard", label, of),
+                ],
+                className="cause-form",
+            ),
+        ],
+        className="cause-more",
+    )
+
+
+def _field(name: str, label: str, key: str, **more: Any) -> Any:
+    return html.Div(
+        [
+            html.Label(label, htmlFor=name),
+            dcc.Input(id=name, type="text", className=f"cause-input field-{key}", autoComplete="off", **more),
+        ],
+        className="cause-field",
+    )
+
+
+def _newest(cause: dict[str, Any], person: identity.Person, now: datetime) -> Any:
+    masked = None if may(person, Permission.SEE_PAYLOADS) else html.P(words.MASKED, className="muted")
+    return html.Details(
+        [html.Summary(words.NEWEST), masked, *(_message(cause, m, person, now) for m in cause["newest"])],
+        className="cause-more cause-newest",
+    )
+
+
+def _message(cause: dict[str, Any], message: dict[str, Any], person: identity.Person, now: datetime) -> Any:
+    number = message["quarantine_id"]
+    when = ago((now - message["received_at"]).total_seconds())
+    of = f"{words.title(cause['reason'])}, {number}"
+    cut = message["payload_bytes"] > quarantine.PREVIEW_BYTES
+    acts = None
+    # what is alone in its cause is replayed or discarded with it
+    if may(person, Permission.MEND_QUARANTINE) and cause["messages"] > 1:
+        one = [_button("replay", words.REPLAY, of), _discard(str(number), words.DISCARD, of)]
+        acts = html.Div(one, className="cause-acts")
+    return html.Div(
+        [
+            html.P([html.Span(f"{number} · {when}", className="numeric muted"), " ", message["detail"]]),
+            html.Pre(message["payload"], tabIndex="0", **{"aria-label": f"{words.NEWEST}, {number}"}),
+            html.P(words.CUT, className="muted") if cut else None,
+            acts,
+        ],
+        key=str(number),
+        className="cause-message",
+        **{"data-item": number},
     )
 
 
 def register(app: Dash) -> None:
     """Wire the page."""
-    app.callback(Output("quarantine-list", "children"), Input("live-counts", "data"))(fill)
+    app.callback(Output("quarantine-list", "children"), Input("quarantine-turn", "data"))(fill)
+    # what comes in meanwhile is shown as soon as nobody has something open or typed
+    app.clientside_callback(
+        ClientsideFunction("homewardQuarantine", "turn"),
+        Output("quarantine-turn", "data"),
+        Input("live-counts", "data"),
+        State("quarantine-turn", "data"),
+        prevent_initial_call=True,
+    )

@@ -151,12 +151,6 @@ DEVICE_STATES = {
     "spare": "Not assigned",
 }
 DEVICES_LEAD = "Every registered device, whom it belongs to, and when it was last heard."
-QUARANTINE_LEAD = (
-    "Messages that could not be understood, belong to nobody or are implausible. Nothing is dropped: they are kept "
-    "whole and can be replayed once the cause is mended."
-)
-QUARANTINE_COLUMNS = ("Reason", "What to do", "Device", "Observations", "Last seen")
-QUARANTINE_EMPTY = "Nothing is in quarantine."
 DEVICES_EMPTY = "No device matches."
 SYSTEM_LEAD = "What each running service last said of itself."
 SYSTEM_COLUMNS = ("Service", "Processes", "Started", "Last heard", "State")

@@ -1,0 +1,165 @@
+"""What waits in quarantine, and what does a person do with it here: look, assign a device, discard?
+
+Trying again is ingest's, because only its role may write observations. Every act is one transaction with its entry in
+the audit log, and takes a bounded number of messages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from dashboard import audit, identity, store
+from dashboard.identity import Person
+from dashboard.permissions import Permission, may, require
+
+FILE = "quarantine.sql"
+AT_ONCE = 500
+CAUSES = 100
+PREVIEWS = 3
+PREVIEW_BYTES = 2000
+LONGEST_NOTE = 400
+_NAME = re.compile(r'("(?:[^"\\]|\\.)*"\s*:)')
+_BYTES = re.compile(r'"(?=[^"]*\d)[0-9A-Za-z+/=]{6,}"')
+
+
+class InvalidError(ValueError):
+    """What was asked for cannot be done as it stands; the message says what to change."""
+
+
+class TakenError(Exception):
+    """The device belongs to somebody at that time."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Some messages by their numbers, or all of one cause up to a number; a device_id of 0 is no known device."""
+
+    items: Sequence[int] | None = None
+    reason: str | None = None
+    source: str | None = None
+    device_id: int | None = None
+    up_to: int | None = None
+
+
+async def causes() -> list[dict[str, Any]]:
+    """List the causes, the latest first, each with its newest messages."""
+    require(identity.current(), Permission.SEE_QUARANTINE)
+    async with store.transaction() as connection:
+        found = await _run(connection, "causes", limit=CAUSES)
+        newest = await _run(
+            connection,
+            "newest_of_causes",
+            reasons=[c["reason"] for c in found],
+            sources=[c["source"] for c in found],
+            devices=[c["device_id"] for c in found],
+            each=PREVIEWS,
+            shown=PREVIEW_BYTES,
+        )
+        await audit.write(connection, identity.current(), "looked_at", "quarantine", causes=len(found))
+    for place, cause in enumerate(found, start=1):
+        cause["newest"] = [m | {"payload": shown(m["payload"])} for m in newest if m["place"] == place]
+    return found
+
+
+def shown(payload: bytes, person: Person | None = None) -> str:
+    """Give a payload as this person may see it: who sees no patient sees its form, with every figure a 0."""
+    text = bytes(payload).decode(errors="replace")
+    return text if may(person or identity.current(), Permission.SEE_PAYLOADS) else _masked(text)
+
+
+def _masked(text: str) -> str:
+    """Leave the names as they are, of the values no digit, and nothing of what may be bytes written as text."""
+    parts = _NAME.split(text)
+    values = [re.sub(r"\d", "0", _BYTES.sub('"0…"', value)) for value in parts[::2]]
+    return "".join(part for pair in zip(values, [*parts[1::2], ""], strict=True) for part in pair)
+
+
+async def discard(chosen: Chosen, note: str, after: int = 0) -> tuple[int, int | None, int]:
+    """Discard waiting messages for a reason; give how many, where to go on, and up to which number.
+
+    Nothing is deleted: a discarded message is kept with who discarded it, when and why.
+    """
+    person = identity.current()
+    require(person, Permission.MEND_QUARANTINE)
+    note = " ".join(note.split())
+    if not note or len(note) > LONGEST_NOTE:
+        raise InvalidError(f"Say why they are discarded, in 1 to {LONGEST_NOTE} characters.")
+    async with store.transaction() as connection:
+        up_to = chosen.up_to
+        if up_to is None:
+            up_to = (await _run(connection, "newest"))[0]["up_to"]
+        rows = await _run(
+            connection,
+            "discard",
+            items=None if chosen.items is None else list(chosen.items),
+            reason=chosen.reason,
+            source=chosen.source,
+            device=chosen.device_id,
+            after=after,
+            up_to=up_to,
+            limit=AT_ONCE,
+            note=note,
+            account=person.account_id,
+        )
+        done = sorted(row["quarantine_id"] for row in rows)
+        if done:
+            subject = f"quarantine/{chosen.reason or ('' if len(done) > 1 else done[0])}".rstrip("/")
+            await audit.write(connection, person, "quarantine_discarded", subject, items=done, note=note)
+    return len(done), (done[-1] if len(done) == AT_ONCE else None), up_to
+
+
+async def assign(device: int, patient: int, user: int, since: datetime, until: datetime | None) -> bool:
+    """Give a device to a patient for a time of which messages wait; False where the person does not see both.
+
+    Raises
+    ------
+    InvalidError
+        Where the time is none.
+    TakenError
+        Where the device belongs to somebody within that time.
+    """
+    person = identity.current()
+    require(person, Permission.MEND_QUARANTINE)
+    require(person, Permission.SEE_PATIENTS)
+    if since.tzinfo is None or (until is not None and (until.tzinfo is None or until <= since)):
+        raise InvalidError("State from when to when, with the zone, and the end after the beginning.")
+    async with store.transaction() as connection:
+        known = await _run(connection, "device_in_use", device=device)
+        seen = await store.rows(connection, store.queries("actions.sql")["visible_patient"], patient=patient)
+        if not known or not seen:
+            return False
+        try:
+            async with connection.transaction():
+                await _run(
+                    connection,
+                    "assign",
+                    organisation=person.organisation_id,
+                    device=device,
+                    patient=patient,
+                    user=user,
+                    since=since,
+                    until=until,
+                )
+        except psycopg.errors.ExclusionViolation as taken:
+            raise TakenError from taken
+        await audit.write(
+            connection,
+            person,
+            "device_assigned",
+            f"device:{device}",
+            patient=patient,
+            user=user,
+            since=since.isoformat(),
+            until=until and until.isoformat(),
+        )
+    return True
+
+
+async def _run(connection: psycopg.AsyncConnection[Any], name: str, **parameters: Any) -> list[dict[str, Any]]:
+    return await store.rows(connection, store.queries(FILE)[name], **parameters)

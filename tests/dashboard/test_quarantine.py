@@ -1,0 +1,31 @@
+"""Does somebody who sees no patient learn nothing from a payload but its form?"""
+
+from __future__ import annotations
+
+import pytest
+
+from dashboard.identity import Person
+from dashboard.quarantine import shown
+
+TECHNICIAN, NURSE = (Person(1, 1, "x", role) for role in ("technician", "clinician"))
+
+
+@pytest.mark.parametrize(
+    ("payload", "form"),
+    [
+        ('{"values": {"spo2": 84.5}}', '{"values": {"spo2": 00.0}}'),
+        ('{"time":"2026-11-25T08:00:01+00:00"}', '{"time":"0000-00-00T00:00:00+00:00"}'),
+        ('{"unit": "mm[Hg]", "x": "0x2A35"}', '{"unit": "mm[Hg]", "x": "0…"}'),
+        ('{"raw": "06980060d207"}', '{"raw": "0…"}'),
+        ('{"a \\"1\\": 2": 3}', '{"a \\"1\\": 2": 0}'),
+        ("SATS 94", "SATS 00"),
+        ("[1, [2, 3]]", "[0, [0, 0]]"),
+    ],
+)
+def test_a_technician_sees_the_form_and_a_nurse_the_whole(payload: str, form: str) -> None:
+    assert shown(payload.encode(), TECHNICIAN) == form
+    assert shown(payload.encode(), NURSE) == payload
+
+
+def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
+    assert shown(b"\xff\x001", TECHNICIAN) == "\ufffd\x000"
