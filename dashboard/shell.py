@@ -29,6 +29,7 @@ THEME = {
 # address, icon, words, what a person needs for it; the first one is the home page
 CARE = (
     ("/", "triage", text.TRIAGE, Permission.SEE_PATIENTS),
+    ("/residents", "residents", text.RESIDENTS, Permission.SEE_PATIENTS),
 )  # fmt: skip
 RUNNING = (
     ("/devices", "devices", text.DEVICES, Permission.SEE_DEVICES),

@@ -103,6 +103,8 @@
   // ------------------------------------------------------------------------------------------- asking again
 
   function changed(named, episodes) {
+    // other pages listen for it; null stands for everybody
+    document.dispatchEvent(new CustomEvent("homeward:changed", { detail: named }));
     const open_ = /^\/patients\/(\d+)/.exec(window.location.pathname);
     if (open_ && (named === null || named.indexOf(Number(open_[1])) >= 0)) {
       patients += 1;

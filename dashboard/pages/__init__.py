@@ -16,11 +16,13 @@ import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import audit, shell, text
-from dashboard.pages import devices, observe, quarantine, system, triage
+from dashboard.pages import devices, observe, quarantine, residents, round_list, system, triage
 from dashboard.pages import patient as one_patient
 
 _FIXED = (
     triage,
+    residents,
+    round_list,
     devices,
     quarantine,
     system,
@@ -31,6 +33,8 @@ _OF_A_PATIENT = (
 )
 _LAYOUTS = {page.PATH: page.layout for page in _FIXED}
 PATHS = (*_LAYOUTS, *(page.PATH for page in _OF_A_PATIENT))
+# pages that show many patients at once, as the audit log calls them
+_LISTS = {triage.PATH: "triage", residents.PATH: "residents", round_list.PATH: "round_list"}
 # vendored and fetched when the first chart is drawn, so not part of every page
 _LAZY = r"plotly-basic"
 _PATIENT = [(re.compile(page.PATH.format(patient_id=r"(\d{1,9})") + r"\Z"), page.layout) for page in _OF_A_PATIENT]
@@ -60,8 +64,8 @@ async def show(pathname: str | None) -> Any:
             await _record(audit.opened_patient(int(found[1])))
             return await layout(int(found[1]))
     if path in _LAYOUTS:
-        if path == "/":
-            await _record(audit.looked_at("triage"))
+        if path in _LISTS:
+            await _record(audit.looked_at(_LISTS[path]))
         return _LAYOUTS[path]()
     return html.Div(
         [html.H1(text.NOT_FOUND), html.P(dcc.Link(text.BACK, href="/"))], className="page", id="main", tabIndex="-1"

@@ -3,116 +3,20 @@
 The whole way: a real Chromium with touch, the real server with the route of entry, ingest's writer, a real TimescaleDB.
 """
 
-import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Route, expect
 
-from homeward.entry import other_ways_in
-from tests.conftest import TestDatabase
-from tests.dashboard import seed
-from tests.dashboard.conftest import connect, serve
-from tests.dashboard.test_pages_browser import FLAGS, House
+from tests.dashboard.bedside import Bedside, browser, house, violations
+from tests.dashboard.test_pages_browser import House
 
+__all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 MOST_TAPS = 20
 UNDER_A_MINUTE_S = 60
 SMALLEST_PX = 48
-TABLET = {"width": 768, "height": 1024}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture(scope="module")
-def house(module_database: TestDatabase) -> Iterator[House]:
-    seeded = seed.seed(module_database.url, patients=12, days=2)
-    with connect(module_database) as connection:
-        connection.execute(
-            "insert into device (organisation_id, code, kind, lane) values (%s, 'by-hand', 'manual', 0)",
-            [seeded.organisation],
-        )
-    with ExitStack() as stack:
-        routers = stack.enter_context(other_ways_in(module_database.url_for("homeward_ingest")))
-        url = stack.enter_context(serve(module_database, extra_routers=routers))
-        yield House(url, module_database, seeded)
-
-
-class Bedside:
-    """A carer's tablet beside one resident; counts what the carer's fingers do."""
-
-    def __init__(self, house: House, browser: Browser, patient: int, size: dict[str, int] = TABLET) -> None:
-        self.house, self.patient, self.taps = house, patient, 0
-        if "carer" not in house.cookies:
-            first = browser.new_context()
-            page = first.new_page()
-            page.goto(f"{house.url}/sign-in")
-            page.fill("#sign_in", "carer")
-            page.fill("#password", seed.PASSWORD)
-            page.click("button[type=submit]")
-            page.wait_for_selector("#live.live-on")
-            house.cookies["carer"] = first.storage_state()
-            first.close()
-        self.context = browser.new_context(
-            viewport=size, has_touch=True, reduced_motion="reduce", storage_state=house.cookies["carer"]
-        )
-        self.page = self.context.new_page()
-        self.page.set_default_timeout(20_000)
-        self.open()
-
-    def open(self) -> None:
-        """Go to the page of entry and wait until it can be used."""
-        self.page.goto(f"{self.house.url}/patients/{self.patient}/observe")
-        expect(self.page.locator("#observe-form")).to_have_attribute("data-ready", "1")
-
-    def tap(self, target: str | Locator) -> None:
-        """Touch something."""
-        found = self.page.locator(target) if isinstance(target, str) else target
-        found.tap()
-        self.taps += 1
-
-    def enter(self, name: str, value: str) -> None:
-        """Touch a field and type on the tablet's keypad."""
-        self.tap(f"#observe-{name}")
-        self.page.keyboard.type(value)
-
-    def enter_set(self, **values: str) -> None:
-        """Fill in everything else as it is in health, and save."""
-        given = {"respiration_rate": "16", "spo2": "97", "bp_systolic": "128", "bp_diastolic": "76", "pulse": "72",
-                 "temperature": "36.7"} | values  # fmt: skip
-        self.tap("label[for=observe-soft_signs-0]")
-        for name, value in given.items():
-            self.enter(name, value)
-        self.tap("label[for=observe-on_oxygen-0]")
-        self.tap("label[for=observe-consciousness-0]")
-        self.tap("#observe-save")
-
-    def stored(self) -> dict[int, float]:
-        """What the database has of this resident by hand, newest first for each vital sign."""
-        with connect(self.house.database) as connection:
-            rows = connection.execute(
-                "select distinct on (vital) vital, value from observation where patient_id = %s and flags & 64 <> 0 "
-                "order by vital, observed_at desc",
-                [self.patient],
-            ).fetchall()
-        return dict(rows)
-
-    def count(self, query: str) -> int:
-        """Count something of this resident."""
-        with connect(self.house.database) as connection:
-            row = connection.execute(query.encode(), [self.patient]).fetchone()
-        assert row is not None
-        return int(row[0])
 
 
 @pytest.fixture
@@ -272,7 +176,7 @@ def test_targets_are_large_and_nothing_scrolls_sideways(bedside: Bedside) -> Non
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_accessibility_violation(house: House, browser: Browser, scheme: Any) -> None:
+def test_no_accessibility_violation(house: House, browser: Browser, scheme: str) -> None:
     bedside = Bedside(house, browser, house.seeded.patients[0])
     bedside.page.emulate_media(color_scheme=scheme)
     bedside.open()
@@ -286,10 +190,3 @@ def test_no_accessibility_violation(house: House, browser: Browser, scheme: Any)
     expect(bedside.page.locator("#observe-told")).to_be_visible()
     assert violations(bedside.page) == []
     bedside.context.close()
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds on the page as it stands."""
-    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]

@@ -1,0 +1,51 @@
+-- What the pages of a care home and of handovers ask the database, for the person at work: row-level security has decided
+-- already whose residents exist.
+
+-- name: residents
+-- Everybody of one site with what the scoring remembers of them, and until when somebody is away. Enough for a large home.
+select p.patient_id, p.family_name, p.given_name, p.room, p.born_on, s.name as site, s.time_zone,
+       coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale, coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own,
+       t.machine, t.last_observed_at, w.policy_id,
+       case when isfinite(a.ends_at) then a.ends_at end as away_until, a.reason as away_for
+from patient p
+join site s using (site_id)
+left join patient_state t using (patient_id)
+left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
+left join pathway w using (pathway_id)
+left join lateral (
+    select x.document::text as own, x.spo2_scale, x.usual_news2 from enrolment_override x
+    where x.enrolment_id = n.enrolment_id order by x.version desc limit 1
+) o on true
+left join lateral (
+    select x.ends_at, x.reason from patient_pause x
+    where x.patient_id = p.patient_id and x.since <= now() and x.ends_at > now() and x.lifted_at is null
+    order by x.since desc limit 1
+) a on true
+where p.site_id = %(site)s and p.discharged_at is null
+order by substring(p.room from '^\d+')::numeric nulls last, p.room, p.family_name, p.given_name, p.patient_id
+limit %(limit)s
+
+-- name: resident_episodes
+-- What is open, who has taken it on, and what they last said they did about it.
+select e.episode_id, e.patient_id, e.rule, e.severity, coalesce(e.activated_at, e.opened_at) as since, e.sentence,
+       e.explanation, e.acknowledged_at, a.name as acknowledged_name,
+       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until,
+       d.at as done_at, d.note as done_note, d.name as done_name
+from episode e
+left join account a on a.account_id = e.acknowledged_by
+left join lateral (
+    select v.at, v.note, x.name from episode_event v left join account x using (account_id)
+    where v.episode_id = e.episode_id and v.kind = 'noted' and v.at >= e.acknowledged_at
+    order by v.at desc, v.event_id desc limit 1
+) d on true
+where e.phase = 'active' and e.patient_id = any (%(patients)s::integer[])
+order by e.patient_id, e.severity desc, since, e.episode_id
+
+-- name: active_of
+select episode_id, acknowledged_by from episode
+where patient_id = %(patient)s and phase = 'active'
+order by episode_id
+for update
+
+-- name: resident_name
+select p.given_name, p.family_name from patient p where p.patient_id = %(patient)s

@@ -1,0 +1,323 @@
+"""What does a carer have to do now, for whom, and who is due for a round? In plain words, on a telephone too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+import dash_mantine_components as dmc
+import psycopg
+import psycopg_pool
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from dashboard import actions, care_actions, identity, queries, resident_list, store, text
+from dashboard.permissions import NotPermittedError, Permission, may
+from dashboard.resident_list import Resident
+from dashboard.shell import icon, trouble
+from dashboard.text import care as words
+from dashboard.wording import clock, elapsed, full_name, zone_name
+
+PATH = "/residents"
+
+log = logging.getLogger(__name__)
+UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
+FILE = "care.sql"
+MOST = 300
+Row = dict[str, Any]
+_HEADINGS = (("now", words.NOW), ("taken", words.TAKEN), ("due", words.DUE), ("well", words.WELL), ("away", words.AWAY))
+
+
+def layout() -> Any:
+    """The page before its data."""
+    return html.Div(
+        [
+            dcc.Store(id="residents-turn", data=0),
+            dcc.Store(id="residents-acts", data=0),
+            dcc.Store(id="done-patient"),
+            html.Div(
+                [
+                    html.Div([html.H1(words.RESIDENTS), html.P(words.RESIDENTS_LEAD, id="residents-lead")]),
+                    html.A([icon("triage"), words.ROUND], href="/residents/round", className="button quiet inside"),
+                ],
+                className="page-head",
+            ),
+            html.Div(id="residents-said", className="said", role="status"),
+            html.Div(html.Div(text.LOADING, className="loading-note"), id="residents-list"),
+            _done_box(),
+        ],
+        className="page care residents",
+        id="main",
+        tabIndex="-1",
+    )
+
+
+def _done_box() -> Any:
+    return dmc.Modal(
+        id="done-box",
+        title=words.WHAT_WAS_DONE,
+        opened=False,
+        centered=True,
+        transitionProps={"duration": 0},
+        closeButtonProps={"aria-label": words.CANCEL},
+        children=html.Div(
+            [
+                html.Strong(id="done-name"),
+                dmc.Textarea(
+                    id="done-body",
+                    label=words.WHAT_WAS_DONE,
+                    minRows=3,
+                    autosize=True,
+                    maxRows=8,
+                    size="md",
+                    inputProps={"maxLength": actions.LONGEST_NOTE},
+                ),
+                html.Div(id="done-trouble", className="said", role="alert"),
+                html.Button(words.SAVE_DONE, id="done-save", className="button", type="button"),
+            ],
+            className="done-form care",
+        ),
+    )
+
+
+async def residents_of(site: str | None) -> tuple[Row | None, list[Resident]]:
+    """The residents of a site, or of the first care home that this person works for; and which site that is."""
+    sites = await queries.sites()
+    chosen = next((s for s in sites if str(s["site_id"]) == (site or "")), None)
+    chosen = chosen or next((s for s in sites if s["kind"] == "care_home"), sites[0] if sites else None)
+    if chosen is None:
+        return None, []
+    found, known = await asyncio.gather(
+        store.fetch_from(FILE, "residents", site=chosen["site_id"], limit=MOST), queries.standards()
+    )
+    episodes = await store.fetch_from(FILE, "resident_episodes", patients=[r["patient_id"] for r in found])
+    return chosen, resident_list.residents(found, episodes, known, datetime.now(UTC))
+
+
+async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
+    """Everybody in their group, or why there is nobody."""
+    person = identity.current()
+    if not may(person, Permission.SEE_PATIENTS):
+        return trouble(text.NOT_ALLOWED), no_update
+    try:
+        where, found = await residents_of(site)
+    except UNREADABLE as exc:
+        log.warning(
+            "residents could not be read", extra={"action": "residents_unreadable", "error": type(exc).__name__}
+        )
+        return trouble(), no_update
+    if where is None or not found:
+        return html.P(words.NO_RESIDENTS, className="card empty"), no_update
+    now = datetime.now(UTC)
+    lead = f"{where['name']}. {words.RESIDENTS_LEAD} {text.times_in(zone_name(where['time_zone'], now))}."
+    acts = may(person, Permission.ACKNOWLEDGE)
+    return [_group(name, heading, resident_list.in_order(found, name), now, acts) for name, heading in _HEADINGS], lead
+
+
+def _group(name: str, heading: str, found: list[Resident], now: datetime, acts: bool) -> Any:
+    if not found and name not in ("now", "due"):
+        return None
+    if not found:
+        body: Any = html.P(words.NOBODY_NOW if name == "now" else words.NOBODY_DUE, className="muted")
+    elif name in ("now", "taken"):
+        body = html.Ul([_card(r, now, acts) for r in found], className="resident-cards")
+    else:
+        body = html.Ul([_line(r, acts) for r in found], className="resident-lines card")
+    return html.Section(
+        [html.H2([heading, html.Span(str(len(found)), className="count-tag") if found else None]), body],
+        className=f"resident-group group-{name}",
+        **{"aria-label": heading},
+    )
+
+
+def _card(resident: Resident, now: datetime, acts: bool) -> Any:
+    level = resident.severity
+    since = resident.since
+    told = []
+    if since:
+        told.append(f"{words.SINCE} {clock(since, resident.zone, now)}, {elapsed((now - since).total_seconds())}.")
+    if due := resident.due_words():
+        told.append(f"{due}.")
+    return html.Li(
+        [
+            html.Div(
+                [
+                    html.H3(html.A(resident.name, href=f"/patients/{resident.patient_id}", className="inside")),
+                    html.Span(_room(resident.room), className="muted"),
+                    html.Span([icon(f"level-{level}"), words.URGENCY[level]], className=f"badge level-{level}")
+                    if level
+                    else None,
+                ],
+                className="resident-head",
+            ),
+            html.Div([html.P(one) for one in resident.steps], className="resident-steps"),
+            html.P(" ".join(e["sentence"] for e in resident.episodes), className="resident-why"),
+            html.P(" ".join(told), className="muted numeric"),
+            _taken(resident, now),
+            _acts(resident, acts),
+        ],
+        className=f"card resident level-{level}",
+    )
+
+
+def _room(room: str) -> str:
+    return f"Room {room}" if room.isdigit() else room[:1].upper() + room[1:]
+
+
+def _taken(resident: Resident, now: datetime) -> Any:
+    done = next((e for e in resident.episodes if e["done_at"]), None)
+    if done:
+        at = clock(done["done_at"], resident.zone, now)
+        said = f"{words.DONE_BY} {done['done_name']}, {at}: {done['done_note']}"
+    else:
+        holder = next((e for e in resident.episodes if e["acknowledged_at"]), None)
+        if holder is None:
+            until = next((e["snoozed_until"] for e in resident.episodes if e["snoozed_until"]), None)
+            return html.P(f"{words.PUT_OFF} {clock(until, resident.zone, now)}") if until else None
+        said = f"{holder['acknowledged_name']} {words.TAKEN_BY}, {clock(holder['acknowledged_at'], resident.zone, now)}"
+    return html.P([icon("check"), html.Span(said)], className="resident-taken")
+
+
+def _acts(resident: Resident, acts: bool) -> Any:
+    number, to = resident.patient_id, f"/patients/{resident.patient_id}"
+    if not acts:
+        return None
+    waiting = html.Button(
+        words.I_AM_ON_IT,
+        id={"kind": "resident-take", "patient": number, "episodes": ",".join(map(str, resident.waiting))},
+        className="button",
+        type="button",
+        **{"aria-label": f"{words.I_AM_ON_IT}: {resident.name}"},
+    )
+    return html.Div(
+        [
+            waiting if resident.waiting else None,
+            html.Button(
+                words.DONE,
+                id={"kind": "resident-done", "patient": number},
+                className="button quiet",
+                type="button",
+                **{"aria-label": f"{words.DONE}: {resident.name}"},
+            ),
+            html.A(words.OBSERVE, href=f"{to}/observe", className="button quiet inside",
+                   **{"aria-label": f"{words.OBSERVE}: {resident.name}"}),
+            html.A(words.HANDOVER, href=f"{to}/handover", className="button quiet inside",
+                   **{"aria-label": f"{words.HANDOVER}: {resident.name}"}),
+        ],
+        className="resident-acts",
+    )  # fmt: skip
+
+
+def _line(resident: Resident, acts: bool) -> Any:
+    to = f"/patients/{resident.patient_id}"
+    overdue = resident.due is not None and resident.due.is_overdue(resident.now_us)
+    said = resident.away or resident.due_words() or words.NEVER_OBSERVED
+    return html.Li(
+        [
+            html.Div(
+                [
+                    html.A(resident.name, href=to, className="inside resident-name"),
+                    html.Span(_room(resident.room), className="muted"),
+                ],
+                className="resident-who",
+            ),
+            html.Span(
+                [icon("clock") if overdue else None, said], className="resident-due" + (" overdue" if overdue else "")
+            ),
+            html.Div(
+                [
+                    html.A(words.OBSERVE, href=f"{to}/observe", className="button quiet inside",
+                           **{"aria-label": f"{words.OBSERVE}: {resident.name}"}),
+                    html.A(words.NOT_THEMSELVES, href=f"{to}/observe#signs", className="button quiet",
+                           **{"aria-label": f"{words.NOT_THEMSELVES} {resident.name}"}),
+                ],
+                className="resident-acts",
+            ) if acts else None,
+        ],
+        className="resident-line",
+    )  # fmt: skip
+
+
+async def take(clicks: list[int | None], acts: int) -> tuple[Any, Any]:
+    """Take on what the pressed card showed, and nothing that came since."""
+    if not ctx.triggered_id or not any(clicks):
+        return no_update, no_update
+    shown = [int(e) for e in str(ctx.triggered_id["episodes"]).split(",") if e.isdigit()]
+    try:
+        outcome = await actions.acknowledge(shown)
+    except NotPermittedError as exc:
+        return str(exc), no_update
+    except UNREADABLE:
+        return text.ACKNOWLEDGE_FAILED, no_update
+    if outcome.held:
+        return f"{text.HELD_BY} {outcome.held[0].by}", acts + 1
+    return (text.ACKNOWLEDGED if outcome.done else text.GONE), acts + 1
+
+
+async def ask_what_was_done(clicks: list[int | None]) -> tuple[Any, Any, Any, Any]:
+    """Open the box for the resident whose button was pressed."""
+    if not ctx.triggered_id or not any(clicks):
+        return no_update, no_update, no_update, no_update
+    number = int(ctx.triggered_id["patient"])
+    try:
+        found = await store.fetch_from(FILE, "resident_name", patient=number)
+    except UNREADABLE:
+        return no_update, no_update, no_update, no_update
+    if not found:
+        return no_update, no_update, no_update, no_update
+    return True, number, full_name(found[0]["given_name"], found[0]["family_name"]), ""
+
+
+async def save_done(
+    _: int | None, body: str | None, patient_id: int | None, acts: int
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Keep what was done; the box closes only when it is stored."""
+    keep = (True, no_update, no_update, no_update)
+    try:
+        count = await care_actions.done(int(patient_id or 0), body or "")
+    except (NotPermittedError, actions.InvalidActionError) as exc:
+        return (*keep, str(exc))
+    except UNREADABLE:
+        return (*keep, words.DONE_FAILED)
+    if count is None:
+        return (*keep, words.GONE)
+    return False, "", words.DONE_SAVED, acts + 1, ""
+
+
+def register(app: Dash) -> None:
+    """Wire the page."""
+    app.callback(
+        Output("residents-list", "children"),
+        Output("residents-lead", "children"),
+        Input("site", "value"),
+        Input("residents-turn", "data"),
+        Input("residents-acts", "data"),
+    )(fill)
+    app.callback(
+        Output("residents-said", "children"),
+        Output("residents-acts", "data"),
+        Input({"kind": "resident-take", "patient": ALL, "episodes": ALL}, "n_clicks"),
+        State("residents-acts", "data"),
+        prevent_initial_call=True,
+    )(take)
+    app.callback(
+        Output("done-box", "opened"),
+        Output("done-patient", "data"),
+        Output("done-name", "children"),
+        Output("done-trouble", "children"),
+        Input({"kind": "resident-done", "patient": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )(ask_what_was_done)
+    app.callback(
+        Output("done-box", "opened", allow_duplicate=True),
+        Output("done-body", "value"),
+        Output("residents-said", "children", allow_duplicate=True),
+        Output("residents-acts", "data", allow_duplicate=True),
+        Output("done-trouble", "children", allow_duplicate=True),
+        Input("done-save", "n_clicks"),
+        State("done-body", "value"),
+        State("done-patient", "data"),
+        State("residents-acts", "data"),
+        prevent_initial_call=True,
+    )(save_done)

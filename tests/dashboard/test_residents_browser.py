@@ -1,0 +1,142 @@
+"""Does a carer see at a glance who needs what, say that they are on it or did it, and take a list on the round?"""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboard.bedside import browser, house, sign_in, violations
+from tests.dashboard.conftest import connect
+from tests.dashboard.test_pages_browser import PROMISED_MS, House
+
+__all__ = ["browser", "house"]  # fixtures
+pytestmark = pytest.mark.browser
+PHONE = {"width": 360, "height": 740}
+
+
+@pytest.fixture
+def page(house: House, browser: Browser) -> Iterator[Page]:
+    """The carer's telephone, on the page of residents."""
+    made = sign_in(house, browser, "carer", PHONE)
+    made.goto(f"{house.url}/residents")
+    expect(made.locator(".resident").first).to_be_visible()
+    yield made
+    made.context.close()
+
+
+def raise_amber(house: House, patient: int, rule: str = "news2") -> int:
+    """Raise an episode as ingest does, with the word to the browsers."""
+    with connect(house.database) as connection, connection.transaction():
+        row = connection.execute(
+            "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, "
+            "severity, peak_severity, sentence) select organisation_id, %s, (select min(policy_id) from policy), "
+            "%s, now(), now(), 'active', 2, 2, 'NEWS2 5.' from patient where patient_id = %s returning episode_id",
+            [patient, rule, patient],
+        ).fetchone()
+        assert row is not None
+        told = {"organisation": house.seeded.organisation, "patients": [patient], "episodes": True}
+        connection.execute("select pg_notify('homeward_live', %s)", [json.dumps(told)])
+    return int(row[0])
+
+
+def name_of(house: House, patient: int) -> str:
+    with connect(house.database) as connection:
+        row = connection.execute(
+            "select given_name || ' ' || family_name from patient where patient_id = %s", [patient]
+        ).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+def test_only_their_own_home_in_the_policys_plain_words(house: House, page: Page) -> None:
+    expect(page.locator("#residents-lead")).to_contain_text("Willow Court")
+    mine = {name_of(house, p) for p in house.seeded.patients[::3]}
+    shown = page.locator(".resident h3, .resident-name").all_inner_texts()
+    assert set(shown) == mine
+    assert len(shown) == len(mine)
+    red = page.locator(".group-now .resident.level-3").first
+    expect(red.locator(".resident-steps")).to_contain_text("Call 999 now.")
+    expect(red.locator(".badge")).to_contain_text("Emergency")
+    # the worst first
+    levels = [int(re.findall(r"level-(\d)", c)[0]) for c in page.eval_on_selector_all(
+        ".group-now .resident", "all => all.map(n => n.className)")]  # fmt: skip
+    assert levels == sorted(levels, reverse=True)
+
+
+def test_what_happens_is_there_in_two_seconds_and_can_be_taken_on_and_done(house: House, page: Page) -> None:
+    patient = next(p for p in house.seeded.patients[::3] if p not in house.seeded.unwell)
+    name = name_of(house, patient)
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    episode = raise_amber(house, patient)
+    card = page.locator(".group-now .resident", has_text=name)
+    expect(card).to_contain_text("Ring the GP and say it is urgent", timeout=PROMISED_MS)
+    card.get_by_role("button", name="I am on it").tap()
+    taken = page.locator(".group-taken .resident", has_text=name)
+    expect(taken).to_contain_text("Leah Doyle is on it")
+    taken.get_by_role("button", name="Done").tap()
+    box = page.get_by_role("dialog")
+    expect(box).to_contain_text(name)
+    box.get_by_role("button", name="Save").tap()
+    expect(box).to_contain_text("Write what you did first")
+    box.get_by_label("What did you do?").last.fill("Rang the GP, <b>visits</b> at four.")
+    # an update meanwhile takes nothing of it away
+    raise_amber(house, patient, "other")
+    expect(page.locator(".resident", has_text=name)).to_contain_text("NEWS2 5. NEWS2 5.", timeout=20_000)
+    box.get_by_role("button", name="Save").tap()
+    expect(page.locator(".group-taken .resident", has_text=name)).to_contain_text("Done by Leah Doyle, ")
+    expect(page.locator(".group-taken .resident", has_text=name)).to_contain_text("Rang the GP, <b>visits</b> at four.")
+    with connect(house.database) as connection:
+        kinds = connection.execute(
+            "select kind, account_id from episode_event where episode_id = %s order by event_id", [episode]
+        ).fetchall()
+        audited = connection.execute(
+            "select count(*) from audit_log where action = 'done' and object = %s", [f"patient/{patient}"]
+        ).fetchone()
+    carer = house.seeded.accounts["carer"]
+    assert kinds == [("acknowledged", carer), ("noted", carer)]
+    assert audited == (1,)
+
+
+def test_the_round_list_has_everybody_and_room_to_write(house: House, page: Page) -> None:
+    page.get_by_role("link", name="Round list").tap()
+    page.wait_for_url(f"{house.url}/residents/round")
+    table = page.locator(".round-table tbody tr")
+    expect(table).to_have_count(len(house.seeded.patients[::3]))
+    expect(page.locator(".round-stamp")).to_contain_text("Willow Court")
+    assert table.first.locator("td.blank").count() == 8
+    page.emulate_media(media="print")
+    expect(page.locator(".mantine-AppShell-header")).to_be_hidden()
+    expect(page.get_by_role("button", name="Print")).to_be_hidden()
+    expect(page.locator(".round-table")).to_be_visible()
+
+
+def test_the_way_to_soft_signs_leads_to_the_question(house: House, page: Page) -> None:
+    page.get_by_role("link", name="Not their usual self?").first.tap()
+    expect(page.locator("#signs")).to_be_visible()
+    expect(page.locator("#signs")).to_be_in_viewport()
+
+
+def test_nothing_scrolls_sideways_and_targets_are_large(house: House, page: Page) -> None:
+    for path, seen in (("/residents", ".resident"), ("/residents/round", ".round-table")):
+        page.goto(house.url + path)
+        for width in (360, 768, 1440):
+            page.set_viewport_size({"width": width, "height": 900})
+            expect(page.locator(seen).first).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, width)
+            small = page.evaluate(
+                "[...document.querySelectorAll('.care .button')].map(n => n.getBoundingClientRect().height)"
+                ".filter(h => h > 0 && h < 48)"
+            )
+            assert small == [], (path, width)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_accessibility_violation(house: House, browser: Browser, scheme: str) -> None:
+    page = sign_in(house, browser, "carer", PHONE, scheme)
+    for path, seen in (("/residents", ".resident"), ("/residents/round", ".round-table")):
+        page.goto(house.url + path)
+        expect(page.locator(seen).first).to_be_visible()
+        assert violations(page) == [], path
+    page.context.close()
