@@ -60,7 +60,7 @@ class Acts:
         place[rows] = np.arange(len(rows))
         return Acts(_moved(self.pauses, place), _moved(self.resets, place))
 
-    def by_patient(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    def pauses_by_patient(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
         """Give the pauses as two arrays (P, K), `NEVER` where there are fewer; None where there are none at all."""
         if not len(self.pauses):
             return None

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.bank import PolicyBank
-from alerts.episodes import EASED, IDLE, RESOLVED, TRANSITION
-from alerts.state import MEMORY, SLOT
+from alerts.episodes import EASED, TRANSITION
+from alerts.state import IDLE, MEMORY, RESOLVED, SLOT
 
 
 def align(

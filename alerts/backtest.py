@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts import state
+from alerts.acts import NO_ACTS, Acts
 from alerts.bank import PolicyBank
 from alerts.documents import Policy, duration
 from alerts.episodes import ACTIVATED, EASED
@@ -59,10 +60,14 @@ class Trial:
     people : array of PERSON, shape (P,)
     watch : callable, optional
         As `alerts.run.Run` takes it: told of each step's NEWS2 lower bounds.
+    acts : Acts, optional
+        When patients were paused. Nobody resets a latched episode in a trial: it ends when its condition does.
     """
 
-    def __init__(self, bank: PolicyBank, people: NDArray[np.void], watch: Watch | None = None) -> None:
-        self._bank, self._people, self._watch = bank, people, watch
+    def __init__(
+        self, bank: PolicyBank, people: NDArray[np.void], watch: Watch | None = None, acts: Acts = NO_ACTS
+    ) -> None:
+        self._bank, self._people, self._watch, self._acts = bank.without_latching(), people, watch, acts
         self._machines = state.initial(len(people))
         self._open = np.zeros(0, _STEP)
 
@@ -103,6 +108,7 @@ class Trial:
             keep_snapshots=False,
             watch=self._watch,
             instants=instants,
+            acts=self._acts,
         )
         self._machines = run.machines
         steps = _steps(run.transitions)

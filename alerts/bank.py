@@ -6,6 +6,7 @@ the name ends in ``_ms``.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,10 +32,12 @@ from alerts.documents import (
     SlopeRule,
     Trend,
     duration,
+    minute_of,
     rule_key,
     vital_named,
 )
 from alerts.state import LEVELS, MEMORIES, SLOTS, STEPS
+from alerts.zones import UTC_ONLY, Zones
 from schemas.episode import Severity
 
 NONE, SCORE, LIMIT, OVERDUE, REPEAT, CHANGE, AVERAGE, SLOPE, EWMA, CUSUM, COMBINATION = range(11)
@@ -69,6 +72,10 @@ class _Columns:
         self.clear_hold_ms = np.zeros(shape, np.uint32)
         self.step = np.zeros(shape, np.int64)
         self.quiet = np.zeros(shape, bool)
+        self.latching = np.zeros(shape, bool)
+        self.night = np.zeros((*shape, 2), np.int64)
+        self.night_threshold = np.full((*shape, LEVELS), np.nan)
+        self.night_extreme = np.full(shape, np.nan)
         self.memory = np.zeros(shape, np.intp)
         self.window = np.zeros(shape, np.int64)
         self.at_least = np.zeros(shape, np.int64)
@@ -122,6 +129,7 @@ class _Columns:
         self._confirmations(b, r, rule, here)
 
     def _confirmations(self, b: int, r: int, rule: Graded | CombinationRule, here: str) -> None:
+        self.latching[b, r] = rule.latching
         for level in range(LEVELS):
             c: Confirmation = getattr(rule.raise_after, Severity(level + 1).word) or rule.raise_after
             self.consecutive[b, r, level] = c.consecutive
@@ -137,6 +145,12 @@ class _Columns:
         self.side[b, r] = -1 if rule.side == "low" else 1
         self.extreme[b, r] = np.nan if rule.extreme is None else rule.extreme
         self.deadband[b, r] = rule.deadband
+        if rule.night is not None:
+            self.night[b, r] = minute_of(rule.night.begins), minute_of(rule.night.ends)
+            for level, word in enumerate(("yellow", "amber", "red")):
+                own, shared = getattr(rule.night, word), self.threshold[b, r, level]
+                self.night_threshold[b, r, level] = shared if own is None else own
+            self.night_extreme[b, r] = self.extreme[b, r] if rule.night.extreme is None else rule.night.extreme
 
     def _trend(self, b: int, r: int, rule: Trend, here: str) -> None:
         length, over = duration(rule.every, f"{here}, every"), duration(rule.over, f"{here}, over")
@@ -212,10 +226,12 @@ class PolicyBank:
     ----------
     policies : sequence of Policy
         In the order of the indices that `alerts.state.PERSON` refers to.
+    zones : Zones
+        In the order of the indices that `alerts.state.PERSON` refers to.
     """
 
-    def __init__(self, policies: Sequence[Policy]) -> None:
-        self.policies = tuple(policies)
+    def __init__(self, policies: Sequence[Policy], zones: Zones = UTC_ONLY) -> None:
+        self.policies, self.zones = tuple(policies), zones
         self.width = max((len(p.rules) for p in self.policies), default=0)
         columns = _Columns(len(self.policies))
         for b, policy in enumerate(self.policies):
@@ -223,6 +239,13 @@ class PolicyBank:
         self.columns: dict[str, NDArray[Any]] = vars(columns)
         self.lateness: NDArray[np.int64] = columns.lateness
         self.actionable: NDArray[np.int64] = columns.actionable
+        self.has_nights = bool((columns.night[..., 0] != columns.night[..., 1]).any())
+
+    def without_latching(self) -> PolicyBank:
+        """Give the same policies as they are where nobody is there to reset an episode."""
+        free = copy.copy(self)
+        free.columns = self.columns | {"latching": np.zeros_like(self.columns["latching"])}
+        return free
 
     def rule(self, policy: int, key: int) -> Rule | None:
         """Find a rule of a policy by its `rule_key`; None where this version has it no more."""

@@ -6,8 +6,7 @@ import numpy as np
 
 from alerts.bank import COMBINATION
 from alerts.conditions import Conditions
-from alerts.episodes import ACTIVE
-from alerts.state import LEVELS
+from alerts.state import ACTIVE, LEVELS
 from alerts.working import Working
 
 _LEVEL = np.arange(1, LEVELS + 1)

@@ -30,6 +30,8 @@ class Conditions:
         The value that was looked at, in the vital sign's unit or in points.
     inputs : float array, shape (n, 7)
         What a score was made of, in the order of the NEWS2 chart; NaN where not known.
+    at_night : bool array, shape (n, R), optional
+        The thresholds of the night were looked at; None where no policy has any.
     """
 
     evaluated: NDArray[np.bool_]
@@ -38,6 +40,7 @@ class Conditions:
     sure: NDArray[np.bool_]
     value: NDArray[np.float64]
     inputs: NDArray[np.float64]
+    at_night: NDArray[np.bool_] | None = None
 
     @classmethod
     def none(cls, size: int, width: int) -> Conditions:

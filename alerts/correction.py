@@ -10,7 +10,8 @@ import numpy as np
 import numpy.lib.recfunctions as rfn
 from numpy.typing import NDArray
 
-from alerts.episodes import ACTIVE, GONE, IDLE, PENDING, TRANSITION, WITHDRAWN
+from alerts.episodes import GONE, TRANSITION
+from alerts.state import ACTIVE, IDLE, PENDING, WITHDRAWN
 
 _KEY = ("row", "rule", "opened_at")
 SAME = (*_KEY, "kind", "at", "severity", "count", "value", "inputs", "window")

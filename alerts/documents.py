@@ -23,6 +23,7 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)\Z")
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Word = Annotated[str, msgspec.Meta(pattern="^(yellow|amber|red)$")]
+Clock = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 
@@ -73,7 +74,10 @@ class Range(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Graded(Rule, frozen=True, kw_only=True):
-    """A rule with a threshold for each severity it can have."""
+    """A rule with a threshold for each severity it can have.
+
+    An episode of a ``latching`` rule stays at the severity that it has reached until a person resets it.
+    """
 
     yellow: float | None = None
     amber: float | None = None
@@ -81,6 +85,7 @@ class Graded(Rule, frozen=True, kw_only=True):
     raise_after: Raising = Raising()
     clear_after: Confirmation = Confirmation()
     gap: str = "1 h"
+    latching: bool = False
 
 
 class Rise(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -113,6 +118,17 @@ class Personal(Graded, frozen=True, kw_only=True):
     hard: bool = False
 
 
+class Night(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Other thresholds of a limit in a span of the local day, ``from`` to before ``to``; what is not stated stays."""
+
+    begins: Clock = msgspec.field(name="from")
+    ends: Clock = msgspec.field(name="to")
+    yellow: float | None = None
+    amber: float | None = None
+    red: float | None = None
+    extreme: float | None = None
+
+
 class LimitRule(Personal, frozen=True, kw_only=True):
     """An alarm limit: met at or beyond the threshold, clear when back by more than the deadband."""
 
@@ -120,6 +136,7 @@ class LimitRule(Personal, frozen=True, kw_only=True):
     side: Annotated[str, msgspec.Meta(pattern="^(low|high)$")]
     extreme: float | None = None
     deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    night: Night | None = None
 
 
 class Trend(Personal, frozen=True, kw_only=True):
@@ -182,6 +199,7 @@ class CombinationRule(Rule, frozen=True, kw_only=True):
     worst: bool = False
     clear_after: Confirmation = Confirmation()
     raise_after: Raising = Raising()
+    latching: bool = False
 
 
 class OverdueRule(Rule, frozen=True, kw_only=True):
@@ -288,6 +306,12 @@ def duration(text: str, where: str) -> int:
     if match is None:
         raise PolicyError(f'{where}: {text!r} is not a duration; write it like "90 s", "15 min", "12 h" or "14 d"')
     return round(float(match[1]) * _UNITS[match[2]])
+
+
+def minute_of(clock: str) -> int:
+    """Read ``"22:30"`` as minutes since midnight."""
+    hours, minutes = clock.split(":")
+    return 60 * int(hours) + int(minutes)
 
 
 def vital_named(name: str, where: str) -> VitalSign:

@@ -1,7 +1,9 @@
 """How do answered conditions become episodes that open, worsen, ease and resolve?
 
 Each severity of a rule is latched by its own run of instants at which it is met, and let go by its own run of instants
-at which it is clear. The episode's severity is the worst that is latched.
+at which it is clear. The episode's severity is the worst that is latched; where the rule is latching, the worst that it
+has reached, until a person resets it (`alerts.resets`). Such an episode tells when its condition is over, and becomes
+active once more when that comes back.
 """
 
 from __future__ import annotations
@@ -13,15 +15,14 @@ from numpy.typing import NDArray
 
 from alerts.bank import COMBINATION
 from alerts.conditions import Conditions
-from alerts.state import LEVELS, STEPS
+from alerts.state import ACTIVE, IDLE, LEVELS, PENDING, RESOLVED, STEPS
 from alerts.trends import FAMILIES
 from alerts.working import Working
 from schemas.episode import Event, Phase
 
 PHASES = (None, Phase.PENDING, Phase.ACTIVE, Phase.RESOLVED, Phase.WITHDRAWN)
-IDLE, PENDING, ACTIVE, RESOLVED, WITHDRAWN = (np.uint8(i) for i in range(5))
-EVENTS = (None, Event.OPENED, Event.ACTIVATED, Event.SEVERITY, Event.RESOLVED, Event.WITHDRAWN)
-OPENED, ACTIVATED, SEVERITY, EASED, GONE = (np.uint8(i) for i in range(1, 6))
+EVENTS = (None, Event.OPENED, Event.ACTIVATED, Event.SEVERITY, Event.RESOLVED, Event.WITHDRAWN, Event.CLEARED)
+OPENED, ACTIVATED, SEVERITY, EASED, GONE, CLEARED = (np.uint8(i) for i in range(1, 7))
 _NOTHING = np.uint8(0)
 
 TRANSITION = np.dtype(
@@ -40,6 +41,7 @@ TRANSITION = np.dtype(
         ("value", "<f8"),
         ("inputs", "<f8", (7,)),
         ("window", "<f4", (STEPS,)),  # what a trend was made of, newest first; of a combination its rules' severities
+        ("at_night", "?"),  # the thresholds of the night were looked at
         ("retrospective", "?"),
         ("retracted", "?"),
     ]
@@ -62,24 +64,40 @@ def advance(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray
     kind, run_length = np.zeros(stirring.shape, np.uint8), np.zeros(stirring.shape, np.uint16)
     pairs = np.nonzero(stirring)
     if len(pairs[0]):
+        before = _worst(w, pairs)
         run_length[pairs] = _advance_levels(w, pairs, at[pairs[0]], c)
-        kind[pairs] = _advance_phase(w, pairs, at[pairs[0]])
+        kind[pairs] = _advance_phase(w, pairs, at[pairs[0]], before)
     np.copyto(w.slot_last_at[:n], at[:, None], where=c.evaluated)
-    return record(w, kind, at, c.value, c.inputs, run_length)
+    return record(w, kind, at, c.value, c.inputs, run_length, c.at_night)
 
 
-def _advance_phase(w: Working, pairs: _Pairs, at: NDArray[np.int64]) -> NDArray[np.uint8]:
+def _worst(w: Working, pairs: _Pairs) -> NDArray[np.uint8]:
+    """Give the worst severity whose condition holds, shape (M,)."""
+    worst: NDArray[np.uint8] = (w.latched[pairs].astype(bool) * _LEVEL).max(axis=1)
+    return worst
+
+
+def _advance_phase(
+    w: Working, pairs: _Pairs, at: NDArray[np.int64], worst_before: NDArray[np.uint8]
+) -> NDArray[np.uint8]:
     """Follow the severities that are latched now; give what happened to each pair, shape (M,)."""
     latched, counting = w.latched[pairs].astype(bool), w.count[pairs] > 0
-    severity = (latched * _LEVEL).max(axis=1)
+    worst = _worst(w, pairs)
     waiting = (counting & ~latched).any(axis=1)
     before, was = w.phase[pairs], w.severity[pairs]
+    held = w.policy["latching"][pairs] & (before == ACTIVE)
+    severity = np.where(held, np.maximum(worst, was), worst)
     activated = (before != ACTIVE) & (severity > 0)
     opened = (before == IDLE) & (severity == 0) & waiting
     lapsed = (before == PENDING) & (severity == 0) & ~waiting
     resolved = (before == ACTIVE) & (severity == 0)
     changed = (before == ACTIVE) & (severity > 0) & (severity != was)
-    kind = np.select([activated, opened, lapsed | resolved, changed], [ACTIVATED, OPENED, EASED, SEVERITY], _NOTHING)
+    renewed, cleared = held & (worst_before == 0) & (worst > 0), held & (worst_before > 0) & (worst == 0)
+    kind = np.select(
+        [activated, opened, lapsed | resolved, changed, renewed, cleared],
+        [ACTIVATED, OPENED, EASED, SEVERITY, ACTIVATED, CLEARED],
+        _NOTHING,
+    )
     begins = opened | (activated & (before == IDLE))
     w.opened_at[pairs] = np.where(begins, at, w.opened_at[pairs])
     w.activated_at[pairs] = np.where(activated, at, np.where(opened, 0, w.activated_at[pairs]))
@@ -134,6 +152,7 @@ def record(
     value: NDArray[np.float64],
     inputs: NDArray[np.float64],
     count: NDArray[Any],
+    at_night: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.void]:
     """Write down the transitions of one instant; ``kind`` is 0 where nothing happened; ``at`` is (n,) or (n, R)."""
     row, slot = np.nonzero(kind)
@@ -151,7 +170,16 @@ def record(
     found["inputs"] = inputs[row]
     found["count"] = count[row, slot]
     found["window"] = _window(w, row, slot)
+    if at_night is not None:
+        found["at_night"] = at_night[row, slot]
     return found
+
+
+def record_plain(w: Working, kind: NDArray[Any], at: NDArray[np.int64]) -> NDArray[np.void]:
+    """Write down transitions that no value led to: a timer's, a person's."""
+    n = len(kind)
+    nothing = np.full((n, w.width), np.nan)
+    return record(w, kind, at, nothing, np.full((n, 7), np.nan), np.zeros((n, w.width), np.uint16))
 
 
 def _window(w: Working, row: NDArray[np.intp], slot: NDArray[np.intp]) -> NDArray[np.float32]:

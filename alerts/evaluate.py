@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from alerts.acts import NO_ACTS, Acts
 from alerts.bank import PolicyBank
 from alerts.correction import differences
-from alerts.episodes import ACTIVE, PENDING
 from alerts.run import Run, Snapshots
+from alerts.state import ACTIVE, PENDING
 from schemas.observation import Flag, ObservationBatch
 
 

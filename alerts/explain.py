@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from alerts.documents import CombinationRule, Graded, LimitRule, OverdueRule, Policy, Rule, ScoreRule, Trend, rule_key
-from alerts.episodes import OPENED
+from alerts.episodes import CLEARED, EASED, OPENED
 from alerts.explain_trends import combination_facts, combination_sentence, trend_facts, trend_sentence
 from alerts.news2_chart import PARAMETERS
 from schemas.episode import Severity
@@ -23,6 +23,8 @@ def rule_of(policy: Policy, transition: np.void) -> Rule | None:
 def sentence(policy: Policy, transition: np.void) -> str:
     """Say in one sentence why the episode stands as it does after the transition."""
     rule = rule_of(policy, transition)
+    if transition["kind"] == CLEARED:
+        return f"{sentence(policy, _as_over(transition)).removesuffix('.')}; stays until somebody resets it."
     if isinstance(rule, LimitRule):
         return _limit_sentence(rule, transition)
     if isinstance(rule, ScoreRule):
@@ -40,6 +42,24 @@ def sentence(policy: Policy, transition: np.void) -> str:
     return "The rule is no longer part of the policy."
 
 
+def _as_over(transition: np.void) -> np.void:
+    """Give the transition as it would be if nothing were held."""
+    over: np.void = transition.copy()
+    over["kind"], over["severity"] = EASED, 0
+    return over
+
+
+def thresholds(rule: Graded, *, at_night: bool = False) -> dict[str, float]:
+    """Give the thresholds that are stated by severity, those of the night where it is night."""
+    night = rule.night if at_night and isinstance(rule, LimitRule) else None
+    found = {}
+    for word in ("yellow", "amber", "red"):
+        value, own = getattr(rule, word), None if night is None else getattr(night, word)
+        if value is not None:
+            found[word] = value if own is None else own
+    return found
+
+
 def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     vital = BY_NAME[rule.vital]
     now = f"{vital.label} {vital.format(float(transition['value']))}"
@@ -50,13 +70,17 @@ def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     if transition["severity"] == 0:
         return f"{now}: back {'above' if rule.side == 'low' else 'below'} the limit."
     severity = Severity(int(transition["severity"]))
-    threshold = float(getattr(rule, severity.word))
+    threshold = thresholds(rule, at_night=bool(transition["at_night"]))[severity.word]
     limit = vital.format(threshold)
     beyond = transition["value"] <= threshold if rule.side == "low" else transition["value"] >= threshold
     if not beyond:
-        return f"{now}: easing from {Severity(int(transition['peak'])).word}, not settled yet."
+        worst = Severity(int(transition["peak"])).word
+        if rule.latching:
+            return f"{now}: {worst} before, stays until somebody resets it."
+        return f"{now}: easing from {worst}, not settled yet."
+    at_night = " at night" if transition["at_night"] else ""
     times = f", {transition['count']} times in a row" if transition["count"] > 1 else ""
-    return f"{now}, limit {limit} or {'less' if rule.side == 'low' else 'more'}{times}."
+    return f"{now}, limit {limit} or {'less' if rule.side == 'low' else 'more'}{at_night}{times}."
 
 
 def _score_sentence(policy: Policy, rule: ScoreRule, transition: np.void) -> str:
@@ -86,11 +110,13 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         return found
     found |= {"rule": rule.name, "title": rule.title, "source": rule.source, "advice": rule.advice}
     if isinstance(rule, Graded):
-        found["thresholds"] = {
-            word: value for word in ("yellow", "amber", "red") if (value := getattr(rule, word)) is not None
-        }
+        found["thresholds"] = thresholds(rule, at_night=bool(transition["at_night"]))
+    if isinstance(rule, Graded | CombinationRule) and rule.latching:
+        found["latching"] = True
     if isinstance(rule, LimitRule):
         found |= {"vital": rule.vital, "side": rule.side}
+        if rule.night is not None:
+            found |= {"night": [rule.night.begins, rule.night.ends], "at_night": bool(transition["at_night"])}
     if isinstance(rule, ScoreRule):
         found["values"] = {p: _number(v) for p, v in zip(PARAMETERS, transition["inputs"], strict=True)}
     if isinstance(rule, Trend):

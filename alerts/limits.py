@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from alerts.bank import LIMIT
 from alerts.conditions import Conditions
+from alerts.working import Working
 from schemas.vital_signs import CATALOGUE
 
+DAY_MINUTES = 1440
 _PER_UNIT = np.array([1.0, *(1 / v.resolution for v in CATALOGUE)])
 # Half a millionth of a step: a decimal half such as 36.05 lies a little below itself in binary.
 _TIE = 0.5 + 5e-7
@@ -31,17 +33,20 @@ def to_resolution(values: NDArray[np.float64], vital: NDArray[np.integer[Any]]) 
     return rounded
 
 
-def judge(conditions: Conditions, policy: dict[str, NDArray[Any]], n: int, observed: NDArray[np.float64]) -> None:
+def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
     """Answer for the limit rules of the first ``n`` patients.
 
     Parameters
     ----------
     conditions : Conditions
         Written into.
-    policy : columns of the bank, gathered for each patient
+    w : Working
+    at : int64 array, shape (n,)
+        The instants: a limit may be another one at night.
     observed : float array, shape (n, VITALS)
         The instant's values; NaN where not observed.
     """
+    policy = w.policy
     is_limit = policy["kind"][:n] == LIMIT
     if not is_limit.any():
         return
@@ -50,11 +55,27 @@ def judge(conditions: Conditions, policy: dict[str, NDArray[Any]], n: int, obser
     looked = is_limit & ~np.isnan(value)
     side = policy["side"][:n].astype(np.float64)
     towards = value * side
-    threshold = policy["threshold"][:n] * side[..., None]
+    threshold, extreme = policy["threshold"][:n], policy["extreme"][:n]
+    if (night := _at_night(w, n, at)) is not None:
+        threshold = np.where(night[..., None], policy["night_threshold"][:n], threshold)
+        extreme = np.where(night, policy["night_extreme"][:n], extreme)
+        conditions.at_night = night
+    threshold = threshold * side[..., None]
     with np.errstate(invalid="ignore"):
         conditions.met |= looked[..., None] & (towards[..., None] >= threshold)
         back = towards[..., None] < threshold - policy["deadband"][:n][..., None]
         conditions.clear |= looked[..., None] & back
-        conditions.sure |= looked & (towards >= policy["extreme"][:n] * side)
+        conditions.sure |= looked & (towards >= extreme * side)
     conditions.evaluated |= looked
     np.copyto(conditions.value, value, where=looked)
+
+
+def _at_night(w: Working, n: int, at: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+    """Say for which rules the instant lies in their night, shape (n, R); None where no policy has one."""
+    if not w.has_nights:
+        return None
+    begins, ends = w.policy["night"][:n, :, 0], w.policy["night"][:n, :, 1]
+    now = w.zones.minute_of_day(w.people["zone"][:n], at)[:, None]
+    since = (now - begins) % DAY_MINUTES
+    night: NDArray[np.bool_] = since < (ends - begins) % DAY_MINUTES
+    return night

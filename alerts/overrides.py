@@ -13,7 +13,18 @@ from typing import Annotated, Any
 
 import msgspec
 
-from alerts.documents import AverageRule, Document, LimitRule, Name, Personal, Policy, PolicyError, Rule, ScoreRule
+from alerts.documents import (
+    AverageRule,
+    Document,
+    LimitRule,
+    Name,
+    Night,
+    Personal,
+    Policy,
+    PolicyError,
+    Rule,
+    ScoreRule,
+)
 from alerts.policy import check, parse_version
 
 WORDS = ("yellow", "amber", "red")
@@ -116,6 +127,26 @@ def personalise(policy: Policy, override: Override) -> Policy:
     return Policy(document, policy.text, policy.policy_id, policy.version, usual, "" if own == "{}" else own)
 
 
+def permitted(policy: Policy, override: Override, usual_news2: int | None = None) -> tuple[Policy, list[str]]:
+    """Give the policy with as much of an override as it permits, and a sentence for each part that it does not."""
+    own, refused = Override(), list[str]()
+    usual = usual_news2 if override.usual_news2 is None else override.usual_news2
+    parts: list[dict[str, Any]] = [{"usual_news2": usual}] if usual is not None else []
+    parts += [{"target_saturation": override.target_saturation}] if override.target_saturation else []
+    parts += [{"limits": {name: thresholds}} for name, thresholds in override.limits.items()]
+    for part in parts:
+        if "limits" in part:
+            part = {"limits": own.limits | part["limits"]}
+        more = msgspec.structs.replace(own, **part)
+        try:
+            personalise(policy, more)
+        except PolicyError as exc:
+            refused.append(str(exc))
+        else:
+            own = more
+    return personalise(policy, own), refused
+
+
 @lru_cache(maxsize=65_536)
 def own_policy(text: str, policy_id: int, version: int, document: str, usual_news2: int | None) -> Policy:
     """Make a published version somebody's own, from an override as the database keeps it and the usual score on record.
@@ -136,7 +167,21 @@ def _own_thresholds(rule: Rule, own: Thresholds, where: str) -> Rule:
         raise PolicyError(f"{where}.extreme: only a limit has an extreme; leave it out")
     for word, value in stated.items():
         _check_range(rule, word, value, f"{where}.{word}")
+    if isinstance(rule, LimitRule) and rule.night is not None:
+        return msgspec.structs.replace(rule, night=_own_night(rule, stated), **stated)
     return msgspec.structs.replace(rule, **stated)
+
+
+def _own_night(rule: LimitRule, stated: dict[str, float]) -> Night:
+    """Let a person's own threshold hold at night too; of a hard rule the stricter of theirs and the night's."""
+    assert rule.night is not None
+    own: dict[str, Any] = {}
+    for word, value in stated.items():
+        shared = getattr(rule.night, word)
+        if shared is not None:
+            stricter = max(value, shared) if rule.side == "low" else min(value, shared)
+            own[word] = stricter if rule.hard else value
+    return msgspec.structs.replace(rule.night, **own)
 
 
 def _check_range(rule: Personal, word: str, value: float, where: str) -> None:

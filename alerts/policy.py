@@ -16,9 +16,11 @@ import msgspec
 from alerts.bank import PolicyBank
 from alerts.documents import (
     AverageRule,
+    CombinationRule,
     Document,
     Graded,
     LimitRule,
+    Night,
     Personal,
     Policy,
     PolicyError,
@@ -97,6 +99,10 @@ def check(document: Document) -> None:
         seen.add(rule.name)
         if isinstance(rule, Graded):
             _check_thresholds(rule, where)
+        if isinstance(rule, LimitRule) and rule.night is not None:
+            _check_night(rule, rule.night, where)
+        if isinstance(rule, Graded | CombinationRule) and rule.latching and rule.quiet:
+            raise PolicyError(f"{where}: latching has no episode to hold in a quiet rule; take one of the two out")
         if isinstance(rule, Personal) and rule.personal is not None:
             _check_range(rule.personal, where)
     # compiling reads every duration, vital sign and name, so what it refuses is refused here
@@ -119,6 +125,18 @@ def _check_thresholds(rule: Graded, where: str) -> None:
                     f"{where}: {word} = {threshold:g} can never be met: {vital.label} is taken as plausible from "
                     f"{vital.plausible_low:g} to {vital.plausible_high:g} {vital.display_unit}"
                 )
+
+
+def _check_night(rule: LimitRule, night: Night, where: str) -> None:
+    if night.begins == night.ends:
+        raise PolicyError(f"{where}: night: from and to are both {night.begins}; a night has a beginning and an end")
+    stated = {w: t for w in ("yellow", "amber", "red", "extreme") if (t := getattr(night, w)) is not None}
+    if not stated:
+        raise PolicyError(f"{where}: night: no threshold; state those that differ, or leave night out")
+    new = [w for w in stated if getattr(rule, w) is None]
+    if new:
+        raise PolicyError(f"{where}: night: {new[0]} is no threshold of the day; state it there too, or leave it out")
+    _check_thresholds(msgspec.structs.replace(rule, **stated), f"{where}, night")
 
 
 def _check_range(permitted: Range, where: str) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts import combinations, episodes, limits, repeats, schedule, scores, trends
+from alerts import combinations, episodes, limits, repeats, resets, schedule, scores, trends
 from alerts.acts import NO_ACTS, Acts
 from alerts.align import align
 from alerts.bank import PolicyBank
@@ -104,6 +104,7 @@ class Run:
     def _step(self, k: int) -> None:
         w, (n, at, observed) = self._w, self._instants.at(k)
         self._keep_snapshots(n, at)
+        self._note(resets.apply(w, n, at))
         self._fire(n, at)
         marks = repeats.suspected(w, n, at, observed)
         if marks.any():
@@ -111,7 +112,7 @@ class Run:
             observed = np.where(marks, np.nan, observed)
         _remember(w, n, at, observed)
         conditions = Conditions.none(n, w.width)
-        limits.judge(conditions, w.policy, n, observed)
+        limits.judge(conditions, w, n, at, observed)
         scores.judge(conditions, w, n, at, observed)
         if self._watch is not None:
             self._watch(self._order[:n], at, observed[:, 0])
@@ -132,7 +133,10 @@ class Run:
         """Fire what is due after the last instant; an observation may yet come that belongs before it."""
         w, n = self._w, len(until)
         due = schedule.due_at(w, n).min(axis=1, initial=schedule.NEVER)
-        self._keep_snapshots(n, np.where(due <= until, due, w.last_at), due <= until)
+        acted = resets.pending(w, n, until)
+        moving = (due <= until) if acted is None else (due <= until) | acted.any(axis=1)
+        self._keep_snapshots(n, np.where(due <= until, due, w.last_at), moving)
+        self._note(resets.apply(w, n, until))
         self._fire(n, until + 1)
         w.clock_at = np.maximum(w.clock_at, until)
 

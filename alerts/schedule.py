@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from alerts import acts, episodes
 from alerts.bank import OVERDUE
-from alerts.episodes import ACTIVE, IDLE
+from alerts.state import ACTIVE, IDLE
 from alerts.working import Working
 
 NEVER = acts.NEVER
@@ -49,7 +49,7 @@ def fire(w: Working, n: int, before: NDArray[np.int64]) -> NDArray[np.void]:
         np.copyto(grade[:n], w.policy["severity"][:n].astype(np.uint8), where=fired)
     np.copyto(w.phase[:n], np.uint8(ACTIVE), where=fired)
     np.maximum(w.last_at[:n], np.where(fired, due, 0).max(axis=1), out=w.last_at[:n])
-    return _transitions(w, np.where(fired, episodes.ACTIVATED, 0), due)
+    return episodes.record_plain(w, np.where(fired, episodes.ACTIVATED, 0), due)
 
 
 def observe(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> NDArray[np.void]:
@@ -61,10 +61,4 @@ def observe(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.floa
     np.copyto(w.since[:n, :, 0], at[:, None], where=seen)
     np.copyto(w.phase[:n], np.uint8(IDLE), where=ended)
     np.copyto(w.severity[:n], np.uint8(0), where=ended)
-    return _transitions(w, np.where(ended, episodes.EASED, 0), at)
-
-
-def _transitions(w: Working, kind: NDArray[np.integer], at: NDArray[np.int64]) -> NDArray[np.void]:
-    n = len(kind)
-    nothing = np.full((n, w.width), np.nan)
-    return episodes.record(w, kind, at, nothing, np.full((n, 7), np.nan), np.zeros((n, w.width), np.uint16))
+    return episodes.record_plain(w, np.where(ended, episodes.EASED, 0), at)

@@ -24,6 +24,8 @@ LEVELS = 3
 """Yellow, amber, red."""
 MEMORIES = 4
 """Series of a vital sign, in steps of a rule's own length, that one policy can follow."""
+IDLE, PENDING, ACTIVE, RESOLVED, WITHDRAWN = (np.uint8(i) for i in range(5))
+"""Phases of an episode, as codes."""
 STEPS = 28
 """Steps that a memory reaches back: four weeks of days, or a day and a bit of hours."""
 
@@ -72,6 +74,7 @@ PERSON = np.dtype(
     [
         ("policy", "<i4"),  # index in the PolicyBank
         ("spo2_scale", "i1"),
+        ("zone", "<i2"),  # index in the PolicyBank's zones
         ("enrolled_at", "<i8"),
     ]
 )

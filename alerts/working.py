@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from alerts.acts import Acts
 from alerts.bank import PolicyBank
-from alerts.state import MACHINE, MEMORY, SLOT, SLOTS, VERSION
+from alerts.state import ACTIVE, MACHINE, MEMORY, SLOT, SLOTS, VERSION
 
 _OWN = tuple(name for name in MACHINE.names or () if name not in ("version", "slots", "memories"))
 _SLOT = tuple(SLOT.names or ())
@@ -27,7 +27,8 @@ class Working:
 
     Attributes named like the fields of `alerts.state.MACHINE` have shape (P, …), those of `alerts.state.SLOT` shape
     (P, R, …) where R is the number of rules of the longest policy; a slot's last instant is ``slot_last_at``. Those of
-    `alerts.state.MEMORY` begin with ``memory_``. ``pauses`` are the beginnings and ends of each patient's, (P, K) each.
+    `alerts.state.MEMORY` begin with ``memory_``. ``pauses`` are beginnings and ends, ``resets`` instants and rules,
+    each (P, K).
     """
 
     instants: NDArray[np.uint32]
@@ -52,20 +53,24 @@ class Working:
     memory_mean: NDArray[np.float32]
 
     def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void], acts: Acts) -> None:
-        self._bank, self.width = bank, bank.width
+        self._bank, self.width, self.zones = bank, bank.width, bank.zones
+        self.has_nights = bank.has_nights
         self.people = people
-        self.pauses = acts.by_patient(len(people))
+        self.pauses = acts.pauses_by_patient(len(people))
+        self.resets = acts.resets_by_patient(len(people))
         for name in _OWN:
             setattr(self, name, np.ascontiguousarray(machines[name]))
         for name in _SLOT:
             setattr(self, _attribute(name), np.ascontiguousarray(machines["slots"][name][:, : self.width]))
         for name in _MEMORY:
             setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name]))
-        self.stirring = (self.latched != 0).any(axis=2) | (self.count > 0).any(axis=2)
         self.policy: dict[str, NDArray[Any]] = {
             name: _of_each(column[:, : self.width] if column.shape[1:2] == (SLOTS,) else column, people["policy"])
             for name, column in bank.columns.items()
         }
+        self.stirring = (self.latched != 0).any(axis=2) | (self.count > 0).any(axis=2)
+        # held by a rule that is latching no more
+        self.stirring |= (self.phase == ACTIVE) & ~self.policy["latching"]
 
     def records(self, rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.void]:
         """Copy some patients back into packed records."""

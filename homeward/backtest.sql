@@ -4,16 +4,25 @@
 -- name: patients
 select p.patient_id, s.name as site, s.time_zone, p.spo2_scale,
     (extract(epoch from e.started_at) * 1000000)::bigint as enrolled_at,
-    w.name as pathway, y.policy_id, y.version, y.document
+    w.name as pathway, y.policy_id, y.version, y.document, coalesce(o.own, '{}') as own, o.spo2_scale as own_scale,
+    coalesce(o.usual_news2, p.usual_news2) as usual_news2
 from enrolment e
 join patient p using (patient_id)
 join site s on s.site_id = p.site_id
 join pathway w on w.pathway_id = e.pathway_id
 join policy y on y.policy_id = w.policy_id
+left join lateral (
+    select x.document::text as own, x.spo2_scale, x.usual_news2 from enrolment_override x
+    where x.enrolment_id = e.enrolment_id order by x.version desc limit 1) o on true
 where e.ended_at is null and e.organisation_id = %(organisation)s
     and (%(site)s::text is null or s.name = %(site)s)
     and (%(pathway)s::text is null or w.name = %(pathway)s)
 order by p.patient_id
+
+-- name: pauses
+select patient_id, (extract(epoch from since) * 1000000)::bigint,
+    (extract(epoch from least(ends_at, lifted_at)) * 1000000)::bigint
+from patient_pause where organisation_id = %(organisation)s
 
 -- name: observations
 -- Columns of many rows at once: a message a row would take longer than the scoring.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from alerts.backtest import Trial, reach
-from alerts.bank import PolicyBank
 from alerts.cohort import NO_ONSET, read_outcomes
 from alerts.comparison import Panel, Tally, compare
 from alerts.documents import Policy, PolicyError, rule_key
 from alerts.instants import Instants
-from alerts.policy import parse
-from alerts.state import PERSON
+from homeward.backtest_patients import QUERIES, Enrolled, enrolled_patients
 from homeward.evaluate_command import load_policy, read_file
 from homeward.reporting import addresses, administrator
 from schemas.database import open_pool
-from schemas.named_queries import load
 from schemas.observation import ObservationBatch
 
-QUERIES = load("homeward", "backtest.sql")
 ROLE = "homeward_ingest"
 PATIENTS_AT_ONCE = 20_000
 OBSERVATIONS_AT_ONCE = 1_500_000
@@ -40,18 +35,6 @@ _FIRST_SLICE = 6 * 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # PostgreSQL counts microseconds from here in its binary format.
 _POSTGRES_EPOCH = 946_684_800_000_000
-
-
-@dataclass(frozen=True)
-class Enrolled:
-    """The patients chosen: parallel lists, and the policies in force."""
-
-    ids: NDArray[np.int32]
-    people: NDArray[np.void]
-    sites: list[str]
-    zones: list[str]
-    site: NDArray[np.intp]
-    policies: list[Policy]
 
 
 def run(
@@ -82,37 +65,6 @@ def run(
         _print(found)
 
 
-def enrolled_patients(
-    connection: psycopg.Connection[Any], organisation: int, *, site: str | None = None, pathway: str | None = None
-) -> Enrolled:
-    """Find whom to look at: everybody enrolled, or those of one site or pathway."""
-    with connection.transaction():
-        connection.execute("select set_config('homeward.organisation', %s, true)", [str(organisation)])
-        rows = connection.execute(
-            QUERIES["patients"], {"organisation": organisation, "site": site, "pathway": pathway}
-        ).fetchall()
-    if not rows:
-        where = "".join(f" {name} {value!r}" for name, value in (("at site", site), ("on pathway", pathway)) if value)
-        raise PolicyError(f"backtest: nobody is enrolled{where}; check --site and --pathway")
-    policies = {row[6]: (row[7], row[8]) for row in rows}
-    index = {policy_id: position for position, policy_id in enumerate(policies)}
-    people = np.zeros(len(rows), PERSON)
-    people["policy"] = [index[row[6]] for row in rows]
-    people["spo2_scale"] = [row[3] for row in rows]
-    people["enrolled_at"] = [row[4] for row in rows]
-    sites = dict.fromkeys(row[1] for row in rows)
-    zone_of = {row[1]: row[2] for row in rows}
-    place = {name: position for position, name in enumerate(sites)}
-    return Enrolled(
-        np.array([row[0] for row in rows], np.int32),
-        people,
-        list(sites),
-        [zone_of[name] for name in sites],
-        np.array([place[row[1]] for row in rows], np.intp),
-        [parse(document, policy_id=key, version=version) for key, (version, document) in policies.items()],
-    )
-
-
 def backtest(
     reader: psycopg.Connection[Any],
     draft: Policy,
@@ -137,15 +89,14 @@ def backtest(
     panel = Panel(names, enrolled.site, enrolled.sites, enrolled.zones, since, until, within, events)
     policies = [draft, *enrolled.policies]
     tallies = [Tally(panel, _rules([draft])), Tally(panel, _rules(enrolled.policies))]
-    banks = [PolicyBank([draft]), PolicyBank(enrolled.policies)]
+    draft_bank, draft_people, not_applied = enrolled.under(draft)
+    sides = [(draft_bank, draft_people), (enrolled.bank, enrolled.people)]
     begin = since - max(reach(p) for p in policies)
     task = progress.add_task("Scoring", total=len(names) * (until - begin) / 1e6) if progress else None
     for first in range(0, len(names), PATIENTS_AT_ONCE):
         rows = np.arange(first, min(first + PATIENTS_AT_ONCE, len(names)))
-        people = enrolled.people[rows]
-        alike = people.copy()
-        alike["policy"] = 0
-        trials = [Trial(banks[0], alike), Trial(banks[1], people)]
+        acts = enrolled.acts.of_rows(rows, len(names))
+        trials = [Trial(bank, people[rows], acts=acts) for bank, people in sides]
         for stop, place, batch in _slices(reader, enrolled.ids[rows], begin, until):
             instants = Instants.of(place, batch, len(rows))
             for trial, tally in zip(trials, tallies, strict=True):
@@ -155,7 +106,8 @@ def backtest(
                 progress.update(task, completed=done / 1e6)
         for trial, tally in zip(trials, tallies, strict=True):
             tally.add(trial.finish(), rows)
-    return {"policy": draft.document.name} | compare(panel, tallies[0], tallies[1])
+    report = {"policy": draft.document.name} | compare(panel, tallies[0], tallies[1])
+    return report | {"overrides_not_applied": not_applied}
 
 
 def _rules(policies: Sequence[Policy]) -> dict[int, str]:
@@ -269,6 +221,8 @@ def _print(found: dict[str, Any]) -> None:
         table.add_row(f"{hour:02d}:00", _cell(draft["by_hour"][hour]), _cell(in_force["by_hour"][hour]))
     console.print(table)
     console.print(f"{found['patients_gaining']:,} patients gain alerts, {found['patients_losing']:,} lose some.")
+    for refused in found["overrides_not_applied"]:
+        console.print(f"patient {refused['patient']}, not applied to the draft: {refused['why']}")
     for event in found["events"]:
         leads = (event["draft_lead_hours"], event["in_force_lead_hours"])
         words = [f"{lead:.1f} h before" if lead is not None else "none" for lead in leads]

@@ -24,8 +24,9 @@ from ingest.acts import acts_of
 from ingest.episodes import tell_dashboards, write_episodes
 from ingest.rebuild import scored_until, stored_of
 from ingest.registry import UNSCORED, Registry
-from ingest.replay import stages_of, stored_events_of, stored_standings_of
+from ingest.replay import stored_events_of, stored_standings_of
 from ingest.sql import QUERIES
+from ingest.stages import stages_of
 from ingest.states import States, keep_snapshots, write_states
 from schemas import named_queries
 from schemas.observation import Flag, ObservationBatch

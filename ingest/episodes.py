@@ -12,8 +12,9 @@ import psycopg
 from numpy.typing import NDArray
 
 from alerts import explain
-from alerts.episodes import ACTIVATED, ACTIVE, EVENTS, PHASES, RESOLVED, SEVERITY
+from alerts.episodes import ACTIVATED, EVENTS, PHASES, SEVERITY
 from alerts.evaluate import Evaluation
+from alerts.state import ACTIVE, RESOLVED
 from ingest.registry import Registry
 from ingest.sql import QUERIES
 
@@ -142,13 +143,20 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 def _wait_again(
     connection: psycopg.Connection, episodes: NDArray[np.void], standing: Sequence[np.void], ids: dict[_Key, int]
 ) -> set[int]:
-    """Let episodes that rose above what somebody took on, or put off, wait again; give which did."""
-    changed = {_key(t) for t in standing if t["kind"] == SEVERITY}
-    risen = [(ids[_key(e)], int(e["severity"])) for e in episodes if e["phase"] == ACTIVE and _key(e) in changed]
+    """Let episodes that rose above what somebody took on, or put off, or whose condition is back, wait; give which."""
+    renewed = {_key(t) for t in standing if _is_renewed(t)}
+    changed = {_key(t) for t in standing if t["kind"] == SEVERITY} | renewed
+    active = [(_key(e), int(e["severity"])) for e in episodes if e["phase"] == ACTIVE]
+    risen = [(ids[key], severity, key in renewed) for key, severity in active if key in changed]
     if not risen:
         return set()
     found = connection.execute(QUERIES["wait_again"], _columns(risen)).fetchall()
     return {episode for (episode,) in found}
+
+
+def _is_renewed(transition: np.void) -> bool:
+    """Say whether a latched episode's condition was over and is back."""
+    return bool(transition["kind"] == ACTIVATED and transition["at"] != transition["activated_at"])
 
 
 def _write_jobs(
@@ -166,7 +174,7 @@ def _write_jobs(
         worse = t["kind"] == ACTIVATED or (t["kind"] == SEVERITY and (t["severity"] == t["peak"] or episode in again))
         if worse and not t["retrospective"]:
             organisation = int(registry.patient_organisation[patients[t["row"]]])
-            since = int(t["at"] if episode in again else t["activated_at"])
+            since = int(t["at"] if episode in again or _is_renewed(t) else t["activated_at"])
             rows.append((organisation, episode, f"{episode}:{severity}:{since}", severity))
     if rows:
         connection.execute(QUERIES["write_jobs"], _columns(rows))

@@ -157,11 +157,12 @@ on conflict (patient_id, rule, opened_at) do update set
 returning patient_id, rule, (extract(epoch from opened_at) * 1000000)::bigint, episode_id;
 
 -- name: wait_again
--- What was taken on, or put off, was less severe than what it has become.
+-- What was taken on, or put off, was less severe than what it has become; or a latched one's condition is back.
 update episode e set acknowledged_by = null, acknowledged_at = null, acknowledged_severity = null, snoozed_until = null,
     snoozed_severity = null
-from unnest(%b::bigint[], %b::int[]) as u(episode_id, severity)
-where e.episode_id = u.episode_id and (u.severity > e.acknowledged_severity or u.severity > e.snoozed_severity)
+from unnest(%b::bigint[], %b::int[], %b::boolean[]) as u(episode_id, severity, renewed)
+where e.episode_id = u.episode_id and (u.severity > e.acknowledged_severity or u.severity > e.snoozed_severity
+    or u.renewed and (e.acknowledged_by is not null or e.snoozed_until is not null))
 returning e.episode_id;
 
 -- name: write_events

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 import numpy as np
 import psycopg
@@ -23,6 +24,7 @@ from alerts.documents import Policy, PolicyError
 from alerts.overrides import own_policy
 from alerts.policy import parse_version
 from alerts.state import PERSON
+from alerts.zones import Zones
 from ingest.sql import QUERIES
 
 CHANNEL = "homeward_registry"
@@ -106,7 +108,8 @@ def read_registry(connection: psycopg.Connection) -> Registry:
     own = {row[0]: row[1:] for row in overrides}
     persons = np.zeros(len(people), PERSON)
     persons["spo2_scale"] = [own.get(row[0], _NOTHING)[1] or row[2] for row in people]
-    bank, persons["policy"] = _compile(policies, people, own)
+    zones, persons["zone"] = _zones([row[6] for row in people])
+    bank, persons["policy"] = _compile(policies, people, own, zones)
     persons["enrolled_at"] = _column(people, 4, np.int64)
     nobody = np.zeros(1, PERSON)
     nobody["policy"] = UNSCORED
@@ -133,7 +136,7 @@ _NOTHING: _Own = ("{}", None, None)
 
 
 def _compile(
-    rows: list[tuple[int, int, str]], people: list[tuple[Any, ...]], own: dict[int, _Own]
+    rows: list[tuple[int, int, str]], people: list[tuple[Any, ...]], own: dict[int, _Own], zones: Zones
 ) -> tuple[PolicyBank, list[int]]:
     """Give one row of the bank to each policy and to each that is somebody's own, and the row of each person."""
     policies: list[Policy] = []
@@ -155,7 +158,20 @@ def _compile(
         if key not in index_of and shared != UNSCORED:
             index_of[key] = _personal_row(policies, shared, document, usual)
         found.append(index_of.get(key, UNSCORED))
-    return PolicyBank(policies), found
+    return PolicyBank(policies, zones), found
+
+
+def _zones(names: list[str]) -> tuple[Zones, list[int]]:
+    """Give the table of the zones that there are, and each person's place in it; what is no zone counts as UTC."""
+    place = {"UTC": 0}
+    for name in set(names):
+        try:
+            Zones.of([name])
+        except (ZoneInfoNotFoundError, ValueError):
+            log.error("site has no such time zone", action="time_zone_refused", time_zone=name)
+        else:
+            place.setdefault(name, len(place))
+    return Zones.of(list(place)), [place.get(name, 0) for name in names]
 
 
 def _personal_row(policies: list[Policy], shared: int, document: str, usual: int | None) -> int:

@@ -18,22 +18,19 @@ from numpy.typing import NDArray
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from alerts.bank import PolicyBank
 from alerts.documents import rule_key
 from alerts.episodes import EVENTS, PHASES, TRANSITION
-from alerts.policy import parse
-from alerts.replay import EVENT, STANDING, Difference, Stage, compare, events_of, rerun, standings_of
-from alerts.state import PERSON
+from alerts.replay import EVENT, STANDING, Difference, compare, events_of, rerun, standings_of
 from ingest.acts import acts_of
 from ingest.rebuild import observations_of, scored_until
-from ingest.registry import UNSCORED, Registry, RegistryKeeper
+from ingest.registry import Registry, RegistryKeeper
+from ingest.stages import stages_of
 from schemas import named_queries
 
 GROUP = 50
 """Patients in one view."""
 
 _QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "replay.sql"))
-_FIRST, _LAST = -(2**62), 2**62
 
 
 class ReplayError(Exception):
@@ -122,65 +119,6 @@ def _replay(
     found.transitions += len(events[0])
     found.episodes += len(standings[0])
     found.differences += [(int(patients[d.key[0]]), d) for d in differences]
-
-
-def stages_of(
-    connection: psycopg.Connection, registry: Registry, patients: NDArray[np.int32], until: NDArray[np.int64]
-) -> tuple[list[Stage], PolicyBank]:
-    """Find by which policy each patient was scored when; the k-th stage holds the k-th span of every patient."""
-    rows = connection.execute(_QUERIES["versions"], [patients.tolist()], binary=True).fetchall()
-    spans = [_spans([r[1:] for r in rows if r[0] == patient]) for patient in patients.tolist()]
-    people = registry.people[np.minimum(patients, len(registry.people) - 1)].copy()
-    people["policy"][patients >= len(registry.people)] = UNSCORED
-    in_force = [registry.bank.policies[p].policy_id if p != UNSCORED else 0 for p in people["policy"].tolist()]
-    older = sorted({s.policy_id for theirs, now in zip(spans, in_force, strict=True) for s in theirs} - set(in_force))
-    documents = connection.execute(_QUERIES["documents"], [older]).fetchall() if older else []
-    policies = [parse(document, policy_id=number, version=version) for number, version, document in documents]
-    bank = PolicyBank([*registry.bank.policies, *policies])
-    index = {p.policy_id: len(registry.bank.policies) + i for i, p in enumerate(policies)}
-    stages = []
-    for k in range(max(map(len, spans), default=0)):
-        chosen = [i for i, theirs in enumerate(spans) if k < len(theirs) and theirs[k].since <= until[i]]
-        here = np.zeros(len(chosen), PERSON)
-        for place, i in enumerate(chosen):
-            span = spans[i][k]
-            here[place] = people[i]
-            if span.policy_id != in_force[i]:
-                here[place]["policy"] = index[span.policy_id]
-            here[place]["enrolled_at"] = span.enrolled_at
-        row = np.array(chosen, np.intp)
-        since, ends = (np.array([getattr(spans[i][k], name) for i in chosen], np.int64) for name in ("since", "until"))
-        stages.append(Stage(row, here, since, ends, np.minimum(ends, until[row])))
-    return [s for s in stages if len(s.rows)], bank
-
-
-@dataclass(frozen=True)
-class _Span:
-    policy_id: int
-    enrolled_at: int
-    since: int
-    until: int
-
-
-def _spans(versions: Sequence[tuple[int, int | None, int, int]]) -> list[_Span]:
-    """Turn a patient's (enrolled, ended, policy, published) rows into spans one after the other.
-
-    A history may be entered after the fact: before the first version, and before the first enrolment, there is no
-    other, so the first one counts from the beginning.
-    """
-    begins: list[tuple[int, int, int, int]] = []
-    for started in sorted({v[0] for v in versions}):
-        theirs = [v for v in versions if v[0] == started]
-        first = max((i for i, v in enumerate(theirs) if v[3] <= started), default=0)
-        for i, (_, ended, policy, published) in enumerate(theirs[first:]):
-            begin = (_FIRST if not begins else started) if i == 0 else published
-            begins.append((begin, _LAST if ended is None else ended, policy, started))
-    ends = [begin for begin, *_ in begins[1:]] + [_LAST]
-    spans = [
-        _Span(policy, started, begin, min(end, ended) - 1)
-        for (begin, ended, policy, started), end in zip(begins, ends, strict=True)
-    ]
-    return [s for s in spans if s.since <= s.until]
 
 
 def stored_events_of(

@@ -19,6 +19,18 @@ from enrolment e join policy y using (pathway_id)
 where e.patient_id = any(%b::int[])
 order by e.patient_id, e.started_at, y.version
 
+-- name: overrides
+-- Every version of what was a person's own, and from when on it was in force.
+select e.patient_id, (extract(epoch from e.started_at) * 1000000)::bigint,
+    (extract(epoch from o.created_at) * 1000000)::bigint, o.document::text, o.spo2_scale
+from enrolment_override o join enrolment e using (enrolment_id)
+where o.patient_id = any(%b::int[])
+order by o.patient_id, e.started_at, o.version
+
+-- name: on_record
+-- What is not in versions: it counts as it is now.
+select patient_id, spo2_scale, usual_news2 from patient where patient_id = any(%b::int[])
+
 -- name: documents
 select policy_id, version, document from policy where policy_id = any(%s::int[])
 
@@ -28,7 +40,7 @@ select e.patient_id, e.rule, (extract(epoch from e.opened_at) * 1000000)::bigint
     (extract(epoch from v.at) * 1000000)::bigint, v.kind, v.severity, v.value
 from episode_event v join episode e using (episode_id)
 where v.patient_id = any(%s::int[]) and v.account_id is null and not v.retracted
-    and v.kind in ('opened', 'activated', 'severity', 'resolved')
+    and v.kind in ('opened', 'activated', 'severity', 'resolved', 'cleared')
 order by v.patient_id, v.at, v.event_id
 
 -- name: episodes

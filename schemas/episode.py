@@ -34,16 +34,18 @@ class Phase(StrEnum):
 
 
 class Event(StrEnum):
-    """What happens to an episode: the first five by the core, the others by people."""
+    """What happens to an episode: the first six by the core, the others by people."""
 
     OPENED = "opened"
     ACTIVATED = "activated"
     SEVERITY = "severity"
     RESOLVED = "resolved"
     WITHDRAWN = "withdrawn"
+    CLEARED = "cleared"
     ACKNOWLEDGED = "acknowledged"
     RELEASED = "released"
     SNOOZED = "snoozed"
     RESUMED = "resumed"
     ESCALATED = "escalated"
     NOTED = "noted"
+    RESET = "reset"

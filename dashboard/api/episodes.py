@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 
-from dashboard import actions, audit, identity, store
+from dashboard import actions, audit, identity, resets, store
 from dashboard.actions import Held, InvalidActionError, Outcome
 from dashboard.api import models, paging
 from dashboard.api.paging import After, Limit
@@ -102,6 +102,26 @@ async def release(episode_id: EpisodeId) -> Response:
             if await _find(connection, episode=episode_id):
                 return problem(409, "Nobody has taken this episode on.")
         raise HTTPException(404, NONE)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/episodes/{episode_id}/reset",
+    status_code=204,
+    response_class=Response,
+    responses={409: {"model": models.Problem, "description": "the episode does not wait for a reset"}},
+    dependencies=[allowed(Permission.ACKNOWLEDGE)],
+)
+async def reset(episode_id: EpisodeId, given: models.ActionNote | None = None) -> Response:
+    """Let go of a latched episode whose condition is over; it resolves within a second or two."""
+    try:
+        done = await resets.reset(episode_id, given.note if given else "")
+    except InvalidActionError as exc:
+        raise HTTPException(422, str(exc)) from exc
+    if done is None:
+        raise HTTPException(404, NONE)
+    if not done:
+        return problem(409, "This episode is not latched, or its condition is still there.")
     return Response(status_code=204)
 
 

@@ -147,6 +147,7 @@ class Episode(Document):
     acknowledged_name: str | None
     acknowledged_at: datetime | None
     snoozed_until: datetime | None
+    waits_for_reset: bool
 
 
 class EpisodeEvent(Document):

@@ -69,7 +69,10 @@ limit %(limit)s
 -- name: episodes
 select e.episode_id, e.patient_id, e.rule, e.opened_at, e.activated_at, e.resolved_at, e.phase, e.severity,
        e.peak_severity, e.retrospective, e.sentence, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name,
-       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until
+       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until,
+       e.phase = 'active' and e.explanation ? 'latching' and coalesce((select v.kind from episode_event v
+           where v.episode_id = e.episode_id and not v.retracted and v.kind in ('activated', 'severity', 'cleared')
+           order by v.at desc, v.event_id desc limit 1) = 'cleared', false) as waits_for_reset
 from episode e
 join patient p using (patient_id)
 left join account a on a.account_id = e.acknowledged_by

@@ -130,6 +130,8 @@ EVENT_WORDS = {
     "resumed": "Snooze ended",
     "escalated": "Escalated",
     "noted": "Noted",
+    "cleared": "Condition over; stays until somebody resets it",
+    "reset": "Reset",
 }
 DEVICE_KINDS = {
     "hub": "Hub",

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from alerts import state
+from alerts.acts import NO_ACTS, Acts
 from alerts.bank import PolicyBank
 from alerts.documents import Policy, rule_key
-from alerts.episodes import PHASES, WITHDRAWN
+from alerts.episodes import PHASES
 from alerts.evaluate import Evaluation, History, evaluate
+from alerts.state import WITHDRAWN
+from alerts.zones import Zones
 from schemas.observation import Flag, ObservationBatch
 
 MINUTE = 60_000_000
@@ -52,12 +55,15 @@ class Ward:
     events: dict[tuple[int, str, int], list[Any]] = field(default_factory=dict)
     reasons: dict[tuple[int, str, int], bytes] = field(default_factory=dict)
     too_late: int = 0
+    acts: Acts = NO_ACTS
+    zones: tuple[str, ...] = ("UTC",)
 
     def __post_init__(self) -> None:
-        self.bank = PolicyBank(self.policies)
+        self.bank = PolicyBank(self.policies, Zones.of(self.zones))
         self.people = np.zeros(self.patients, state.PERSON)
         self.people["policy"] = np.arange(self.patients) % len(self.policies)
         self.people["spo2_scale"] = self.spo2_scale
+        self.people["zone"] = np.arange(self.patients) % len(self.zones)
         self.people["enrolled_at"] = START
         self.machines = state.initial(self.patients)
         self.names = {rule_key(r.name): r.name for p in self.policies for r in p.rules}
@@ -67,7 +73,7 @@ class Ward:
         new = list(dict.fromkeys(s for s in seen if (s.patient, s.at, s.vital, s.device) not in self.stored))
         late = {s.patient for s in new if s.at <= self.machines["last_at"][s.patient]}
         history, kept = self._history(late, new)
-        result = evaluate(self.machines, _rows(kept), _batch(kept), self.bank, self.people, now, history)
+        result = evaluate(self.machines, _rows(kept), _batch(kept), self.bank, self.people, now, history, self.acts)
         self.machines = result.machines
         for s, flags in zip(kept, result.flags.tolist(), strict=True):
             self.stored[s.patient, s.at, s.vital, s.device] = (s.value, flags)

@@ -7,14 +7,18 @@ the order of time. The core must agree with it whatever the order of arrival was
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from datetime import datetime
 from statistics import fmean
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from alerts.documents import (
     AverageRule,
     CombinationRule,
     Confirmation,
     LimitRule,
+    Night,
     OverdueRule,
     Policy,
     RepeatRule,
@@ -32,11 +36,24 @@ NEWS2_ORDER = ("respiration_rate", "spo2", "on_oxygen", "bp_systolic", "pulse", 
 
 
 def reference_episodes(
-    policy: Policy, observations: list[tuple[int, str, float, int]], enrolled_at: int, now: int, spo2_scale: int = 1
+    policy: Policy,
+    observations: list[tuple[int, str, float, int]],
+    enrolled_at: int,
+    now: int,
+    spo2_scale: int = 1,
+    zone: str = "UTC",
+    pauses: Sequence[tuple[int, int]] = (),
+    resets: Sequence[tuple[int, str]] = (),
 ) -> tuple[dict[tuple[str, int], dict[str, Any]], set[tuple[int, str]]]:
     """Give the episodes by (rule, opened_at), and the suspected repeats by (instant, vital sign)."""
-    patient = _Patient(policy, enrolled_at, spo2_scale)
-    for at in sorted({o[0] for o in observations}):
+    patient = _Patient(policy, enrolled_at, spo2_scale, ZoneInfo(zone), sorted(pauses))
+    instants = {o[0] for o in observations}
+    for at in sorted(instants | {reset[0] for reset in resets}):
+        for _, rule in (reset for reset in resets if reset[0] == at):
+            if at <= now or at <= max(instants, default=0):
+                patient.reset(rule, at)
+        if at not in instants:
+            continue
         values: dict[str, list[float]] = {}
         for _, vital, value, _device in (o for o in observations if o[0] == at):
             values.setdefault(vital, []).append(value)
@@ -46,7 +63,10 @@ def reference_episodes(
 
 
 class _Patient:
-    def __init__(self, policy: Policy, enrolled_at: int, spo2_scale: int) -> None:
+    def __init__(
+        self, policy: Policy, enrolled_at: int, spo2_scale: int, zone: ZoneInfo, pauses: list[tuple[int, int]]
+    ) -> None:
+        self.zone, self.pauses = zone, pauses
         self.policy, self.enrolled_at, self.scale = policy, enrolled_at, spo2_scale
         self.courses: dict[tuple[str, int], dict[int, list[float]]] = {}
         self.recent: dict[str, list[tuple[int, float]]] = {}
@@ -70,6 +90,8 @@ class _Patient:
             if isinstance(rule, OverdueRule) and memory["open"] is None:
                 wait = duration(rule.every, "") + duration(rule.grace, "")
                 due = max(memory["seen"], self.enrolled_at) + wait
+                while (end := next((until for since, until in self.pauses if since <= due < until), None)) is not None:
+                    due = end + wait
                 if due < before:
                     severity = WORDS.index(rule.severity) + 1
                     memory["open"] = (rule.name, due)
@@ -128,12 +150,35 @@ class _Patient:
         value = math.floor(value / resolution + 0.5 + 5e-7) * resolution
         sign = -1 if rule.side == "low" else 1
         met, clear = [], []
+        night = rule.night if rule.night is not None and self._is_night(rule.night, at) else None
+        of = {w: getattr(rule if night is None or getattr(night, w) is None else night, w) for w in (*WORDS, "extreme")}
         for word in WORDS:
-            threshold = getattr(rule, word)
+            threshold = of[word]
             met.append(threshold is not None and sign * value >= sign * threshold - 1e-9)
             clear.append(threshold is not None and sign * value < sign * threshold - rule.deadband - 1e-9)
-        sure = rule.extreme is not None and sign * value >= sign * rule.extreme - 1e-9
+        sure = of["extreme"] is not None and sign * value >= sign * of["extreme"] - 1e-9
         self._advance(rule, at, met, clear, sure)
+
+    def _is_night(self, night: Night, at: int) -> bool:
+        clock = datetime.fromtimestamp(at // 1_000_000, self.zone).strftime("%H:%M")
+        if night.begins < night.ends:
+            return night.begins <= clock < night.ends
+        return clock >= night.begins or clock < night.ends
+
+    def reset(self, name: str, at: int) -> None:
+        memory = self.rules[name]
+        rule = next(r for r in self.policy.rules if r.name == name)
+        if not getattr(rule, "latching", False) or memory["open"] is None:
+            return
+        episode = self.episodes[memory["open"]]
+        worst = max((i + 1 for i, level in enumerate(memory["levels"]) if level["on"]), default=0)
+        if episode["phase"] != "active" or worst >= memory["severity"]:
+            return
+        memory["severity"] = worst
+        episode.update(severity=worst, at=at)
+        if not worst:
+            episode["phase"] = "resolved"
+            memory["open"] = None
 
     def _trend(self, rule: Trend, at: int) -> None:
         every = duration(rule.every, "")
@@ -210,7 +255,13 @@ class _Patient:
 
     def _episode(self, rule: Any, at: int) -> None:
         memory = self.rules[rule.name]
-        severity = max((i + 1 for i, level in enumerate(memory["levels"]) if level["on"]), default=0)
+        worst = severity = max((i + 1 for i, level in enumerate(memory["levels"]) if level["on"]), default=0)
+        was_over = memory.get("worst", 0) == 0
+        memory["worst"] = worst
+        if rule.latching and memory["open"] is not None and self.episodes[memory["open"]]["phase"] == "active":
+            severity = max(severity, memory["severity"])
+            if severity == memory["severity"] and was_over != (worst == 0):
+                self.episodes[memory["open"]]["at"] = at  # it is told that the condition is over, or back
         memory["severity"] = severity
         if rule.quiet:
             return

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import state
+from alerts.acts import Acts
 from alerts.bank import PolicyBank
+from alerts.documents import rule_key
+from alerts.episodes import CLEARED
 from alerts.evaluate import evaluate
 from alerts.policy import parse, shipped, shipped_names
 from schemas.observation import ObservationBatch
@@ -168,10 +173,55 @@ yellow = 1.3
 source = "test"
 """
 )
+LATCHED = (
+    COURSES[: COURSES.index("[[limit]]")]
+    + """
+[[limit]]
+name = "fast_pulse"
+title = "Fast pulse"
+vital = "pulse"
+side = "high"
+yellow = 100
+amber = 120
+red = 140
+night = { from = "21:30", to = "06:15", yellow = 90, amber = 104, extreme = 205 }
+extreme = 220
+deadband = 5
+latching = true
+source = "test"
+[[limit]]
+name = "low_saturation"
+title = "Low saturation"
+vital = "spo2"
+side = "low"
+amber = 93
+red = 90
+night = { from = "01:00", to = "02:30", amber = 91 }
+clear_after = { consecutive = 2 }
+source = "test"
+[[combination]]
+name = "both"
+title = "Both"
+of = ["fast_pulse", "low_saturation"]
+at_least = 2
+severity = "red"
+latching = true
+source = "test"
+[[overdue]]
+name = "nothing"
+title = "Nothing observed"
+vitals = ["pulse", "spo2"]
+every = "2 h"
+grace = "30 min"
+severity = "yellow"
+source = "test"
+"""
+)
 TESTED = {name: shipped(name).text for name in shipped_names()} | {
     "strict": STRICT,
     "courses": COURSES,
     "cusum": CUSUM,
+    "latched": LATCHED,
 }
 
 
@@ -349,6 +399,61 @@ def test_a_rule_that_is_gone_resolves_its_episode() -> None:
     assert story(ward, "low_saturation") == [("resolved", 0, 3)]
 
 
+def test_the_limits_of_the_night_follow_the_local_clock_across_its_change() -> None:
+    night = 'yellow = 100\nnight = { from = "23:00", to = "02:00", yellow = 110 }'
+    at_once = [line for line in STRICT.replace("yellow = 100", night).splitlines() if "raise_after" not in line]
+    quiet_at_night = parse("\n".join(at_once))
+    ward = Ward([quiet_at_night], patients=3, zones=("Europe/London", "UTC", "Asia/Kathmandu"))
+    # 26 October 2025: at 01:00 UTC London goes back from 02:00 to 01:00, and the second 01:30 is night as well
+    for utc, london, utc_zone, kathmandu in (
+        ("2025-10-25T21:59", 1, 1, 1),
+        ("2025-10-25T22:00", 0, 1, 1),
+        ("2025-10-26T00:59", 0, 0, 1),
+        ("2025-10-26T01:30", 0, 0, 1),
+        ("2025-10-26T01:59", 0, 0, 1),
+        ("2025-10-26T02:00", 1, 1, 1),
+        ("2025-10-26T17:14", 1, 1, 1),
+        ("2025-10-26T17:15", 1, 1, 0),
+        ("2026-03-29T00:59", 0, 0, 1),
+        ("2026-03-29T01:00", 1, 0, 1),  # 02:00 in London: an hour is left out
+    ):
+        at = round(datetime.fromisoformat(f"{utc}:00+00:00").timestamp() * 1e6)
+        fresh = Ward(ward.policies, patients=3, zones=ward.zones)
+        fresh.feed([Seen(p, (at - START) / MINUTE, BY_NAME["pulse"].code, 105.0) for p in range(3)], at)
+        got = [len([k for k in fresh.standing() if k[0] == p]) for p in range(3)]
+        assert got == [london, utc_zone, kathmandu], utc
+
+
+def test_pauses_that_touch_are_one() -> None:
+    acts = Acts.of([(0, 20, 30), (0, 10, 20), (1, 5, 9), (0, 12, 15), (0, 40, 40)])
+    assert acts.pauses.tolist() == [(0, 10, 30), (1, 5, 9)]
+    assert acts.paused_after(29).tolist() == [0]
+
+
+def test_a_latched_episode_says_that_its_condition_is_over_and_ends_with_a_reset() -> None:
+    rules = parse(LATCHED)
+    pulse = BY_NAME["pulse"].code
+    ward = Ward([rules], acts=Acts.of([], [(0, rule_key("fast_pulse"), _at(m)) for m in (2, 40)]))
+    ward.feed([Seen(0, 0, pulse, 145.0), Seen(0, 4, pulse, 125.0), Seen(0, 20, pulse, 70.0)], _at(21))
+    assert story(ward, "fast_pulse") == [("active", 3, 3)]  # the reset in the second minute found the condition there
+    last = ward.told()[-1]
+    assert (last[0][1], last[2][0]) == ("fast_pulse", CLEARED)
+    ward.feed([], _at(40))
+    assert story(ward, "fast_pulse") == [("resolved", 0, 3)]
+    # what comes late and is still high at the reset keeps it, at what it is then
+    ward.feed([Seen(0, 30, pulse, 125.0)], _at(41))
+    assert story(ward, "fast_pulse") == [("active", 2, 3)]
+
+
+def test_a_rule_that_is_latching_no_more_lets_go() -> None:
+    pulse = BY_NAME["pulse"].code
+    ward = Ward([parse(LATCHED)])
+    ward.feed([Seen(0, 0, pulse, 145.0), Seen(0, 20, pulse, 70.0)], _at(21))
+    ward.bank = PolicyBank([parse(LATCHED.replace("latching = true", ""))])
+    ward.feed([Seen(0, 30, pulse, 71.0)], _at(31))
+    assert story(ward, "fast_pulse") == [("resolved", 0, 3)]
+
+
 VALUES = {
     "spo2": (83.0, 91.0, 92.0, 94.0, 95.0, 97.0),
     "pulse": (35.0, 70.0, 95.0, 104.0, 125.0, 145.0, 210.0),
@@ -363,6 +468,13 @@ minutes = st.one_of(
     st.integers(0, 24).map(lambda i: 5 * i), st.integers(0, 20).map(lambda i: 120 * i), st.integers(0, 2400)
 )
 values = st.sampled_from(sorted(VALUES)).flatmap(lambda v: st.tuples(st.just(v), st.sampled_from(VALUES[v])))
+
+
+ZONES = ("Europe/London", "Asia/Kathmandu")
+
+
+def _at(minute: int) -> int:
+    return START + minute * MINUTE
 
 
 def distinct(seen: list[Seen]) -> list[Seen]:
@@ -396,9 +508,15 @@ courses = st.one_of(sparse, st.builds(dense, st.integers(0, 10**6), st.integers(
 
 
 @settings(max_examples=200, deadline=None)
-@given(seen=courses, data=st.data(), policy=st.sampled_from(sorted(TESTED)), scale=st.sampled_from([1, 2]))
+@given(
+    seen=courses,
+    data=st.data(),
+    policy=st.sampled_from(sorted(TESTED)),
+    scale=st.sampled_from([1, 2]),
+    cuts_of_pauses=st.lists(minutes, max_size=6, unique=True),
+)
 def test_any_order_split_and_duplication_gives_the_reference(
-    seen: list[Seen], data: st.DataObject, policy: str, scale: int
+    seen: list[Seen], data: st.DataObject, policy: str, scale: int, cuts_of_pauses: list[int]
 ) -> None:
     lines = TESTED[policy].splitlines()
     rules = parse("\n".join('lateness = "40 d"' if x.startswith("lateness") else x for x in lines))
@@ -406,7 +524,12 @@ def test_any_order_split_and_duplication_gives_the_reference(
     arrivals = seen + seen[: len(seen) // 3]
     shuffled.shuffle(arrivals)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(arrivals)), max_size=6)))
-    ward, now = Ward([rules], patients=2, spo2_scale=scale), START
+    held = [r.name for r in rules.rules if getattr(r, "latching", False)]
+    resets = data.draw(st.lists(st.tuples(minutes.map(_at), st.sampled_from(held)), max_size=6)) if held else []
+    paused = [_at(minute) for minute in sorted(cuts_of_pauses)]
+    pauses = list(zip(paused[::2], paused[1::2], strict=False))
+    acts = Acts.of([(0, *pause) for pause in pauses], [(p, rule_key(rule), at) for p in (0, 1) for at, rule in resets])
+    ward, now = Ward([rules], patients=2, spo2_scale=scale, acts=acts, zones=ZONES), START
     for start, stop in zip([0, *cuts], [*cuts, len(arrivals)], strict=True):
         now += data.draw(st.integers(0, 600)) * MINUTE
         ward.feed(arrivals[start:stop], now)
@@ -415,11 +538,12 @@ def test_any_order_split_and_duplication_gives_the_reference(
     names = {v.code: v.name for v in CATALOGUE}
     for patient in (0, 1):
         mine = [(s.at, names[s.vital], s.value, s.device) for s in seen if s.patient == patient]
-        expected, repeats = reference_episodes(rules, mine, START, end, scale)
+        theirs = pauses if patient == 0 else []
+        expected, repeats = reference_episodes(rules, mine, START, end, scale, ZONES[patient], theirs, resets)
         got = {k[1:]: e for k, e in ward.standing().items() if k[0] == patient}
         assert got == expected
         assert {(k[1], names[k[2]]) for k in ward.flagged() if k[0] == patient} == repeats
-    at_once = Ward([rules], patients=2, spo2_scale=scale)
+    at_once = Ward([rules], patients=2, spo2_scale=scale, acts=acts, zones=ZONES)
     at_once.feed(seen, end)
     assert at_once.machines.tobytes() == ward.machines.tobytes()
     at_once.feed([], end)

@@ -7,9 +7,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alerts.documents import Policy, PolicyError, rule_key
-from alerts.episodes import ACTIVE
 from alerts.overrides import Override, override_json, personalise, read_override, spo2_scale
 from alerts.policy import parse, shipped
+from alerts.state import ACTIVE
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import START, Seen, Ward
 
@@ -33,6 +33,8 @@ side = "high"
 amber = 120
 red = 140
 extreme = 200
+# the courses lie around half past eight
+night = { from = "08:55", to = "09:10", amber = 110, red = 150 }
 deadband = 5
 hard = true
 personal = { lowest = 60, highest = 190 }

@@ -39,6 +39,20 @@ def test_every_template_parses_and_states_its_sources() -> None:
         ('vitals = ["spo2"]', 'vitals = ["saturation"]', "unknown vital sign 'saturation'"),
         ("amber = 94\nred = 92\n", "", "no threshold; state at least one of yellow, amber, red"),
         ("[[limit]]", "[[limit]", "not TOML"),
+        (
+            "amber = 94",
+            'amber = 94\nnight = { from = "22:00", to = "22:00", amber = 90 }',
+            "a night has a beginning",
+        ),
+        ("amber = 94", 'amber = 94\nnight = { from = "22:00", to = "24:00" }', r"\$.limit\[0\].night.to"),
+        ("amber = 94", 'amber = 94\nnight = { from = "22:00", to = "06:00" }', "night: no threshold; state those that"),
+        (
+            "amber = 94",
+            'amber = 94\nnight = { from = "22:00", to = "06:00", yellow = 95 }',
+            "yellow is no threshold",
+        ),
+        ("amber = 94", 'amber = 94\nnight = { from = "22:00", to = "06:00", amber = 91 }', "met before amber"),
+        ("amber = 94", "amber = 94\nlatching = true\nquiet = true", "latching has no episode to hold in a quiet rule"),
     ],
 )
 def test_a_bad_policy_is_refused_with_its_place(old: str, new: str, message: str) -> None:

@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from alerts.backtest import backtest as in_memory
-from alerts.policy import shipped
+from alerts.policy import parse, shipped
 from homeward import backtest_command, cli
+from homeward.backtest_patients import enrolled_patients
 from schemas.database import open_pool
 from schemas.observation import ObservationBatch
 from tests.conftest import TestDatabase
@@ -56,7 +57,7 @@ def test_the_report_agrees_with_the_core_in_memory_whatever_the_slices(
         open_pool(module_database.url_for("homeward_admin"), "homeward_admin", max_size=1) as pool,
         pool.connection() as c,
     ):
-        enrolled = backtest_command.enrolled_patients(c, ward.organisation)
+        enrolled = enrolled_patients(c, ward.organisation)
     with psycopg.connect(module_database.url, options="-c search_path=homeward,public") as connection:
         rows = connection.execute("select patient_id, vital, extract(epoch from observed_at), value from observation")
         patient, vital, at, value = (np.array(x, float) for x in zip(*rows.fetchall(), strict=True))
@@ -136,3 +137,41 @@ def test_what_cannot_be_looked_at_is_said(
     monkeypatch.setattr("sys.argv", ["homeward", "backtest", "--policy", "care_home_news2", *words])
     assert cli.main() == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_what_is_a_persons_own_goes_with_them_to_the_draft_as_far_as_it_permits(database: TestDatabase) -> None:
+    ward = make_ward(database.url, 3, "copd")
+    first, second, third = ward.patients
+    own = {first: '{"limits": {"below_target": {"amber": 91}}}', second: '{"limits": {"below_target": {"amber": 82}}}'}
+    with psycopg.connect(database.url, options="-c search_path=homeward,public") as connection:
+        connection.execute("update enrolment set started_at = %s", [START - timedelta(days=1)])
+        for patient, document in own.items():
+            connection.execute(
+                """insert into enrolment_override (organisation_id, patient_id, enrolment_id, version, document,
+                    policy_id, author, reason)
+                select e.organisation_id, e.patient_id, e.enrolment_id, 1, %s, y.policy_id, 'a', 'r'
+                from enrolment e join policy y using (pathway_id) where e.patient_id = %s""",
+                [document, patient],
+            )
+        connection.execute(
+            """insert into observation (observed_at, received_at, value, patient_id, device_id, vital)
+            select t, t, 90, p, 1, 2 from unnest(%s::int[]) p, generate_series(%s::timestamptz, %s, '1 h') t""",
+            [ward.patients, START, UNTIL - timedelta(seconds=1)],
+        )
+    draft = parse(shipped("copd").text.replace("{ lowest = 80, highest = 92 }", "{ lowest = 85, highest = 92 }"))
+    with open_pool(database.url_for("homeward_admin"), "homeward_admin", max_size=1) as pool, pool.connection() as c:
+        enrolled = enrolled_patients(c, ward.organisation)
+    with open_pool(database.url_for("homeward_ingest"), "homeward_ingest", max_size=1) as pool, pool.connection() as c:
+        nothing = np.zeros((0, 2), np.int64)
+        found = backtest_command.backtest(c, draft, enrolled, _micro(START), _micro(UNTIL), nothing)
+    # only the first one's own limit is met by 90 %, on both sides alike
+    assert found["draft"]["by_rule"] == found["in_force"]["by_rule"]
+    assert [r["alerts"] for r in found["draft"]["by_rule"] if r["rule"] == "below_target"] == [1]
+    assert found["overrides_not_applied"] == [
+        {
+            "patient": second,
+            "why": "override, limits.below_target.amber: 82 is outside what the policy permits, 85 to 92; "
+            "choose a value within",
+        }
+    ]
+    assert third not in [r["patient"] for r in found["overrides_not_applied"]]

@@ -87,3 +87,30 @@ def test_each_span_is_replayed_under_the_version_that_was_in_force(make_desk: Ca
     assert [e[6] for e in desk.episodes()] == [3]
     found = replay_all(desk.pool, 0)
     assert (found.differences, found.transitions) == ([], 3)
+
+
+def test_each_span_is_replayed_with_the_limits_that_were_somebodys_own_then(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(2, "copd")
+    desk.write(*(desk.message(i, minute, {"spo2": 89}) for i in (0, 1) for minute in (0, 5)), now=desk.at(6))
+    assert desk.episodes() == []
+    for version, (document, minute) in enumerate(
+        (('{"limits": {"below_target": {"amber": 90}}}', 10), ("{}", 20)), start=1
+    ):
+        desk.ask(
+            """insert into enrolment_override (organisation_id, patient_id, enrolment_id, version, document, policy_id,
+                author, reason, created_at)
+            select e.organisation_id, e.patient_id, e.enrolment_id, %s, %s, y.policy_id, 'a', 'r', %s
+            from enrolment e join policy y using (pathway_id) where e.patient_id = %s returning 1""",
+            version,
+            document,
+            desk.at(minute),
+            desk.ward.patients[0],
+        )
+        desk.keeper.read_again()
+        desk.write(
+            *(desk.message(i, minute + m, {"spo2": 89}) for i in (0, 1) for m in (1, 3)), now=desk.at(minute + 4)
+        )
+    told = desk.ask("select patient_id, kind from episode_event where not retracted order by event_id")
+    assert told == [(desk.ward.patients[0], kind) for kind in ("opened", "activated")]
+    found = replay_all(desk.pool, 0)
+    assert (found.differences, found.transitions) == ([], 2)
