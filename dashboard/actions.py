@@ -30,6 +30,10 @@ class InvalidActionError(ValueError):
     """What was asked for cannot be done as it stands; the message says what to change."""
 
 
+class NotThereError(LookupError):
+    """What was named is not there for this person; the message says what."""
+
+
 @dataclass(frozen=True)
 class Held:
     """An episode that somebody has taken on already."""

@@ -13,29 +13,53 @@ from contextlib import asynccontextmanager
 
 from fastapi import APIRouter, FastAPI
 
-from dashboard import auth, dash_server, health, problems, push
+from dashboard import (
+    auth,
+    choose_password,
+    dash_server,
+    health,
+    problems,
+    provider_sign_in,
+    push,
+    second_step,
+)
 from dashboard.api import routes as api
 from dashboard.auth import Cookie, SignIn
 from dashboard.boundary import Boundary
 from dashboard.compression import Compression
+from dashboard.forms import Forms
 from dashboard.gate import Gate
 from dashboard.headers import SecurityHeaders, content_security_policy
 from dashboard.metrics import Measured, RequestMetrics
+from dashboard.provider import Provider, ProviderSettings
 from dashboard.push import Push
+from dashboard.seal import Seal
 from dashboard.sessions import Sessions
 from schemas.database import open_async_pool
 
 ROLE = "homeward_dashboard"
 
 
-def create_app(database_url: str, *, secure_cookies: bool = False, extra_routers: Sequence[APIRouter] = ()) -> FastAPI:
+def create_app(
+    database_url: str,
+    *,
+    secure_cookies: bool = False,
+    extra_routers: Sequence[APIRouter] = (),
+    accounts_key: bytes | None = None,
+    provider: ProviderSettings | None = None,
+) -> FastAPI:
     """Make the application; it reaches the database when it is started, not before.
 
     ``secure_cookies`` belongs to an installation behind TLS; ``extra_routers`` are other packages' routes.
+    ``accounts_key`` seals the secrets of second factors: without one, those enrolled now are void at the next start.
+    ``provider`` is where people may sign in as well.
     """
     pool = open_async_pool(database_url, ROLE, min_size=2, max_size=10)
     sessions = Sessions(pool)
-    sign_in = SignIn(pool, sessions)
+    seal = Seal(accounts_key or Seal.new_key())
+    sign_in = SignIn(pool, sessions, seal)
+    identities = Provider(provider) if provider else None
+    pages = Forms(dash_server.ASSETS)
     cookie = Cookie(secure_cookies)
     metrics = RequestMetrics()
     live = Push(database_url, pool, sessions)
@@ -57,7 +81,12 @@ def create_app(database_url: str, *, secure_cookies: bool = False, extra_routers
 
     app = FastAPI(title="Homeward", lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.register(app)
-    app.include_router(auth.routes(sign_in, sessions, cookie, dash_server.ASSETS))
+    app.state.sign_in = sign_in
+    app.include_router(auth.routes(sign_in, sessions, cookie, pages, identities))
+    app.include_router(second_step.routes(sign_in, cookie, pages))
+    app.include_router(choose_password.routes(pool, pages))
+    if identities is not None:
+        app.include_router(provider_sign_in.routes(pool, identities, sessions, cookie, seal, pages))
     app.include_router(api.routes(pool, sign_in, sessions, cookie))
     app.include_router(health.routes(pool, metrics, live))
     app.include_router(push.routes(live))

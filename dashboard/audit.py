@@ -7,14 +7,17 @@ walks the chain and computes every hash anew, in this process rather than in the
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from dashboard import identity, store
+from dashboard.permissions import Permission, require
 
+_WALKED_AT_ONCE = 2000
 # The fields in the order in which audit_digest of the first migration joins them.
 _ENTRIES = """
     select audit_id, previous_hash, hash, concat_ws(e'\\x1f', organisation_id, extract(epoch from at),
@@ -57,13 +60,61 @@ def verify(connection: psycopg.Connection[Any], organisation_id: int, expected: 
     return Verification(count, None, previous.hex(), found)
 
 
+async def verify_own() -> Verification:
+    """Walk the chain of the organisation of the person at work, as `verify` does."""
+    person = identity.current()
+    require(person, Permission.SEE_AUDIT)
+    previous, count = b"", 0
+    async with (
+        store.transaction(read_only=True) as connection,
+        connection.cursor(name="audit_walk") as cursor,
+    ):
+        cursor.itersize = _WALKED_AT_ONCE
+        await cursor.execute(_ENTRIES, [person.organisation_id])
+        async for audit_id, previous_hash, digest, content in cursor:
+            computed = hashlib.sha256(bytes(previous_hash) + content.encode()).digest()
+            if bytes(previous_hash) != previous or bytes(digest) != computed:
+                return Verification(count, audit_id, previous.hex())
+            previous, count = bytes(digest), count + 1
+    return Verification(count, None, previous.hex())
+
+
+@dataclass(frozen=True)
+class Search:
+    """Which entries of the log someone looks for; what is not given narrows nothing."""
+
+    account: int | None = None
+    patient: int | None = None
+    action: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+async def entries(search: Search, limit: int, before: int | None = None) -> list[dict[str, Any]]:
+    """Give entries, the latest first; that somebody read the log is an entry too."""
+    require(identity.current(), Permission.SEE_AUDIT)
+    async with store.transaction() as connection:
+        found = await store.rows(
+            connection, store.queries("audit.sql")["entries"], **asdict(search), limit=limit, before=before
+        )
+        told = {name: str(value) for name, value in asdict(search).items() if value is not None}
+        await write(connection, identity.current(), "looked_at", "audit", **told)
+    return found
+
+
+async def actions_known() -> list[str]:
+    """Name the actions that the log has."""
+    require(identity.current(), Permission.SEE_AUDIT)
+    return [row["action"] for row in await store.fetch_from("audit.sql", "actions")]
+
+
 async def write(
     connection: psycopg.AsyncConnection[Any], person: identity.Person, action: str, subject: str, **detail: Any
 ) -> None:
     """Add an entry in the transaction of what it tells about; that transaction acts for the person's organisation."""
     await connection.execute(
         "insert into audit_log (organisation_id, account_id, action, object, detail) values (%s, %s, %s, %s, %s)",
-        [person.organisation_id, person.account_id, action, subject, Jsonb(detail)],
+        [person.organisation_id, person.account_id or None, action, subject, Jsonb(detail)],
     )
 
 

@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 STATIC = ("/assets/", "/_dash-component-suites/")
 MACHINES = frozenset({"/healthz", "/readyz", "/metrics", "/openapi.json", "/_favicon.ico"})
 # Served to anybody, who may be signed in.
-OPEN = frozenset({"/sign-in", "/api/v1/sign-in"})
+OPEN = frozenset(
+    {"/sign-in", "/sign-in/code", "/sign-in/provider", "/sign-in/provider/back", "/choose-password", "/api/v1/sign-in"}
+)
 # Asked by devices and gateways too, which are nobody signed in: these routes look at the credential themselves.
 OWN_CREDENTIALS = frozenset({"/api/v1/observations", "/api/v1/sms"})
 FHIR = "/fhir/"

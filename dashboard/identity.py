@@ -15,7 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 @dataclass(frozen=True)
 class Person:
-    """A signed-in person: whose eyes the database is asked to look through."""
+    """A signed-in person: whose eyes the database is asked to look through; account 0 is the command line."""
 
     account_id: int
     organisation_id: int

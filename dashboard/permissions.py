@@ -25,6 +25,12 @@ class Permission(StrEnum):
     MEND_QUARANTINE = "mend_quarantine"
     SEE_SYSTEM = "see_system"
     SEE_AUDIT = "see_audit"
+    SEE_POLICIES = "see_policies"
+    PUBLISH_POLICIES = "publish_policies"
+    REGISTER_PATIENTS = "register_patients"
+    OPEN_IN_EMERGENCY = "open_in_emergency"
+    MANAGE_ACCOUNTS = "manage_accounts"
+    MANAGE_SITES = "manage_sites"
 
 
 _CARE = frozenset(
@@ -42,16 +48,28 @@ _RUNNING = frozenset(
 )
 # What a device sent names nobody and is somebody's all the same: who sees no patient sees its form without its figures.
 _CLINICAL = frozenset({Permission.SEE_PATIENTS, Permission.SEE_PAYLOADS})
+_GOVERNING = frozenset(
+    {
+        Permission.SEE_POLICIES,
+        Permission.PUBLISH_POLICIES,
+        Permission.REGISTER_PATIENTS,
+        Permission.MANAGE_ACCOUNTS,
+        Permission.MANAGE_SITES,
+    }
+)
 
 PERMISSIONS = MappingProxyType(
     {
         # runs the organisation's installation; taking a patient on is a clinical act and not part of that
-        "administrator": _RUNNING | _CLINICAL | {Permission.SEE_AUDIT},
-        "clinician": _CARE | _RUNNING | _CLINICAL,
+        "administrator": _RUNNING | _CLINICAL | _GOVERNING | {Permission.SEE_AUDIT},
+        "clinician": _CARE
+        | _RUNNING
+        | _CLINICAL
+        | {Permission.SEE_POLICIES, Permission.REGISTER_PATIENTS, Permission.OPEN_IN_EMERGENCY},
         "carer": _CARE,
         # mends what is broken and needs no patient's record for it
         "technician": _RUNNING,
-        "auditor": frozenset({Permission.SEE_AUDIT, Permission.SEE_SYSTEM}),
+        "auditor": frozenset({Permission.SEE_AUDIT, Permission.SEE_SYSTEM, Permission.SEE_POLICIES}),
         "read_only": frozenset({Permission.SEE_PATIENTS, Permission.SEE_DEVICES}),
     }
 )

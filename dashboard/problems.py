@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
+from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.identity import NotSignedInError
 from dashboard.permissions import NotPermittedError
 
@@ -56,6 +57,14 @@ async def _not_permitted(_: Request, exc: Exception) -> JSONResponse:
     return problem(403, str(exc))
 
 
+async def _cannot_be_done(_: Request, exc: Exception) -> JSONResponse:
+    return problem(422, str(exc))
+
+
+async def _not_there(_: Request, exc: Exception) -> JSONResponse:
+    return problem(404, str(exc))
+
+
 async def _not_signed_in(_: Request, __: Exception) -> JSONResponse:
     return problem(401, "Sign in first.", headers={"WWW-Authenticate": "Bearer"})
 
@@ -75,6 +84,8 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(NotPermittedError, _not_permitted)
     app.add_exception_handler(NotSignedInError, _not_signed_in)
+    app.add_exception_handler(InvalidActionError, _cannot_be_done)
+    app.add_exception_handler(NotThereError, _not_there)
     app.add_exception_handler(psycopg_pool.PoolTimeout, _database)
     app.add_exception_handler(psycopg.OperationalError, _database)
     app.add_exception_handler(psycopg.DataError, _refused_value)

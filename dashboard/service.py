@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import APIRouter
 
 from dashboard.app import create_app
+from dashboard.provider import ProviderSettings
 
 # Requests under way at the word to stop may end within this time; live connections are closed at once.
 GRACE_S = 5
@@ -26,12 +27,15 @@ def run(
     *,
     tls_proxy: str = "",
     extra_routers: Sequence[APIRouter] = (),
+    accounts_key: bytes | None = None,
+    provider: ProviderSettings | None = None,
     started: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve until ``stop`` is set; port 0 takes a free one, and ``started`` is told which once requests are answered.
 
     ``tls_proxy`` is the address or the network of the proxy that ends TLS: its word on the client's address and scheme
     is taken, anyone else's is not; and because browsers then speak TLS, the cookie goes over nothing else.
+    ``accounts_key`` and ``provider`` are what `create_app` says.
 
     Raises
     ------
@@ -42,7 +46,13 @@ def run(
     logging.getLogger("uvicorn.access").disabled = True
     with _listen(host, port) as listener:
         config = uvicorn.Config(
-            create_app(database_url, secure_cookies=bool(tls_proxy), extra_routers=extra_routers),
+            create_app(
+                database_url,
+                secure_cookies=bool(tls_proxy),
+                extra_routers=extra_routers,
+                accounts_key=accounts_key,
+                provider=provider,
+            ),
             log_config=None,
             access_log=False,
             server_header=False,

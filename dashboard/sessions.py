@@ -53,8 +53,8 @@ class Sessions:
             row = await cursor.fetchone()
         return Session(token_hash, Person(*row[:4]), row[4]) if row else None
 
-    async def open(self, person: Person) -> tuple[str, Session]:
-        """Begin a session and give its token, which is nowhere else."""
+    async def open(self, person: Person, *, method: str = "password", agent: str = "") -> tuple[str, Session]:
+        """Begin a session and give its token, which is nowhere else; ``agent`` is the browser by its own word."""
         token = secrets.token_urlsafe(32)
         session = Session(_digest(token), person, datetime.now(UTC) + IDLE)
         async with (
@@ -63,10 +63,11 @@ class Sessions:
         ):
             await connection.execute("delete from session where expires_at < now()")
             await connection.execute(
-                "insert into session (token_hash, organisation_id, account_id, expires_at) values (%s, %s, %s, %s)",
-                [session.token_hash, person.organisation_id, person.account_id, session.expires_at],
+                "insert into session (token_hash, organisation_id, account_id, expires_at, method, agent) "
+                "values (%s, %s, %s, %s, %s, %s)",
+                [session.token_hash, person.organisation_id, person.account_id, session.expires_at, method, agent],
             )
-            await audit.write(connection, person, "signed_in", f"account/{person.account_id}")
+            await audit.write(connection, person, "signed_in", f"account/{person.account_id}", method=method)
         return token, session
 
     async def _note_use(self, session: Session) -> None:
@@ -84,16 +85,20 @@ class Sessions:
                 [LIFETIME, IDLE, session.token_hash, NOTED_EVERY],
             )
 
-    async def close(self, session: Session) -> None:
-        """End a session everywhere, live connections included."""
+    async def close(self, session: Session) -> str:
+        """End a session everywhere, live connections included, and say by which method it was signed in to."""
         person = session.person
         async with (
             self._pool.connection() as connection,
             acting_for_async(connection, person.organisation_id, person.account_id),
         ):
-            await connection.execute("delete from session where token_hash = %s", [session.token_hash])
+            cursor = await connection.execute(
+                "delete from session where token_hash = %s returning method", [session.token_hash]
+            )
+            row = await cursor.fetchone()
             await connection.execute("select pg_notify(%s, %s)", [CHANNEL, session.token_hash.hex()])
             await audit.write(connection, person, "signed_out", f"account/{person.account_id}")
+        return row[0] if row else ""
 
 
 def _digest(token: str) -> bytes:

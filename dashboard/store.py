@@ -42,7 +42,7 @@ async def transaction(*, read_only: bool = False) -> AsyncIterator[psycopg.Async
     person = identity.current()
     async with (
         identity.current_pool().connection() as connection,
-        acting_for_async(connection, person.organisation_id, person.account_id, read_only=read_only),
+        acting_for_async(connection, person.organisation_id, person.account_id or None, read_only=read_only),
     ):
         yield connection
 

@@ -7,6 +7,7 @@ the rights of its role and nothing more; the passwords follow from the servers' 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import os
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
+from dashboard.seal import Seal
 from homeward.broker_accounts import BrokerAccounts, BrokerAwayError
 from homeward.doctor import require_broker, require_database
 from homeward.local.account import service_account
@@ -272,6 +274,24 @@ def write_secret(path: Path, text: str) -> None:
 def _hub_address(settings: Settings) -> HubAddress:
     host, _, port = settings.mqtt_tls.rpartition(":")
     return HubAddress(host.strip("[]"), int(port), "mqtt_tls" in settings.model_fields_set and port != "0")
+
+
+def accounts_key(home: Path) -> bytes:
+    """Give the key that seals the second factors' secrets; the first dashboard that asks makes it.
+
+    Dashboards of one installation on several machines share this file. It belongs into the backup, apart from the
+    database's: without it everybody enrols their second factor anew.
+    """
+    path = home / "accounts.key"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        write_secret(draft, Seal.new_key().decode())
+        with contextlib.suppress(FileExistsError):
+            # unlike a rename this fails where another process was faster, and its key stays the one
+            os.link(draft, path)
+        draft.unlink()
+    return path.read_bytes()
 
 
 def _secret(path: Path) -> bytes:

@@ -7,7 +7,6 @@ organisation's audit log.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -16,11 +15,9 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from alerts import policy as policies
-from alerts.documents import PolicyError
-from alerts.overrides import personalise, read_override
 from dashboard.device_acts import DEVICE_KINDS
-from dashboard.passwords import hash_password
+from dashboard.passwords import hash_password, refusal
+from dashboard.policies import Draft
 from schemas import named_queries
 from schemas.database import acting_for
 from schemas.topic import DEVICE_CODE, lane_of
@@ -28,10 +25,13 @@ from schemas.topic import DEVICE_CODE, lane_of
 Connection = psycopg.Connection[Any]
 Row = dict[str, Any]
 ROLES = ("administrator", "clinician", "carer", "technician", "auditor", "read_only")
-SHORTEST_PASSWORD = 12
 
-# a device is registered by the same words here and on the pages
-_QUERIES = {**named_queries.load("dashboard", "devices.sql"), **named_queries.load("homeward", "provisioning.sql")}
+# a device is registered and a policy put in force by the same words here and on the pages
+_QUERIES = {
+    **named_queries.load("dashboard", "devices.sql"),
+    **named_queries.load("dashboard", "policies.sql"),
+    **named_queries.load("homeward", "provisioning.sql"),
+}
 
 
 class ProvisioningError(Exception):
@@ -114,7 +114,7 @@ def add_account(
     """Make an account that sees the named sites, or every site of the organisation where none is named."""
     if role not in ROLES:
         raise ProvisioningError(f"Role {role!r}: expected one of {', '.join(ROLES)}.")
-    _check_password(password)
+    _check_password(password, sign_in, name)
     with acting_for(connection, organisation):
         chosen = [_site(connection, organisation, site) for site in sites]
         try:
@@ -141,7 +141,7 @@ def add_account(
 
 def set_password(connection: Connection, organisation: int, sign_in: str, password: str) -> None:
     """Give an account another password, and end its sessions."""
-    _check_password(password)
+    _check_password(password, sign_in)
     with acting_for(connection, organisation):
         changed = run(connection, "set_password", sign_in=sign_in.lower(), password_hash=hash_password(password))
         if not changed:
@@ -151,9 +151,10 @@ def set_password(connection: Connection, organisation: int, sign_in: str, passwo
         audit(connection, organisation, "password_set", f"account:{account}")
 
 
-def _check_password(password: str) -> None:
-    if len(password) < SHORTEST_PASSWORD:
-        raise ProvisioningError(f"A password needs at least {SHORTEST_PASSWORD} characters.")
+def _check_password(password: str, sign_in: str, name: str = "") -> None:
+    why_not = refusal(password, sign_in, name)
+    if why_not:
+        raise ProvisioningError(why_not)
 
 
 def accounts(connection: Connection, organisation: int) -> list[Row]:
@@ -177,49 +178,26 @@ def publish_policy(
     alerts.policy.PolicyError
         Where the document is not a valid policy.
     """
-    document = policies.parse(text).document
-    template = policies.template_of(document)
-    meant = document.applies_to
-    digest = hashlib.sha256(text.encode()).digest()
+    draft = Draft.read(text)
     with acting_for(connection, organisation):
-        run(connection, "add_pathway", organisation=organisation, name=document.name, title=document.title)
-        [pathway] = run(connection, "lock_pathway", organisation=organisation, name=document.name)
-        if pathway["sha256"] == digest:
-            return document.name, int(pathway["version"])
+        run(connection, "add_pathway", organisation=organisation, name=draft.name, title=draft.title)
+        [pathway] = run(connection, "lock_pathway", organisation=organisation, name=draft.name)
+        if pathway["sha256"] == draft.sha256:
+            return draft.name, int(pathway["version"])
         version = int(pathway["version"]) + 1
-        _refuse_misfits(connection, organisation, document.name, text)
+        draft.refuse_misfits(run(connection, "overrides_of_pathway", organisation=organisation, name=draft.name))
         run(
             connection,
             "add_policy",
             organisation=organisation,
             pathway=pathway["pathway_id"],
             version=version,
-            document=text,
-            sha256=digest,
-            derived_from=template and template.document.name,
-            derived_sha256=template and hashlib.sha256(template.text.encode()).digest(),
-            lowest_age=meant.lowest_age,
-            pregnancy=meant.pregnancy,
             author=author,
-            source=document.source,
             reason=reason,
+            **draft.columns(),
         )
-        audit(connection, organisation, "policy_published", f"pathway:{document.name}", version=version, reason=reason)
-    return document.name, version
-
-
-def _refuse_misfits(connection: Connection, organisation: int, pathway: str, text: str) -> None:
-    """Raise `PolicyError` where a new version of a policy does not permit what is in force for its patients."""
-    policy = policies.parse(text)
-    for row in run(connection, "overrides_of_pathway", organisation=organisation, name=pathway):
-        own = read_override(row["document"])
-        try:
-            personalise(policy, own)
-        except PolicyError as exc:
-            raise PolicyError(
-                f"policy {pathway}: patient {row['patient_id']} has limits of their own that this version does not "
-                f"permit: {exc}; change them first"
-            ) from exc
+        audit(connection, organisation, "policy_published", f"pathway:{draft.name}", version=version, reason=reason)
+    return draft.name, version
 
 
 def pathways(connection: Connection, organisation: int) -> list[Row]:

@@ -44,31 +44,6 @@ select w.pathway_id, w.name, w.title, p.version, p.author, p.source, p.reason, p
 from pathway w join policy p on p.policy_id = w.policy_id
 where w.organisation_id = %(organisation)s order by w.name
 
--- name: add_pathway
-insert into pathway (organisation_id, name, title) values (%(organisation)s, %(name)s, %(title)s)
-on conflict (organisation_id, name) do update set title = excluded.title
-
--- name: lock_pathway
-select w.pathway_id, coalesce((select max(version) from policy p where p.pathway_id = w.pathway_id), 0) as version,
-    (select p.sha256 from policy p where p.policy_id = w.policy_id) as sha256
-from pathway w where w.organisation_id = %(organisation)s and w.name = %(name)s
-for update of w
-
--- name: add_policy
-with published as (
-    insert into policy (organisation_id, pathway_id, version, document, sha256, derived_from, derived_sha256,
-        lowest_age, pregnancy, author, source, reason)
-    values (%(organisation)s, %(pathway)s, %(version)s, %(document)s, %(sha256)s, %(derived_from)s, %(derived_sha256)s,
-        %(lowest_age)s, %(pregnancy)s, %(author)s, %(source)s, %(reason)s)
-    returning policy_id)
-update pathway set policy_id = published.policy_id from published where pathway_id = %(pathway)s
-
--- name: overrides_of_pathway
-select distinct on (o.enrolment_id) o.patient_id, o.document::text as document
-from enrolment_override o join enrolment e using (enrolment_id) join pathway w using (pathway_id)
-where w.organisation_id = %(organisation)s and w.name = %(name)s and e.ended_at is null
-order by o.enrolment_id, o.version desc
-
 -- name: end_enrolment
 update enrolment set ended_at = greatest(now(), started_at + interval '1 microsecond')
 where patient_id = %(patient)s and ended_at is null and pathway_id <> %(pathway)s

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from homeward.installation import INGEST_LOGIN, Addresses, Login
+from homeward.installation import INGEST_LOGIN, Addresses, Login, accounts_key
 from homeward.local.errors import SetupError
 from homeward.local.programs import find_programs
 from homeward.logs import log_as_service
 from homeward.settings import PREFIX, Settings, load_settings
 from homeward.signals import service_stop
+
+if TYPE_CHECKING:
+    from dashboard.provider import ProviderSettings
 
 READY_FILE = f"{PREFIX}READY_FILE"
 
@@ -56,12 +60,26 @@ def run_dashboard() -> None:
                 stop,
                 tls_proxy=settings.tls_proxy,
                 extra_routers=ways_in,
+                accounts_key=accounts_key(settings.home),
+                provider=_provider(settings),
             )
     except OSError as failed:
         raise SetupError(
             f"{settings.http} cannot be listened on ({failed.strerror}); stop the program that uses it, or set "
             "HOMEWARD_HTTP to another host:port."
         ) from failed
+
+
+def _provider(settings: Settings) -> ProviderSettings | None:
+    """Take the provider of identities from the settings, where one is named."""
+    from dashboard.provider import ProviderSettings
+
+    if settings.oidc_issuer is None:
+        return None
+    return ProviderSettings(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret.get_secret_value(),
+        settings.oidc_name, settings.oidc_scope,
+    )  # fmt: skip
 
 
 def _addresses(settings: Settings) -> Addresses:

@@ -1,11 +1,13 @@
-"""In what do deployments differ? Seven settings in the environment; everything else has one place in code or data."""
+"""In what do deployments differ? These settings in the environment; everything else has its place in code or data."""
+
+from __future__ import annotations
 
 import os
 from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from homeward.local.errors import SettingsError
@@ -40,6 +42,11 @@ class Settings(BaseSettings):
         "",
         description="address or network of the proxy that ends TLS: its word on the client is taken",
     )
+    oidc_issuer: str | None = Field(None, description="the provider of identities (OpenID Connect), where there is one")
+    oidc_client_id: str = Field("", description="as what this installation is registered with the provider")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="the secret that goes with it")
+    oidc_name: str = Field("your organisation", description="what people call the provider: Sign in with …")
+    oidc_scope: str = Field("openid profile email", description="what the provider is asked for")
     home: Path = Field(default_factory=default_home, description="folder of the installation's data")
 
     @property
@@ -61,6 +68,22 @@ class Settings(BaseSettings):
     @classmethod
     def _is_broker(cls, url: str | None) -> str | None:
         return _checked_url(url, ("mqtt", "mqtts"), "mqtt://host:1883 or mqtts://host:8883")
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_issuer(cls, issuer: str | None) -> str | None:
+        if issuer is None:
+            return None
+        parts = urlsplit(issuer)
+        if parts.scheme != "https" and parts.hostname not in ("localhost", "127.0.0.1"):
+            raise ValueError("is not an address such as https://identity.example")
+        return issuer
+
+    @model_validator(mode="after")
+    def _is_registered(self) -> Settings:
+        if self.oidc_issuer is not None and not self.oidc_client_id:
+            raise ValueError("HOMEWARD_OIDC_CLIENT_ID is missing; the provider gives it")
+        return self
 
     @field_validator("http")
     @classmethod
@@ -105,7 +128,7 @@ def load_settings() -> Settings:
         name = PREFIX + "_".join(str(part) for part in first["loc"]).upper()
         complaint = first["msg"].removeprefix("Value error, ")
         # The value is not repeated: it may hold a password.
-        raise SettingsError(f"{name} {complaint}.") from None
+        raise SettingsError(f"{name} {complaint}." if first["loc"] else f"{complaint}.") from None
 
 
 def unknown_settings() -> list[str]:

@@ -35,10 +35,11 @@ class Problem(BaseModel):
 
 
 class SignInRequest(Document):
-    """A person's sign-in name and password."""
+    """A person's sign-in name and password, and the code of the second factor where they have one."""
 
     sign_in: Annotated[str, Field(max_length=200)]
     password: Annotated[str, Field(max_length=1000)]
+    code: Annotated[str, Field(max_length=100)] = ""
 
 
 class Account(Document):

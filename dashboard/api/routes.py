@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.security import APIKeyCookie, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
 from dashboard import identity
-from dashboard.api import episodes, models, patients, pauses, quarantine, running
-from dashboard.auth import REFUSED, Cookie, Refusal, SignIn, client_address
+from dashboard.api import accounts, episodes, governance, models, patients, pauses, quarantine, registration, running
+from dashboard.auth import REFUSED, Cookie, Refusal, SignIn, Ticket
 from dashboard.identity import Person
+from dashboard.incoming import agent_of, client_address
 from dashboard.permissions import PERMISSIONS
 from dashboard.sessions import Sessions
 
 PREFIX = "/api/v1"
+CODE_NEEDED = "This account has a second factor: send its code as `code` too."
+ENROL_FIRST = "This account's role needs a second factor: sign in on the pages once to enrol one."
 PROBLEMS: dict[int | str, dict[str, object]] = {
     status: {"model": models.Problem, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 422)
 }
@@ -27,7 +32,16 @@ def routes(pool: AsyncConnectionPool, sign_in: SignIn, sessions: Sessions, cooki
     ]
     router = APIRouter(prefix=PREFIX, responses=PROBLEMS)
     _add_sign_in(router, sign_in, sessions)
-    for part in (patients.router, pauses.router, episodes.router, quarantine.router, running.routes(pool)):
+    for part in (
+        patients.router,
+        pauses.router,
+        episodes.router,
+        quarantine.router,
+        running.routes(pool),
+        accounts.routes(sign_in.passwords),
+        registration.router,
+        governance.router,
+    ):
         router.include_router(part, dependencies=known)
     return router
 
@@ -36,11 +50,18 @@ def _add_sign_in(router: APIRouter, sign_in: SignIn, sessions: Sessions) -> None
     @router.post("/sign-in", tags=["sign-in"])
     async def begin(request: Request, given: models.SignInRequest) -> models.SignedIn:
         """Sign in; the token in the answer goes into `Authorization: Bearer` of every other request."""
-        result = await sign_in.attempt(given.sign_in, given.password, client_address(request))
+        where, agent = client_address(request), agent_of(request)
+        result: Any = await sign_in.attempt(given.sign_in, given.password, where, agent)
+        if isinstance(result, Ticket):
+            if result.enrols:
+                raise HTTPException(401, ENROL_FIRST)
+            if not given.code:
+                raise HTTPException(401, CODE_NEEDED)
+            result = await sign_in.second(result.sealed, given.code, where, agent)
         if isinstance(result, Refusal):
             wait = {"Retry-After": str(int(result.wait_s) + 1)}
             raise HTTPException(429 if result.wait_s else 401, REFUSED, wait if result.wait_s else None)
-        token, session = result
+        token, session, *_ = result
         return models.SignedIn(token=token, expires_at=session.expires_at, account=_account(session.person))
 
     @router.post("/sign-out", tags=["sign-in"], status_code=204)

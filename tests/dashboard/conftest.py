@@ -170,7 +170,12 @@ def make_trusts(database: TestDatabase) -> Trusts:
                 "reader": ("read_only", None),
             },
         )
-        south = _organisation(connection, "South", {"South Ward": "ward"}, {"south-nurse": ("clinician", None)})
+        south = _organisation(
+            connection,
+            "South",
+            {"South Ward": "ward"},
+            {"south-nurse": ("clinician", None), "south-admin": ("administrator", None)},
+        )
     return Trusts(north, south)
 
 

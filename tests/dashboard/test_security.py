@@ -119,20 +119,61 @@ def test_reading_changes_nothing_and_signing_out_is_no_link(served: Served) -> N
 def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> None:
     """Walk every route that names something, so that a new one cannot be forgotten."""
     foreign = served.trusts.south.patients[0]
-    numbers = {"patient_id": foreign.patient_id, "episode_id": foreign.episode_id, "device_id": foreign.device_id}
+    south = served.trusts.south
+    numbers = {
+        "patient_id": foreign.patient_id,
+        "episode_id": foreign.episode_id,
+        "device_id": foreign.device_id,
+        "account_id": south.accounts["south-nurse"],
+        "site_id": foreign.site_id,
+        "rule_id": _rule(served, south.organisation_id),
+        "session_id": _session(served, south.accounts["south-nurse"]),
+        "policy_name": "only_south",
+    }
     document = httpx.get(served.url + "/openapi.json").json()
     named = [(method, path) for path, methods in document["paths"].items() for method in methods if "{" in path] + [
         ("get", "/patients/{patient_id}")
     ]
     assert len(named) > 7
-    bodies = {"notes": {"body": "x"}, "snooze": {"until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}}
-    with served.client("nurse") as client:
-        for method, path in named:
-            given = next((body for part, body in bodies.items() if part in path), {})
-            body = {} if method in ("get", "delete") else {"json": given}
-            answer = client.request(method, path.format(**numbers), **body)  # type: ignore[arg-type]
-            assert answer.status_code == 404, (method, path)
-            assert foreign.family_name not in answer.text
+    ours = served.trusts.north.patients[0].site_id
+    bodies = {
+        "notes": {"body": "x"},
+        "snooze": {"until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()},
+        "discharge": {"reason": "x"},
+        "readmission": {"reason": "x", "site_id": ours},
+        "move": {"site_id": ours},
+        "identities": {"issuer": "https://x", "subject": "x"},
+        "accounts": {"name": "x", "role": "carer"},
+        "sites": {"name": "x", "kind": "ward"},
+    }
+    seen = set()
+    for who in ("nurse", "admin"):
+        with served.client(who) as client:
+            for method, path in named:
+                given = next((body for part, body in bodies.items() if part in path), {})
+                body = {} if method in ("get", "delete") else {"json": given}
+                answer = client.request(method, path.format(**numbers), **body)  # type: ignore[arg-type]
+                assert answer.status_code in (403, 404), (who, method, path, answer.text)
+                assert foreign.family_name not in answer.text
+                seen.add((method, path, answer.status_code))
+    # whoever may do a thing is told that it is not there, and of every route somebody may
+    assert {(m, p) for m, p, status in seen if status == 404} == set(named)
+
+
+def _rule(served: Served, organisation: int) -> int:
+    return int(
+        served.ask(
+            "insert into identity_rule (organisation_id, issuer, claim, value, role) values (%s, 'https://x', 'c', "
+            "'south', 'carer') on conflict (issuer, claim, value) do update set claim = excluded.claim "
+            "returning rule_id",
+            organisation,
+        )[0][0]
+    )
+
+
+def _session(served: Served, account: int) -> int:
+    with served.client("south-nurse"):
+        return int(served.ask("select max(session_id) from session where account_id = %s", account)[0][0])
 
 
 def test_a_number_in_the_query_or_body_reaches_no_other_tenant(served: Served) -> None:
@@ -146,6 +187,8 @@ def test_a_number_in_the_query_or_body_reaches_no_other_tenant(served: Served) -
 def test_every_route_needs_a_session_but_those_named_here(served: Served) -> None:
     app = create_app("postgresql://x@127.0.0.1:1/x")
     open_to_all = {"/sign-in", "/api/v1/sign-in", "/healthz", "/readyz", "/metrics", "/openapi.json", "/_favicon.ico"}
+    # steps of signing in, which change nothing without a ticket or a token
+    open_to_all |= {"/sign-in/code", "/choose-password"}
     paths = {getattr(route, "path", "") for route in app.routes} | set(app.openapi()["paths"])
     checked = 0
     with served.client() as client:

@@ -1,0 +1,179 @@
+"""Who may sign in, and how: the JSON interface to `dashboard.people`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from dashboard import people, second_factor, store
+from dashboard.api import account_models as models
+from dashboard.api import paging
+from dashboard.api.models import Page
+from dashboard.api.paging import After, Limit
+from dashboard.api.rights import allowed
+from dashboard.identity import current
+from dashboard.passwords import PasswordCheck
+from dashboard.people import Entitlement, Link
+from dashboard.permissions import Permission
+
+AccountId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+RuleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
+SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+
+def routes(passwords: PasswordCheck) -> APIRouter:
+    """Make the routes: everybody's own account, and all accounts for administrators."""
+    router = APIRouter()
+    router.include_router(_own(passwords))
+    router.include_router(_all())
+    return router
+
+
+def _own(passwords: PasswordCheck) -> APIRouter:
+    router = APIRouter(tags=["own account"])
+
+    @router.put("/me/password", status_code=204, response_class=Response)
+    async def change_password(given: models.PasswordChange) -> Response:
+        """Change your password; your other sign-ins end."""
+        await people.change_own_password(passwords, given.current, given.new)
+        return Response(status_code=204)
+
+    @router.get("/me/sessions")
+    async def sessions() -> list[models.SessionSummary]:
+        """List where you are signed in."""
+        names = models.SessionSummary.model_fields
+        return [models.SessionSummary(**{n: row[n] for n in names}) for row in await people.own_sessions()]
+
+    @router.delete("/me/sessions/{session_id}", status_code=204, response_class=Response)
+    async def end_session(session_id: SessionId) -> Response:
+        """End one of your sign-ins."""
+        await people.end_own_session(session_id)
+        return Response(status_code=204)
+
+    @router.post("/me/second-factor/removal", status_code=204, response_class=Response)
+    async def remove_second_factor(given: models.PasswordConfirmation) -> Response:
+        """Take your second factor away, where your role does not need one."""
+        await people.confirm_password(passwords, given.current)
+        async with store.transaction() as connection:
+            await second_factor.remove_own(connection, current())
+        return Response(status_code=204)
+
+    return router
+
+
+def _all() -> APIRouter:
+    router = APIRouter(tags=["accounts"], dependencies=[allowed(Permission.MANAGE_ACCOUNTS)])
+
+    @router.get("/accounts")
+    async def accounts(
+        search: Annotated[str, Query(max_length=100, description="part of the name or the sign-in name")] = "",
+        role: models.RoleWord | None = None,
+        disabled: Annotated[bool, Query(description="disabled accounts as well")] = False,
+        limit: Limit = 100,
+        after: After = None,
+    ) -> Page[models.AccountSummary]:
+        """List accounts by name."""
+        name, number = paging.read(after, paging.text, paging.number)
+        rows = await people.accounts(search, role, disabled=disabled, limit=limit + 1, after=(name, number))
+        return Page(
+            items=[_summary(row) for row in rows[:limit]], next=paging.next_of(rows, limit, "name", "account_id")
+        )
+
+    @router.post("/accounts", status_code=201)
+    async def add(given: models.NewAccount) -> models.PasswordLink:
+        """Make an account; its person chooses a password by the link."""
+        number, link = await people.add(given.sign_in, given.name, _entitlement(given))
+        return _link(number, link)
+
+    @router.get("/accounts/{account_id}")
+    async def account(account_id: AccountId) -> models.AccountSummary:
+        """Give one account."""
+        return _summary(await people.account(account_id))
+
+    @router.put("/accounts/{account_id}", status_code=204, response_class=Response)
+    async def change(account_id: AccountId, given: models.Rights) -> Response:
+        """Change name, role and sites; where rights change, the sessions end."""
+        await people.change(account_id, given.name, _entitlement(given))
+        return Response(status_code=204)
+
+    @router.post("/accounts/{account_id}/disabling", status_code=204, response_class=Response)
+    async def disable(account_id: AccountId) -> Response:
+        """Let nobody sign in to the account any more."""
+        await people.disable(account_id)
+        return Response(status_code=204)
+
+    @router.delete("/accounts/{account_id}/disabling", status_code=204, response_class=Response)
+    async def enable(account_id: AccountId) -> Response:
+        """Let the account be signed in to again."""
+        await people.enable(account_id)
+        return Response(status_code=204)
+
+    @router.post("/accounts/{account_id}/password-link", status_code=201)
+    async def make_link(account_id: AccountId) -> models.PasswordLink:
+        """Make a link to choose a password; earlier ones are void."""
+        return _link(account_id, await people.make_link(account_id))
+
+    @router.delete("/accounts/{account_id}/second-factor", status_code=204, response_class=Response)
+    async def reset_second_factor(account_id: AccountId) -> Response:
+        """Take the account's second factor away."""
+        await people.reset_second_factor(account_id)
+        return Response(status_code=204)
+
+    @router.post("/accounts/{account_id}/identities", status_code=204, response_class=Response)
+    async def link_identity(account_id: AccountId, given: models.Identity) -> Response:
+        """Let somebody whom a provider knows sign in to the account."""
+        await people.link_identity(account_id, given.issuer, given.subject)
+        return Response(status_code=204)
+
+    @router.delete("/accounts/{account_id}/identities", status_code=204, response_class=Response)
+    async def unlink(account_id: AccountId) -> Response:
+        """Let nobody sign in to the account through a provider any more."""
+        await people.unlink_identities(account_id)
+        return Response(status_code=204)
+
+    @router.get("/sign-in-rules")
+    async def rules() -> list[models.Rule]:
+        """List who of a provider gets an account at the first sign-in."""
+        names = models.Rule.model_fields
+        return [models.Rule(**{n: row[n] for n in names}) for row in (await people.sign_in_rules())[1]]
+
+    @router.post("/sign-in-rules", status_code=201)
+    async def add_rule(given: models.NewRule) -> models.Rule:
+        """Add a rule."""
+        number = await people.add_rule(given.issuer, given.claim, given.value, given.role, given.site_id)
+        return models.Rule(rule_id=number, **given.model_dump())
+
+    @router.delete("/sign-in-rules/{rule_id}", status_code=204, response_class=Response)
+    async def remove_rule(rule_id: RuleId) -> Response:
+        """Take a rule away; accounts that it made stay."""
+        await people.remove_rule(rule_id)
+        return Response(status_code=204)
+
+    @router.get("/second-factor-roles")
+    async def second_factor_roles() -> models.RoleList:
+        """Say which roles need a second factor."""
+        roles: Any = (await people.sign_in_rules())[0]
+        return models.RoleList(roles=roles)
+
+    @router.put("/second-factor-roles", status_code=204, response_class=Response)
+    async def require_second_factor(given: models.RoleList) -> Response:
+        """Ask a second factor of these roles; who has none enrols one at the next sign-in."""
+        await people.require_second_factor(given.roles)
+        return Response(status_code=204)
+
+    return router
+
+
+def _entitlement(given: models.Rights) -> Entitlement:
+    return Entitlement(given.role, None if given.sites is None else tuple(given.sites))
+
+
+def _link(account_id: int, link: Link) -> models.PasswordLink:
+    return models.PasswordLink(account_id=account_id, path=people.link_path(link), expires_at=link.expires_at)
+
+
+def _summary(row: dict[str, Any]) -> models.AccountSummary:
+    names = ("account_id", "sign_in", "name", "role", "disabled_at", "created_at", "second_factor_at")
+    sites = None if row["all_sites"] else row["site_ids"]
+    return models.AccountSummary(**{n: row[n] for n in names}, sites=sites, last_seen_at=row["seen_at"])

@@ -1,0 +1,40 @@
+"""Which words do people read before they are signed in?"""
+
+SIGN_IN_AGAIN = "Sign in again"
+CONTINUE = "Continue"
+CODE = "Code"
+CODE_TITLE = "One more step"
+CODE_LEAD = "Open your authenticator app and type the six digits that it shows for Homeward."
+CODE_HINT = "Without your telephone: one of your recovery codes."
+CODE_REFUSED = (
+    "That code is not right, was used already, or there were too many attempts. Wait for the next code; after five "
+    "wrong ones wait 15 minutes, or ask an administrator."
+)
+TOO_LATE = "That took too long, or this page was not made for you. Nothing is lost: sign in again."
+ENROL_TITLE = "Protect your account"
+ENROL_LEAD = (
+    "Your organisation asks for a second step when you sign in. Scan this with an authenticator app on your telephone, "
+    "then type the six digits that the app shows."
+)
+QR = "Picture for an authenticator app"
+SECRET = "Cannot scan it? Type this into the app:"
+RECOVERY_TITLE = "Your recovery codes"
+RECOVERY_LEAD = "Each lets you in once without your telephone. They are shown now and never again."
+RECOVERY_KEEP = "Print them or write them down, and keep them where you keep your keys."
+RECOVERY_DONE = "I have kept them: continue"
+CHOOSE_TITLE = "Choose a password"
+CHOOSE_LEAD = "At least 12 characters; a few words in a row are easy to remember. Your name does not belong in it."
+NEW_PASSWORD = "New password"
+REPEAT_PASSWORD = "The same again"
+SAVE_PASSWORD = "Save the password"
+NOT_THE_SAME = "The two were not the same. Type the password twice."
+LINK_GONE = (
+    "This link was used already, is older than a day, or a newer one was made. Ask your administrator for another one."
+)
+PASSWORD_SAVED = "Your password is saved"
+PASSWORD_SAVED_LEAD = "Sign in with it now. Wherever you were signed in before, you are signed out."
+SIGN_IN = "Sign in"
+PROVIDER_FAILED = "That sign-in could not be completed. Try again; if it goes on, tell your administrator."
+PROVIDER_UNKNOWN = "Your identity is confirmed, but nobody has given you an account here. Ask your administrator."
+PROVIDER_ENDED = "You are signed out of Homeward. On a shared computer also sign out of {name}:"
+LEAVE = "Sign out there too"
