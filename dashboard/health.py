@@ -33,9 +33,20 @@ async def readiness(pool: AsyncConnectionPool) -> dict[str, str]:
     """Say of each part whether it is ready: ``ok``, or a sentence with what is wrong."""
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            return {"database": "ok", "migrations": await _migrations(pool), "ingest": await _ingest(pool)}
+            return {
+                "database": await _database(pool),
+                "migrations": await _migrations(pool),
+                "ingest": await _ingest(pool),
+            }
     except _UNREACHABLE as exc:
         return {"database": f"does not answer ({type(exc).__name__})"}
+
+
+async def _database(pool: AsyncConnectionPool) -> str:
+    async with pool.connection() as connection:
+        cursor = await connection.execute("show transaction_read_only")
+        row = await cursor.fetchone()
+    return "ok" if row == ("off",) else "may only be read: nothing is stored or confirmed until it may be written again"
 
 
 async def _migrations(pool: AsyncConnectionPool) -> str:

@@ -38,9 +38,9 @@ log = structlog.get_logger()
 def run(database_url: str, stop: threading.Event, ready: Callable[[], None] = lambda: None) -> None:
     """Do what falls due until ``stop``; call ``ready`` when the first look has been taken."""
     counters = Counters()
-    with open_pool(database_url, ROLE, min_size=3, max_size=4) as pool:
+    presence = Presence("clock", counters)
+    with open_pool(database_url, ROLE, min_size=3, max_size=4, application=presence.application) as pool:
         keeper = RegistryKeeper(pool)
-        presence = Presence("clock", counters)
         threads = [
             threading.Thread(target=keeper.watch, args=(stop,), name="registry", daemon=True),
             threading.Thread(target=presence.run, args=(pool, stop), name="presence", daemon=True),

@@ -55,6 +55,7 @@ class LaneKeeper:
         try:
             while not stop.is_set():
                 instances = self._presence.beat(connection)
+                self._presence.end_frozen(connection)
                 self._share(connection, math.ceil(LANES / instances))
                 self._counters.set(lanes=len(self._locked), lanes_connected=self._subscriber.connected)
                 all_connected = self._subscriber.connected == len(self._locked)

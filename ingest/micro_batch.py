@@ -40,7 +40,13 @@ _IDLE_S = 0.2
 _RETRY_S = (0.05, 5.0)
 _SUMMARY_S = 10.0
 _STREAMS = frozenset(Stream)
-_TRY_AGAIN = (psycopg.OperationalError, psycopg.InterfaceError, PoolTimeout)
+# a database that may only be read, as a standby before it takes over, is as good as away
+_TRY_AGAIN = (
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+    psycopg.errors.ReadOnlySqlTransaction,
+    PoolTimeout,
+)
 
 log = structlog.get_logger()
 

@@ -16,6 +16,8 @@ from ingest.sql import QUERIES
 BEAT_S = 1.0
 ALIVE_S = 3.0
 """A process not seen for this long counts as gone: its share of the lanes falls to the others."""
+LEASE_S = 10.0
+"""A process not seen for this long has its connections to the database ended by the others."""
 
 log = structlog.get_logger()
 
@@ -26,12 +28,25 @@ class Presence:
     def __init__(self, service: str, counters: Counters) -> None:
         self.service, self._counters = service, counters
         self._id = uuid.uuid4()
+        self.application = f"homeward-{service} {self._id}"
+        """What the process calls itself on its connections, by which others find them."""
 
     def beat(self, connection: psycopg.Connection) -> int:
         """Write the row and give how many processes of this service are alive, this one included."""
         connection.execute(QUERIES["beat"], [self._id, self.service, Jsonb(self._counters.snapshot())])
         row = connection.execute(QUERIES["alive"], [self.service, ALIVE_S]).fetchone()
         return max(1, int(row[0])) if row else 1
+
+    def end_frozen(self, connection: psycopg.Connection) -> None:
+        """End the connections of processes that have fallen silent and yet hold them: frozen, or cut off by half.
+
+        Their lanes and the patients' rows that they have locked are free then, and what they were about to commit is
+        not committed; the broker delivers it to the next holder. One that wakes up finds its connections gone and
+        begins anew.
+        """
+        ended = connection.execute(QUERIES["end_frozen"], [LEASE_S]).fetchall()
+        if ended:
+            log.warning("a silent process's connections ended", action="frozen_ended", connections=len(ended))
 
     def end(self, connection: psycopg.Connection) -> None:
         """Write the last counters and say that the process is gone."""
@@ -44,6 +59,7 @@ class Presence:
             try:
                 with pool.connection() as connection:
                     self.beat(connection)
+                    self.end_frozen(connection)
             except (psycopg.Error, PoolTimeout):
                 log.warning("not heard, the database is away", action="beat_missed")
         try:

@@ -235,6 +235,16 @@ on conflict (instance_id) do update set seen_at = now(), counters = excluded.cou
 -- name: alive
 select count(*) from service_instance where service = %s and seen_at > now() - %s * interval '1 second';
 
+-- name: end_frozen
+-- A login may end its own role's connections, and no others'. Found first and ended then: a condition that ends what it
+-- looks at may be asked before the others.
+with frozen as materialized (
+    select a.pid from service_instance i
+    join pg_stat_activity a on a.application_name = 'homeward-' || i.service || ' ' || i.instance_id
+    where i.seen_at < now() - %s * interval '1 second'
+      and a.usesysid = (select usesysid from pg_stat_activity where pid = pg_backend_pid()))
+select pid from frozen where pg_terminate_backend(pid);
+
 -- name: end_instance
 -- Its counters stay, so that the sums over all processes never fall; it is no longer alive.
 update service_instance set seen_at = now() - interval '1 hour', counters = %s where instance_id = %s;

@@ -35,10 +35,11 @@ def run(
     On ``stop`` the micro-batch under way is finished and confirmed; what waits behind it is left with the broker.
     """
     counters, inbox = Counters(), Inbox()
-    with open_pool(database_url, ROLE, min_size=4, max_size=6) as pool:
+    presence = Presence("ingest", counters)
+    with open_pool(database_url, ROLE, min_size=4, max_size=6, application=presence.application) as pool:
         keeper = RegistryKeeper(pool)
         subscriber = Subscriber(Broker(mqtt_url, user, password), inbox)
-        lanes = LaneKeeper(pool, subscriber, Presence("ingest", counters), counters)
+        lanes = LaneKeeper(pool, subscriber, presence, counters)
         batches = MicroBatches(pool, keeper, inbox, subscriber, counters)
         leave = threading.Event()
         threads = {

@@ -212,8 +212,8 @@ def _hand_over(connection: psycopg.Connection) -> None:
         connection.execute(f"alter {kind} {name} owner to {OWNER}".encode())
 
 
-def open_pool(url: str, role: str, *, min_size: int = 1, max_size: int = 4) -> ConnectionPool:
-    """Open a pool of connections that act as ``role`` and nothing more.
+def open_pool(url: str, role: str, *, min_size: int = 1, max_size: int = 4, application: str = "") -> ConnectionPool:
+    """Open a pool of connections that act as ``role`` and nothing more; ``application`` is what they call themselves.
 
     Where the URL's own account is another one (a single account for a small installation), each connection takes the
     role on with ``SET ROLE``.
@@ -227,7 +227,10 @@ def open_pool(url: str, role: str, *, min_size: int = 1, max_size: int = 4) -> C
         connection.execute("set timezone to 'UTC'")
         connection.commit()
 
-    return ConnectionPool(url, configure=configure, min_size=min_size, max_size=max_size, open=True, timeout=30)
+    named = {"application_name": application} if application else {}
+    return ConnectionPool(
+        url, kwargs=named, configure=configure, min_size=min_size, max_size=max_size, open=True, timeout=30
+    )
 
 
 @contextmanager

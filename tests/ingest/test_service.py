@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -328,6 +329,46 @@ def test_workers_share_the_lanes_and_take_over_from_each_other(desk: Desk, hub: 
     second.terminate()
     assert second.wait(PATIENCE_S) == 0
     assert desk.ask("select count(*) from pg_locks where locktype = 'advisory'") == [(0,)]
+
+
+def test_a_frozen_worker_keeps_nobody_waiting(desk: Desk, hub: Sender, workers: Workers) -> None:
+    frozen = workers.start()
+    wait_until(lambda: lanes_held(desk) == [16], "one worker holds all lanes")
+    # in the middle of a transaction, with patients' rows locked
+    with psycopg.connect(desk.database.url) as connection:
+        connection.execute("lock table homeward.episode_event in exclusive mode")
+        connection.execute("lock table homeward.observation in exclusive mode")
+        flood(desk, hub, 300)
+        wait_until(lambda: desk.ask("select 1 from pg_locks where not granted"), "the worker waits for the table")
+        os.kill(frozen.pid, signal.SIGSTOP)
+    workers.start()
+    wait_until(lambda: stored(desk) == 900, "the other has taken over")
+    assert flood(desk, hub, 460) == 460  # the first 300 are the same again
+    wait_until(lambda: stored(desk) == 1380, "all lanes are served")
+    os.kill(frozen.pid, signal.SIGCONT)
+    wait_until(lambda: lanes_held(desk) == [8, 8], "the one that woke up takes its share again")
+    flood(desk, hub, 620)
+    wait_until(lambda: stored(desk) == 1860, "both store")
+    assert desk.ask("select count(*) from quarantine") == [(0,)]
+
+
+def test_a_database_that_may_only_be_read_is_waited_for(desk: Desk, hub: Sender, workers: Workers) -> None:
+    workers.start()
+    name = desk.database.name
+    with psycopg.connect(desk.database.url, autocommit=True) as one:
+        one.execute(f"alter database {name} set default_transaction_read_only = on".encode())
+    desk.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'homeward_ingest'")
+    sent = flood(desk, hub, 160)
+    wait_until(
+        lambda: desk.ask("select 1 from pg_stat_activity where usename = 'homeward_ingest'"), "the worker is back"
+    )
+    assert stored(desk) == 0
+    with psycopg.connect(desk.database.url, autocommit=True, options="-c default_transaction_read_only=off") as one:
+        one.execute(f"alter database {name} reset default_transaction_read_only".encode())
+    # as a standby that takes over: connections made before may write as soon as it does
+    desk.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'homeward_ingest'")
+    wait_until(lambda: stored(desk) == 3 * sent, "all is stored")
+    assert desk.ask("select count(*) from quarantine") == [(0,)]
 
 
 @pytest.fixture
