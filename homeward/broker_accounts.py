@@ -79,7 +79,9 @@ class BrokerAccounts:
 
     def add_service(self, user: str, password: str, role: str = SERVICE_ROLE) -> None:
         """Give a service its login: ingest's hears every device and sends receipts."""
-        self._send([{"command": "createRole", "rolename": role, "acls": access_rules(role)}], EXISTS)
+        rules = {"rolename": role, "acls": access_rules(role)}
+        if self._send([{"command": "createRole", **rules}], EXISTS):
+            self._send([{"command": "modifyRole", **rules}], "")  # it may be of an earlier version
         self._add([(user, password, role)])
 
     def add_hub(self, user: str, password: str, topics: Sequence[str]) -> None:

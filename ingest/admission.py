@@ -42,11 +42,11 @@ class Incoming:
 
     @classmethod
     def from_topic(cls, topic: str, payload: bytes, received_at: int) -> Incoming:
-        """Take the sender from the topic; one that is none of ours has no sender."""
+        """Take the sender from the topic; one that means nothing here has no sender."""
         # not topics.parse: that costs more than decoding the payload, and a code is looked up in the registry anyway
         parts = topic.split("/")
         ours = len(parts) == 5 and topic.startswith(_PREFIX) and parts[4] in _STREAMS
-        return cls(topic, payload, received_at, parts[3] if ours else "")
+        return cls(topic, payload, received_at, parts[3] if ours else topics.foreign_sender(topic) or "")
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class Admitted:
 
 def admit(messages: Sequence[Incoming], keeper: RegistryKeeper) -> Admitted:
     """Decode messages and decide what may be stored, with a fresh registry where a sender is not known."""
-    decoded = Decoded()
+    decoded, zones = Decoded(), keeper.registry.zones
     for position, message in enumerate(messages):
         # the common case asked here, without another call: this line is passed by every message of a country
         if not native.take(message.payload, position, decoded):
-            detect.decode(message.payload, position, decoded)
+            detect.decode(message.payload, position, decoded, message.topic, message.sender, zones)
     admission = _Admission(messages, decoded, keeper.registry)
     if admission.has_strangers and keeper.read_if_known_now(*admission.strangers()):
         admission = _Admission(messages, decoded, keeper.registry)

@@ -20,11 +20,12 @@ import structlog
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.admission import Incoming
 from ingest.buffered_socket import BufferedClient, BufferedSocket
 from ingest.inbox import Delivery, Inbox
-from schemas.topic import Stream, lane_filter
+from schemas.topic import FOREIGN_FILTERS, FOREIGN_LANE, Stream, lane_filter
 
 KEEPALIVE_S = 30
 SESSION_EXPIRY_S = 14 * 86_400
@@ -34,6 +35,7 @@ RECEIVE_MAXIMUM = {Stream.LIVE: 2_000, Stream.BACKLOG: 500}
 RECEIPTS_UNDERWAY = 1_000
 _RETRY_S = (0.2, 10.0)
 _QOS = 1
+_FOREIGN_OPTIONS = SubscribeOptions(qos=_QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
 
 log = structlog.get_logger()
 
@@ -66,6 +68,7 @@ class LaneSession:
     ) -> None:
         self.lane, self.stream = lane, stream
         self.generation = 0
+        self._foreign: int | None = None
         self.unconfirmed = 0
         self.wants_write = False
         self.is_connected = False
@@ -186,10 +189,17 @@ class LaneSession:
         self.is_connected = flags.session_present
         if not flags.session_present:
             client.subscribe(lane_filter(self.lane, self.stream), _QOS)
+        if self.lane == FOREIGN_LANE and self.stream is Stream.LIVE:
+            # at every connection, as nothing comes twice: a session may be older than these subscriptions
+            _, self._foreign = client.subscribe([(topic, _FOREIGN_OPTIONS) for topic in FOREIGN_FILTERS])
         log.debug("lane connected", action="lane_connected", lane=self.lane, session=flags.session_present)
 
-    def _on_subscribe(self, _c: mqtt.Client, _u: Any, _m: int, reasons: list[Any], _p: Any) -> None:
-        if any(reason.is_failure for reason in reasons):
+    def _on_subscribe(self, _c: mqtt.Client, _u: Any, packet: int, reasons: list[Any], _p: Any) -> None:
+        if packet == self._foreign:
+            # a broker whose rules do not know of these topics yet must not cost the lane
+            if any(reason.is_failure for reason in reasons):
+                log.warning("broker refused the topics of gateways", action="gateways_refused", lane=self.lane)
+        elif any(reason.is_failure for reason in reasons):
             log.error("broker refused the lane", action="lane_refused", lane=self.lane, reason=str(reasons[0]))
         else:
             self.is_connected = True

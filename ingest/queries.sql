@@ -2,7 +2,8 @@
 -- of them are turned into timestamps here, exactly, because the smallest part of an interval is the microsecond.
 
 -- name: devices
-select device_id, organisation_id, coalesce(hub_id, 0), code, kind = 'manual', retired_at is not null from device;
+select device_id, organisation_id, coalesce(hub_id, 0), code, kind = 'manual', retired_at is not null, time_zone
+from device;
 
 -- name: assignments
 -- in the order in which they are looked up

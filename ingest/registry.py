@@ -45,6 +45,8 @@ class Registry:
     device_organisation, hub : int32 arrays, indexed by device_id
         0: no such device; no hub.
     retired, by_hand : bool arrays, indexed by device_id
+    zones : dict of device code → time zone
+        Of those whose record states one; their clocks show that local time.
     wearer_key : int64 array, shape (A,)
         device_id and user of each assignment as one number, ascending; then the arrays of the same order:
     wearer, since, until : int arrays, shape (A,)
@@ -69,6 +71,7 @@ class Registry:
     patient_organisation: NDArray[np.int32]
     people: NDArray[np.void]
     bank: PolicyBank
+    zones: dict[str, str]
 
     def wearers(self, device: NDArray[np.int32], user: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.int32]:
         """Find whose the observations of a device and its user are at an instant; 0 where nobody's."""
@@ -127,6 +130,7 @@ def read_registry(connection: psycopg.Connection) -> Registry:
         patient_organisation=_by_id(patient_id, _column(people, 1, np.int32)),
         people=_by_id(patient_id, persons, nobody[0]),
         bank=bank,
+        zones={row[3]: row[6] for row in devices if row[6] is not None},
     )
 
 

@@ -26,6 +26,8 @@ class Flag(IntFlag):
     CLOCK_UNSET = 16
     TOO_LATE = 32
     BY_HAND = 64
+    POOR_SIGNAL = 128
+    POSITION = 256
 
 
 QUALITY_WORDS = {
@@ -33,6 +35,8 @@ QUALITY_WORDS = {
     "movement": Flag.MOVEMENT,
     "cuff_fit": Flag.CUFF_FIT,
     "clock_unset": Flag.CLOCK_UNSET,
+    "poor_signal": Flag.POOR_SIGNAL,
+    "position": Flag.POSITION,
 }
 
 ShortText = Annotated[str, msgspec.Meta(max_length=64)]

@@ -1,7 +1,8 @@
 """What do MQTT topics look like, and which parts carry meaning?
 
 ``homeward/v1/{lane}/{device}/observations``, ``…/backlog``, ``…/receipts`` and ``…/status``. Device codes are opaque:
-no name and no NHS number ever travels in a topic.
+no name and no NHS number ever travels in a topic. Beside these there are two topics of devices that cannot be told
+where to publish.
 """
 
 from __future__ import annotations
@@ -69,6 +70,26 @@ def lane_filter(lane: int, stream: Stream) -> str:
 def status_filter(lane: int) -> str:
     """What an ingest worker subscribes to for the status of a lane's devices."""
     return f"{PREFIX}/{lane}/+/status"
+
+
+GATEWAY_FILTER = "home/+/BTtoMQTT/+"
+"""Where gateways of Theengs and OpenMQTTGateway publish: ``home/{gateway}/BTtoMQTT/{address}``."""
+SCALE_TOPIC = "data"
+"""Where the export2garmin scale bridge publishes. It names nobody: the device registered under this code is meant."""
+FOREIGN_FILTERS = (GATEWAY_FILTER, SCALE_TOPIC)
+FOREIGN_LANE = 0
+"""The lane that hears the topics of others, which name none."""
+
+
+def gateway_of(topic: str) -> str | None:
+    """Give the code of the gateway in a gateway's topic; None for any other topic."""
+    parts = topic.split("/")
+    return parts[1] if len(parts) == 4 and parts[0] == "home" and parts[2] == "BTtoMQTT" else None
+
+
+def foreign_sender(topic: str) -> str | None:
+    """Give the code of the device that publishes on a topic of others; None where it is none of them."""
+    return SCALE_TOPIC if topic == SCALE_TOPIC else gateway_of(topic)
 
 
 def parse(topic: str) -> Topic:

@@ -25,6 +25,7 @@ from homeward.local.errors import SetupError
 from homeward.local.programs import Programs
 from homeward.local.server_folder import Manner, ServerFolder
 from homeward.local.watchdog import Watchdog
+from schemas.topic import FOREIGN_FILTERS
 
 MANNER = Manner("Mosquitto", "mosquitto", (signal.SIGTERM,), start_timeout_s=20.0, stop_grace_s=10.0)
 ADMIN = "homeward-admin"
@@ -65,6 +66,8 @@ persistent_client_expiration 14d
 max_inflight_messages 0
 max_queued_messages 0
 max_queued_bytes 0
+# What gateways publish with QoS 0 waits for ingest as well: they know no other.
+queue_qos0_messages true
 message_size_limit {largest_payload}
 max_packet_size {largest_packet}
 retain_available true
@@ -83,6 +86,9 @@ ACCESS = """\
 # Every login may do this with the topics of its own name; roles add to it.
 pattern write homeward/v1/+/%u/#
 pattern read homeward/v1/+/%u/receipts
+# Gateways and scales of others, which cannot be told where to publish: each under its own name as well.
+pattern write home/%u/BTtoMQTT/+
+pattern write %u
 """
 
 # What each role may do: (kind of access, topics).
@@ -104,6 +110,7 @@ ROLES = {
         ("publishClientSend", "homeward/v1/+/+/receipts"),
         ("publishClientReceive", "homeward/v1/#"),
         ("subscribePattern", "homeward/v1/#"),
+        *((kind, topic) for topic in FOREIGN_FILTERS for kind in ("publishClientReceive", "subscribePattern")),
     ],
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.formats import fhir, json_document, native
+from ingest.formats import bluetooth, export2garmin, fhir, json_document, native, omblepy, open_mhealth, theengs
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.formats.json_document import Refused
 from ingest.limits import LARGEST_PAYLOAD
@@ -41,16 +41,28 @@ def decode(
     if len(payload) > LARGEST_PAYLOAD:
         detail = f"payload: {len(payload)} bytes; expected at most {LARGEST_PAYLOAD}, send it in several messages"
         out.rejections.append(Rejection(message, Reason.TOO_LARGE, detail))
-        return
+    elif omblepy.is_table(payload):
+        omblepy.decode(payload, message, out, zones.get(sender))
+    elif topic == export2garmin.TOPIC or export2garmin.is_line(payload):
+        export2garmin.decode(payload, message, out)
+    else:
+        _decode_json(payload, message, out, topic, sender, zones)
+
+
+def _decode_json(payload: bytes, message: int, out: Decoded, topic: str, sender: str, zones: Mapping[str, str]) -> None:
     try:
         document = json_document.read(payload)
     except Refused as refused:
         out.rejections.append(Rejection(message, refused.reason, str(refused)))
         return
-    _reader(document)(document, message, out)
-
-
-def _reader(document: Any) -> Any:
+    first: Any = document[0] if isinstance(document, list) and document else document
     if isinstance(document, dict) and "resourceType" in document:
-        return fhir.decode
-    return native.read
+        fhir.decode(document, message, out)
+    elif bluetooth.is_record(first):
+        bluetooth.decode(document, message, out, sender, zones)
+    elif open_mhealth.is_document(first):
+        open_mhealth.decode(document, message, out)
+    elif theengs.is_gateway_topic(topic) or theengs.is_advertisement(document):
+        theengs.decode(document, message, out, topic)
+    else:
+        native.read(document, message, out)

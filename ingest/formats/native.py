@@ -13,7 +13,7 @@ import msgspec
 
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.formats.instant import microseconds
-from ingest.formats.json_document import Doubled, Refused
+from ingest.formats.json_document import Doubled, Refused, kind
 from ingest.limits import LARGEST_PAYLOAD
 from schemas.observation import QUALITY_WORDS, NativeMessage, Quantity
 from schemas.quarantine import Reason
@@ -166,9 +166,9 @@ def _count_values(one: Any) -> int:
 def _whole_set(one: Any, where: str) -> tuple[Reason, str] | None:
     """Find what makes a whole set unusable."""
     if not isinstance(one, dict):
-        return Reason.WRONG_TYPE, f"{where}{type(one).__name__} where an object was expected"
+        return Reason.WRONG_TYPE, f"{where}set: {kind(one)}; expected an object"
     if isinstance(one, Doubled):
-        return Reason.CONTRADICTORY, f"{where}{one.name!r} is there twice; expected once"
+        return Reason.CONTRADICTORY, f"{where}set: {one.name!r} is there twice; expected once"
     time = one.get("time")
     if time is None or time == "":
         return Reason.MISSING_TIME, f"{where}time: missing; expected like 2026-11-22T08:00:00.123+00:00"
