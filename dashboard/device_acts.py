@@ -14,6 +14,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
+from zoneinfo import available_timezones
 
 import psycopg
 from psycopg.types.json import Jsonb
@@ -194,6 +195,15 @@ class DeviceActs:
                 raise DeviceError("The device was moved more than once since then; name a later time.") from exc
             at = since.isoformat() if since else None
             await self._audit(connection, "device_placed", device, site=site, since=at)
+
+    async def set_zone(self, device: int, zone: str | None) -> None:
+        """Say which time zone the device's own clock shows; None where its times carry an offset."""
+        if zone is not None and zone not in available_timezones():
+            raise DeviceError(f"Time zone {zone!r} is not known; expected a name like Europe/London.")
+        async with self.transaction() as connection:
+            await self._lock(connection, device)
+            await _run(connection, "set_zone", device=device, zone=zone)
+            await self._audit(connection, "device_zone_set", device, zone=zone)
 
     async def retire(self, device: int) -> None:
         """Take a device out of use with its login; what it sends from now on is quarantined."""

@@ -74,3 +74,6 @@ update patient set resident_code = %(code)s where patient_id = %(patient)s
 
 -- name: sites
 select site_id, name, kind from site order by name
+
+-- name: set_zone
+update device set time_zone = %(zone)s where device_id = %(device)s

@@ -125,6 +125,25 @@ def unassign_device(
     report({"device": code, "user": user_number}, as_json, f"{code} is nobody's.")
 
 
+@device.command("zone")
+def set_zone(
+    code: str,
+    zone: Annotated[str, typer.Argument(help="Such as Europe/London; 'none' takes it away.")],
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Say which time zone a device's own clock shows, for formats whose times have no offset."""
+    from homeward.reporting import report
+
+    chosen = None if zone == "none" else zone
+
+    async def act(acts: DeviceActs) -> None:
+        await acts.set_zone(await acts.find(code), chosen)
+
+    _act(act, organisation)
+    report({"device": code, "zone": chosen}, as_json, f"The clock of {code} shows {chosen or 'no known zone'}.")
+
+
 @device.command("retire")
 def retire_device(code: str, organisation: Organisation = None, as_json: Json = False) -> None:
     """Take a device out of use, and its login and certificates away."""

@@ -76,15 +76,20 @@ class Admitted:
 
 def admit(messages: Sequence[Incoming], keeper: RegistryKeeper) -> Admitted:
     """Decode messages and decide what may be stored, with a fresh registry where a sender is not known."""
-    decoded, zones = Decoded(), keeper.registry.zones
+    admission = _Admission(messages, _decode(messages, keeper.registry), keeper.registry)
+    if admission.has_strangers and keeper.read_if_known_now(*admission.strangers()):
+        # decoded anew: the time zone of a device that has just been registered is known only now
+        admission = _Admission(messages, _decode(messages, keeper.registry), keeper.registry)
+    return admission.result()
+
+
+def _decode(messages: Sequence[Incoming], registry: Registry) -> Decoded:
+    decoded, zones = Decoded(), registry.zones
     for position, message in enumerate(messages):
         # the common case asked here, without another call: this line is passed by every message of a country
         if not native.take(message.payload, position, decoded):
             detect.decode(message.payload, position, decoded, message.topic, message.sender, zones)
-    admission = _Admission(messages, decoded, keeper.registry)
-    if admission.has_strangers and keeper.read_if_known_now(*admission.strangers()):
-        admission = _Admission(messages, decoded, keeper.registry)
-    return admission.result()
+    return decoded
 
 
 class _Admission:
@@ -125,16 +130,23 @@ class _Admission:
     @property
     def has_strangers(self) -> bool:
         """Whether a device is not known, or nobody's."""
-        return bool((self._patient == 0).any())
+        return bool((self._patient == 0).any()) or bool(self._unzoned())
 
     def strangers(self) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
         """Give the codes that are not known, and the devices that are nobody's, their users and instants."""
         unknown = np.flatnonzero(self._device < 0)
         codes = {self._decoded.device[i] or "" for i in unknown}
         codes |= {self._messages[self._decoded.message[i]].sender for i in unknown}
+        codes |= self._unzoned()
         codes = {c for c in codes if topics.DEVICE_CODE.match(c) and c not in self._registry.device_of}
         nobodys = np.flatnonzero((self._device > 0) & (self._patient == 0))
         return sorted(codes), self._device[nobodys], self._user[nobodys], self._at[nobodys]
+
+    def _unzoned(self) -> set[str]:
+        """Give the codes that are not known, of devices whose local time could not be read for that."""
+        refused = [r for r in self._decoded.rejections if r.reason is Reason.TIME_WITHOUT_ZONE]
+        codes = {r.device or self._messages[r.message].sender for r in refused}
+        return codes - self._registry.device_of.keys()
 
     def result(self) -> Admitted:
         """Reject what must be, and give the rest as one batch."""

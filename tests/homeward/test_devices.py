@@ -243,3 +243,14 @@ def test_a_resident_keeps_the_code_that_names_them(desk: Desk) -> None:
     assert len(code) == 8
     with pytest.raises(DeviceError, match="no patient"):
         desk.do(lambda acts: acts.give_resident_code(desk.trusts.south.patients[0].patient_id))
+
+
+def test_a_devices_clock_has_a_known_zone(desk: Desk) -> None:
+    desk.do(lambda acts: acts.add("cuff-zone", "cuff"))
+    device = desk.device("cuff-zone")
+    for zone in ("Asia/Kolkata", None, "Europe/London"):
+        desk.do(lambda acts, zone=zone: acts.set_zone(device, zone))
+        assert desk.ask("select time_zone from device where device_id = %s", device) == [(zone,)]
+    with pytest.raises(DeviceError, match="Europe/Atlantis"):
+        desk.do(lambda acts: acts.set_zone(device, "Europe/Atlantis"))
+    assert desk.ask("select time_zone from device where device_id = %s", device) == [("Europe/London",)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -168,3 +170,12 @@ def test_no_changed_byte_makes_it_fail_or_vanish(draw: st.DataObject, name: str,
         elif len(content) > 1:
             del content[at]
     assert accounted(decoded(bytes(content), topic, "cuff-7", ZONES)) >= 1
+
+
+def test_each_example_in_the_documents_is_read() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "formats.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    examples += re.findall(r"((?:^    [\d,;.: -]+\n|^    datetime,.*\n)+)", text, re.MULTILINE)
+    found = [decoded(re.sub("^    ", "", example, flags=re.M), "", "cuff-7", ZONES) for example in examples]
+    assert [len(out.value) for out in found] == [2, 1, 3, 1, 1, 3]
+    assert not any(out.rejections for out in found)
