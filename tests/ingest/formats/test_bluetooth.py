@@ -286,7 +286,7 @@ def test_no_bytes_make_it_fail_or_vanish(characteristic: str, content: bytes, ti
     assert accounted(out) >= 1
 
 
-@given(st.integers(-2047, 2046).filter(lambda m: m not in (-2046, 2046)), st.integers(-8, 7))
+@given(st.integers(-2045, 2045), st.integers(-8, 7))
 def test_every_number_is_its_mantissa_times_a_power_of_ten(mantissa: int, exponent: int) -> None:
     out = decoded(record("2A5E", "00" + sfloat(mantissa, exponent) + sfloat(72)))
     assert out.value[0] == float(f"{mantissa}e{exponent}")
