@@ -238,11 +238,11 @@ select count(*) from service_instance where service = %s and seen_at > now() - %
 
 -- name: end_frozen
 -- A login may end its own role's connections, and no others'. Found first and ended then: a condition that ends what it
--- looks at may be asked before the others.
+-- looks at may be asked before the others. Connections opened since then are those of one that woke up and begins anew.
 with frozen as materialized (
     select a.pid from service_instance i
     join pg_stat_activity a on a.application_name = 'homeward-' || i.service || ' ' || i.instance_id
-    where i.seen_at < now() - %s * interval '1 second'
+    where i.seen_at < now() - %s * interval '1 second' and a.backend_start < i.seen_at
       and a.usesysid = (select usesysid from pg_stat_activity where pid = pg_backend_pid()))
 select pid from frozen where pg_terminate_backend(pid);
 
