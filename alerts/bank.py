@@ -239,6 +239,7 @@ class PolicyBank:
         self.columns: dict[str, NDArray[Any]] = vars(columns)
         self.lateness: NDArray[np.int64] = columns.lateness
         self.actionable: NDArray[np.int64] = columns.actionable
+        self.courses = int((columns.memory_length > 0).sum(axis=1).max(initial=0))
         self.has_nights = bool((columns.night[..., 0] != columns.night[..., 1]).any())
 
     def without_latching(self) -> PolicyBank:

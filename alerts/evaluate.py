@@ -173,10 +173,17 @@ def _refuse_unordered(start: NDArray[np.void], rows: NDArray[np.intp], batch: Ob
 
 def last_of_each(transitions: NDArray[np.void]) -> NDArray[np.void]:
     """Give the last transition of each episode, leaving out those that were taken back."""
-    standing = transitions[~transitions["retracted"]]
-    backwards = standing[::-1]
-    _, first = np.unique(backwards[["row", "rule", "opened_at"]], return_index=True)
-    last: NDArray[np.void] = backwards[np.sort(first)[::-1]]
+    standing: NDArray[np.void] = transitions[~transitions["retracted"]]
+    if not len(standing):
+        return standing
+    # stable, so that the last of each episode stands last among its own
+    order = np.lexsort((standing["opened_at"], standing["rule"], standing["row"]))
+    ends = np.zeros(len(order), bool)
+    ends[-1] = True
+    for name in ("row", "rule", "opened_at"):
+        column = standing[name][order]
+        ends[:-1] |= column[1:] != column[:-1]
+    last: NDArray[np.void] = standing[np.sort(order[ends])]
     return last
 
 

@@ -18,7 +18,7 @@ from alerts.align import align
 from alerts.bank import PolicyBank
 from alerts.conditions import Conditions
 from alerts.instants import Instants
-from alerts.state import MACHINE, take
+from alerts.state import MACHINE, take, together
 from alerts.working import Working
 from schemas.observation import Flag, ObservationBatch
 
@@ -94,6 +94,7 @@ class Run:
         aligned, lost = align(take(machines, self._order), bank, people)
         self._transitions = [lost]
         self._kept: list[tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.void]]] = []
+        self._is_first = True  # nobody has moved on yet
         self._coarse = np.maximum(bank.lateness[people["policy"]] // 2, 1)
         self._repeats = np.zeros(self._instants.cell_count, bool)
         self._w = Working(aligned, bank, people, acts.of_rows(self._order, len(machines)))
@@ -104,6 +105,7 @@ class Run:
     def _step(self, k: int) -> None:
         w, (n, at, observed) = self._w, self._instants.at(k)
         self._keep_snapshots(n, at)
+        self._is_first = False
         self._note(resets.apply(w, n, at))
         self._fire(n, at)
         marks = repeats.suspected(w, n, at, observed)
@@ -153,12 +155,13 @@ class Run:
         fine = ~coarse & (w.instants[:n] % SNAPSHOT_EVERY == 0)
         rows = np.flatnonzero((coarse | fine) & moving)
         if len(rows):
-            self._kept.append((rows, fine[rows], w.records(rows)))
+            machines = w.records_at_first(rows) if self._is_first else w.records(rows)
+            self._kept.append((rows, fine[rows], machines))
 
     @property
     def machines(self) -> NDArray[np.void]:
         """The states after the pass, in the order of the call."""
-        return take(self._w.records(), np.argsort(self._order))
+        return self._w.records(np.argsort(self._order))
 
     @property
     def next_due_at(self) -> NDArray[np.int64]:
@@ -184,7 +187,8 @@ class Run:
         """The states to keep."""
         if not self._kept:
             return Snapshots(np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0, bool), np.empty(0, MACHINE))
-        rows, fine, machines = (np.concatenate(part) for part in zip(*self._kept, strict=True))
+        rows, fine = (np.concatenate([kept[i] for kept in self._kept]) for i in (0, 1))
+        machines = together([kept[2] for kept in self._kept])
         return Snapshots(self._order[rows], machines["last_at"].copy(), fine, machines)
 
 

@@ -8,7 +8,7 @@ rebuilt from the observations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,6 +121,14 @@ def take(machines: NDArray[np.void], index: NDArray[np.intp]) -> NDArray[np.void
     """
     chosen: NDArray[np.void] = machines.view(_BYTES)[index].view(MACHINE)
     return chosen
+
+
+def together(parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """Put records behind each other, as plain bytes."""
+    if len(parts) == 1:
+        return parts[0]
+    whole: NDArray[np.void] = np.concatenate([part.view(_BYTES) for part in parts]).view(MACHINE)
+    return whole
 
 
 def pack(machines: NDArray[np.void]) -> list[bytes]:

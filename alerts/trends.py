@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from alerts.bank import AVERAGE, CHANGE, CUSUM, EWMA, SLOPE
 from alerts.conditions import Conditions
 from alerts.limits import to_resolution
-from alerts.state import MEMORIES, STEPS
+from alerts.state import STEPS
 from alerts.working import Working
 
 Series = NDArray[np.float64]
@@ -26,7 +26,7 @@ MAD_TO_SD = 1.4826
 
 def remember(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
     """Add the instant's values, shape (n, VITALS), to the memories of the first ``n`` patients."""
-    for m in range(MEMORIES):
+    for m in range(w.courses):
         length = w.policy["memory_length"][:n, m]
         vital = w.policy["memory_vital"][:n, m].astype(np.intp)
         value = np.take_along_axis(observed, vital[:, None], axis=1)[:, 0]

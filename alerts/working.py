@@ -6,6 +6,7 @@ The packed record keeps one patient together, for the database; a step wants one
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from alerts.acts import Acts
 from alerts.bank import PolicyBank
-from alerts.state import ACTIVE, MACHINE, MEMORY, SLOT, SLOTS, VERSION
+from alerts.state import ACTIVE, MACHINE, MEMORY, SLOT, SLOTS, take
 
 _OWN = tuple(name for name in MACHINE.names or () if name not in ("version", "slots", "memories"))
 _SLOT = tuple(SLOT.names or ())
@@ -53,8 +54,8 @@ class Working:
     memory_mean: NDArray[np.float32]
 
     def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void], acts: Acts) -> None:
-        self._bank, self.width, self.zones = bank, bank.width, bank.zones
-        self.has_nights = bank.has_nights
+        self._machines, self._bank, self.width, self.zones = machines, bank, bank.width, bank.zones
+        self.has_nights, self.courses = bank.has_nights, bank.courses
         self.people = people
         self.pauses = acts.pauses_by_patient(len(people))
         self.resets = acts.resets_by_patient(len(people))
@@ -63,35 +64,44 @@ class Working:
         for name in _SLOT:
             setattr(self, _attribute(name), np.ascontiguousarray(machines["slots"][name][:, : self.width]))
         for name in _MEMORY:
-            setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name]))
-        self.policy: dict[str, NDArray[Any]] = {
-            name: _of_each(column[:, : self.width] if column.shape[1:2] == (SLOTS,) else column, people["policy"])
-            for name, column in bank.columns.items()
-        }
+            setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name][:, : bank.courses]))
+        self.policy: Mapping[str, NDArray[Any]] = _Columns(bank, people["policy"])
         self.stirring = (self.latched != 0).any(axis=2) | (self.count > 0).any(axis=2)
         # held by a rule that is latching no more
         self.stirring |= (self.phase == ACTIVE) & ~self.policy["latching"]
 
-    def records(self, rows: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.void]:
-        """Copy some patients back into packed records."""
-        size = len(self.instants[rows])
-        machines = np.zeros(size, MACHINE)
-        machines["version"] = VERSION
+    def records(self, rows: NDArray[np.intp]) -> NDArray[np.void]:
+        """Copy some patients back into packed records; what nobody changes comes from the records they began as."""
+        machines = take(self._machines, rows)
         for name in _OWN:
             machines[name] = getattr(self, name)[rows]
-        for name in _SLOT:
+        for name in _SLOT[1:]:
             machines["slots"][name][:, : self.width] = getattr(self, _attribute(name))[rows]
-        for name in _MEMORY:
-            machines["memories"][name] = getattr(self, f"memory_{name}")[rows]
+        for name in _MEMORY[1:]:
+            machines["memories"][name][:, : self._bank.courses] = getattr(self, f"memory_{name}")[rows]
         return machines
 
+    def records_at_first(self, rows: NDArray[np.intp]) -> NDArray[np.void]:
+        """Copy the records that some patients began as."""
+        return take(self._machines, rows)
 
-def _of_each(column: NDArray[Any], policy: NDArray[np.int32]) -> NDArray[Any]:
-    """Give everybody's row of a policy column; where all have the same policy, the row is not copied."""
-    if len(policy) and (policy == policy[0]).all():
-        shared: NDArray[Any] = np.broadcast_to(column[policy[0]], (len(policy), *column.shape[1:]))
-        return shared
-    return column[policy]
+
+class _Columns(dict[str, NDArray[Any]]):
+    """The columns of everybody's policy; one is made when it is first asked for, so that no unused family costs any."""
+
+    def __init__(self, bank: PolicyBank, policy: NDArray[np.int32]) -> None:
+        super().__init__()
+        self._bank, self._policy = bank, policy
+        self._alike = bool(len(policy)) and bool((policy == policy[0]).all())
+
+    def __missing__(self, name: str) -> NDArray[Any]:
+        column, policy = self._bank.columns[name], self._policy
+        if column.shape[1:2] == (SLOTS,):
+            column = column[:, : self._bank.width]
+        # where all have the same policy, its row is not copied
+        alike = (len(policy), *column.shape[1:])
+        self[name] = np.broadcast_to(column[policy[0]], alike) if self._alike else column[policy]
+        return self[name]
 
 
 def _attribute(name: str) -> str:

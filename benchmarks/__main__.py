@@ -16,9 +16,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, ingest, news2
+from benchmarks import backtest, evaluate, ingest, news2
 
 SCORED = 500_000
+MICRO_BATCH = 1_000
+"""Patients in one step of the core."""
 HISTORY = 10_000, 30
 """Patients and days of the backtest's history."""
 POLICIES = "care_home_news2", "pulse_oximetry_home", "deterioration"
@@ -33,6 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     _tell(f"scoring {SCORED:,} patients")
     figures: dict[str, Any] = {"news2": _alone(news2.measure, SCORED)}
+    _tell(f"one step of {MICRO_BATCH:,} patients under every family of rules")
+    figures["evaluate"] = _alone(evaluate.measure, MICRO_BATCH)
     figures["backtest"] = {}
     for policy in POLICIES:
         _tell(f"a history of {HISTORY[0]:,} patients and {HISTORY[1]} days under {policy}")
