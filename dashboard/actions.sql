@@ -18,12 +18,29 @@ update episode set acknowledged_by = %(account)s, acknowledged_at = now(), updat
 where episode_id = any(%(episodes)s::bigint[])
 
 -- name: release
-update episode set acknowledged_by = null, acknowledged_at = null, acknowledged_severity = null, updated_at = now()
-where episode_id = any(%(episodes)s::bigint[])
+-- Whoever is to be told next does not wait for somebody to look: the ladder begins again.
+with released as (
+    update episode set acknowledged_by = null, acknowledged_at = null, acknowledged_severity = null, updated_at = now()
+    where episode_id = any(%(episodes)s::bigint[])
+    returning organisation_id, episode_id, severity, phase
+)
+insert into notification_job (organisation_id, episode_id, key, severity)
+select organisation_id, episode_id, concat_ws(':', episode_id, severity, 'released', extract(epoch from now())), severity
+from released where phase = 'active'
+on conflict do nothing
 
 -- name: snooze
-update episode set snoozed_until = %(until)s, snoozed_severity = severity, updated_at = now()
-where episode_id = any(%(episodes)s::bigint[])
+-- Its ladder begins again when the snooze ends.
+with snoozed as (
+    update episode set snoozed_until = %(until)s, snoozed_severity = severity, updated_at = now()
+    where episode_id = any(%(episodes)s::bigint[])
+    returning organisation_id, episode_id, severity, snoozed_until
+)
+insert into notification_job (organisation_id, episode_id, key, severity, run_at)
+select organisation_id, episode_id, concat_ws(':', episode_id, severity, 'snoozed', extract(epoch from now())), severity,
+    snoozed_until
+from snoozed
+on conflict do nothing
 
 -- name: resume
 update episode set snoozed_until = null, snoozed_severity = null, updated_at = now()

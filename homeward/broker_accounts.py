@@ -16,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from homeward.local.broker import SERVICE_ROLE, access_rules
+from homeward.local.broker import DISPLAY_ROLE, SERVICE_ROLE, access_rules
 from homeward.local.errors import SetupError
 from schemas.topic import Stream
 
@@ -82,6 +82,17 @@ class BrokerAccounts:
         rules = {"rolename": role, "acls": access_rules(role)}
         if self._send([{"command": "createRole", **rules}], EXISTS):
             self._send([{"command": "modifyRole", **rules}], "")  # it may be of an earlier version
+        self._add([(user, password, role)])
+
+    def add_display(self, user: str, password: str, topic: str) -> None:
+        """Give a display on a wall its login: it hears one topic."""
+        role = f"{DISPLAY_ROLE}-{user}"
+        rules = [
+            {"acltype": kind, "topic": topic, "priority": 0, "allow": True}
+            for kind in ("publishClientReceive", "subscribeLiteral")
+        ]
+        if self._send([{"command": "createRole", "rolename": role, "acls": rules}], EXISTS):
+            self._send([{"command": "modifyRole", "rolename": role, "acls": rules}], "")
         self._add([(user, password, role)])
 
     def add_hub(self, user: str, password: str, topics: Sequence[str]) -> None:

@@ -62,6 +62,11 @@ def status_topic(lane: int, device: str) -> str:
     return f"{PREFIX}/{lane}/{device}/status"
 
 
+def site_alerts_topic(site_id: int) -> str:
+    """Where a display on a site's wall hears of alerts; ``sites`` stands where a device's topics have their lane."""
+    return f"{PREFIX}/sites/{site_id}/alerts"
+
+
 def lane_filter(lane: int, stream: Stream) -> str:
     """What an ingest worker subscribes to for one stream of one lane."""
     return f"{PREFIX}/{lane}/+/{stream}"

@@ -25,13 +25,15 @@ from homeward.local.errors import SetupError
 from homeward.local.programs import Programs
 from homeward.local.server_folder import Manner, ServerFolder
 from homeward.local.watchdog import Watchdog
-from schemas.topic import FOREIGN_FILTERS
+from schemas.topic import FOREIGN_FILTERS, LANES, PREFIX
 
 MANNER = Manner("Mosquitto", "mosquitto", (signal.SIGTERM,), start_timeout_s=20.0, stop_grace_s=10.0)
 ADMIN = "homeward-admin"
 ADMIN_ROLE = "homeward-admin"
 PROVISIONING_ROLE = "homeward-provisioning"
 SERVICE_ROLE = "homeward-service"
+NOTIFIER_ROLE = "homeward-notifier"
+DISPLAY_ROLE = "homeward-display"
 CONTROL = "$CONTROL/dynamic-security/#"
 HASH_ITERATIONS = 10_000
 MANY_CONNECTIONS = ("/bin/sh", "-c", 'ulimit -S -n "$(ulimit -H -n)"; exec "$@"', "mosquitto")
@@ -82,11 +84,13 @@ log_timestamp_format %Y-%m-%dT%H:%M:%S
 LARGEST_PAYLOAD = 2**20
 LARGEST_PACKET = LARGEST_PAYLOAD + 2**16
 
-ACCESS = """\
+# The lanes one by one: what begins with `sites` there is the notifier's, and no device's whose code is a site's number.
+_OF_ITS_LANE = "".join(
+    f"pattern write {PREFIX}/{lane}/%u/#\npattern read {PREFIX}/{lane}/%u/receipts\n" for lane in range(LANES)
+)
+ACCESS = f"""\
 # Every login may do this with the topics of its own name; roles add to it.
-pattern write homeward/v1/+/%u/#
-pattern read homeward/v1/+/%u/receipts
-# Gateways and scales of others, which cannot be told where to publish: each under its own name as well.
+{_OF_ITS_LANE}# Gateways and scales of others, which cannot be told where to publish: each under its own name as well.
 pattern write home/%u/BTtoMQTT/+
 pattern write %u
 """
@@ -112,6 +116,7 @@ ROLES = {
         ("subscribePattern", "homeward/v1/#"),
         *((kind, topic) for topic in FOREIGN_FILTERS for kind in ("publishClientReceive", "subscribePattern")),
     ],
+    NOTIFIER_ROLE: [("publishClientSend", f"{PREFIX}/sites/+/alerts")],
 }
 
 

@@ -17,7 +17,7 @@ from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Trusts, connect, make_trusts
 
 # What holds no tenant's data: anything else needs row-level security.
-WITHOUT_TENANT = {"service_instance"}
+WITHOUT_TENANT = {"service_instance", "message_key"}
 PEOPLE = ("homeward_dashboard", "homeward_admin")
 SERVICES = ("homeward_ingest", "homeward_notify")
 # Provisioning makes an organisation and looks one up by name before there is a tenant to act for.
@@ -36,6 +36,7 @@ WITH_OWNERS_EYES = {
     "end_sessions",
     "open_in_emergency",
     "nhs_number_is_known",
+    "names_for_message",
 }
 
 RULES = {
@@ -238,6 +239,18 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "values (%(organisation)s, 'https://x', 'c', %(organisation)s::text, 'carer')",
                 "insert into emergency_access (organisation_id, account_id, patient_id, reason, expires_at) "
                 "values (%(organisation)s, %(account)s, %(patient)s, 'a reason to open', now() + interval '1 h')",
+                "insert into ladder (organisation_id, site_id, version, document, author, reason) "
+                "values (%(organisation)s, %(site)s, 1, '{}', 'x', 'x')",
+                "insert into rota (organisation_id, name, version, document, author, reason) "
+                "values (%(organisation)s, 'x', 1, '{}', 'x', 'x')",
+                "insert into channel (organisation_id, kind, name) values (%(organisation)s, 'sms', 'x')",
+                "insert into contact (organisation_id, account_id, kind, address) "
+                "values (%(organisation)s, %(account)s, 'email', 'x@example.org')",
+                "insert into delivery (organisation_id, account_id, purpose, kind, key) "
+                "values (%(organisation)s, %(account)s, 'alert', 'email', %(organisation)s::text)",
+                "insert into delivery_episode (organisation_id, delivery_id, job_id, episode_id) "
+                "select d.organisation_id, d.delivery_id, j.job_id, j.episode_id from delivery d "
+                "join notification_job j using (organisation_id) where d.organisation_id = %(organisation)s",
             ):
                 connection.execute(
                     statement.encode(),

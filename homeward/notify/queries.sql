@@ -1,0 +1,201 @@
+-- What the notifier asks and writes. It acts for every tenant, on a role that reads no name; the present is the database's
+-- clock, so that notifiers on several machines agree, or what a test says it is.
+
+-- name: clock
+select clock_timestamp()
+
+-- name: mend_clock_jobs
+-- The clock went back: what was to happen in five minutes still is to, and not in an hour and five minutes.
+update notification_job set
+    run_at = %(now)s + (run_at - greatest(created_at, began_at)), created_at = least(created_at, %(now)s),
+    began_at = case when began_at is not null then least(began_at, %(now)s) end
+where status = 'waiting' and greatest(created_at, began_at) > %(now)s + interval '5 seconds'
+
+-- name: mend_clock_deliveries
+update delivery set run_at = %(now)s, created_at = %(now)s
+where status = 'waiting' and (created_at > %(now)s + interval '5 seconds' or run_at > %(now)s + %(longest)s)
+
+-- name: cancel_jobs
+-- Nobody waits any more for what was taken on, is over, or was told anew by a later job of the same episode.
+with ended as (
+    select j.job_id, case
+        when e.phase not in ('active', 'pending') then e.phase
+        when e.acknowledged_at is not null then 'acknowledged'
+        when exists (select from notification_job k where k.episode_id = j.episode_id and k.job_id > j.job_id
+                     and k.status = 'waiting') then 'told anew' end as why
+    from notification_job j join episode e using (episode_id)
+    where j.status = 'waiting'
+), locked as (
+    select j.job_id, x.why from notification_job j join ended x using (job_id)
+    where x.why is not null for update of j skip locked
+)
+update notification_job j set
+    status = case when exists (select from delivery_episode x join delivery d using (delivery_id)
+                               where x.job_id = j.job_id and d.status = 'delivered') then 'delivered' else 'cancelled' end,
+    outcome = l.why, ended_at = %(now)s
+from locked l where l.job_id = j.job_id
+returning j.job_id
+
+-- name: cancel_deliveries
+-- A message none of whose episodes waits any more, or all of which are told anew, need not go.
+update delivery d set status = 'cancelled', outcome = 'no longer needed', ended_at = %(now)s
+where d.delivery_id in (
+    select w.delivery_id from delivery w
+    where w.status = 'waiting' and w.purpose = 'alert'
+      and not exists (
+          select from delivery_episode x join notification_job j using (job_id) join episode e on e.episode_id = x.episode_id
+          where x.delivery_id = w.delivery_id and j.status <> 'cancelled' and e.phase in ('active', 'pending')
+            and e.acknowledged_at is null and (e.snoozed_until is null or e.snoozed_until <= %(now)s))
+    for update of w skip locked)
+
+-- name: end_snoozes
+-- A snooze that a person has ended early: what was to wait for its end is told now.
+update notification_job j set run_at = %(now)s
+from episode e
+where e.episode_id = j.episode_id and j.status = 'waiting' and j.began_at is null and j.run_at > %(now)s
+  and j.key like '%%:snoozed:%%' and (e.snoozed_until is null or e.snoozed_until <= %(now)s)
+
+-- name: due_jobs
+select j.job_id, j.organisation_id, j.episode_id, j.severity, j.key, j.created_at, j.run_at, j.ladder_id, j.began_at,
+    j.steps, j.outcome, p.patient_id, p.site_id, s.name as site, s.time_zone, e.snoozed_until
+from notification_job j
+join episode e using (episode_id)
+join patient p on p.patient_id = e.patient_id
+join site s on s.site_id = p.site_id
+where j.status = 'waiting' and j.run_at <= %(now)s
+order by j.severity desc, j.run_at
+limit %(most)s
+for update of j skip locked
+
+-- name: ladder_of_site
+select ladder_id, document from ladder
+where organisation_id = %(organisation)s and (site_id = %(site)s or site_id is null)
+order by site_id is null, version desc limit 1
+
+-- name: ladder
+select ladder_id, document from ladder where ladder_id = %(ladder)s
+
+-- name: rota
+select document from rota where organisation_id = %(organisation)s and name = %(name)s order by version desc limit 1
+
+-- name: recent_messages
+-- How many messages went out about this site lately that were as urgent, and since when.
+select count(distinct created_at) as messages, min(created_at) as since
+from delivery
+where site_id = %(site)s and purpose = 'alert' and step = 0 and severity >= %(severity)s
+  and created_at > %(now)s - %(window)s
+
+-- name: contacts
+-- Where people want to be told; who may no longer sign in is told nothing.
+select c.contact_id, c.account_id, c.kind
+from contact c join account a using (account_id)
+where c.organisation_id = %(organisation)s and c.account_id = any(%(accounts)s::integer[])
+  and c.verified_at is not null and c.wanted and a.disabled_at is null
+order by c.contact_id
+
+-- name: channels
+select channel_id, kind from channel
+where organisation_id = %(organisation)s and channel_id = any(%(channels)s::integer[]) and retired_at is null
+
+-- name: add_delivery
+insert into delivery (organisation_id, site_id, purpose, kind, channel_id, account_id, contact_id, address, step, tier,
+    severity, key, created_at, run_at)
+values (%(organisation)s, %(site)s, 'alert', %(kind)s, %(channel)s, %(account)s, %(contact)s, %(address)s, %(step)s,
+    %(tier)s, %(severity)s, %(key)s, %(now)s, %(now)s)
+on conflict (key) do nothing
+returning delivery_id
+
+-- name: add_delivery_episodes
+insert into delivery_episode (organisation_id, delivery_id, job_id, episode_id)
+select organisation_id, %(delivery)s, job_id, episode_id from notification_job where job_id = any(%(jobs)s::bigint[])
+on conflict do nothing
+
+-- name: put_off
+update notification_job set run_at = %(at)s, outcome = %(outcome)s where job_id = %(job)s
+
+-- name: advance
+update notification_job set ladder_id = %(ladder)s, began_at = %(began)s, steps = %(steps)s, run_at = %(at)s,
+    attempts = attempts + 1, status = %(status)s, outcome = %(outcome)s,
+    ended_at = case when %(status)s::text <> 'waiting' then %(now)s::timestamptz end
+where job_id = %(job)s
+
+-- name: tell_escalated
+insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, note)
+select organisation_id, episode_id, patient_id, 'escalated', %(now)s, severity, %(note)s
+from episode where episode_id = any(%(episodes)s::bigint[])
+
+-- name: tell_browsers
+select pg_notify('homeward_live', %(payload)s)
+
+-- name: hurry
+-- Nothing of what a job has sent so far got through, and all of it was tried: its next tier is told at once.
+update notification_job j set run_at = %(now)s
+where j.status = 'waiting' and j.run_at > %(now)s and j.run_at < 'infinity' and j.began_at is not null and j.steps > 0
+  and exists (select from delivery_episode x where x.job_id = j.job_id)
+  and not exists (select from delivery_episode x join delivery d using (delivery_id) where x.job_id = j.job_id
+                  and (d.status = 'delivered' or (d.status = 'waiting' and d.attempts < %(tries)s)))
+
+-- name: end_jobs
+-- All tiers were told: the job is over when something got through, or when nothing can any more.
+with over as (
+    select j.job_id, bool_or(d.status = 'delivered') as got_through, bool_or(d.status = 'waiting') as goes_on
+    from notification_job j join delivery_episode x using (job_id) join delivery d using (delivery_id)
+    where j.status = 'waiting' and j.run_at = 'infinity'
+    group by j.job_id
+)
+update notification_job j set status = case when o.got_through then 'delivered' else 'failed' end,
+    outcome = case when o.got_through then 'told' else 'nothing got through' end, ended_at = %(now)s
+from over o where o.job_id = j.job_id and (o.got_through or not o.goes_on)
+
+-- name: next_instant
+select least((select min(run_at) from notification_job where status = 'waiting' and run_at < 'infinity'),
+             (select min(run_at) from delivery where status = 'waiting')) as at
+
+-- name: take_delivery
+-- The row stays locked while it is sent: another notifier takes another one, and one that is killed lets go at once.
+select d.delivery_id, d.organisation_id, d.purpose, d.kind, d.channel_id, d.account_id, d.address, d.step, d.tier,
+    d.severity, d.key, d.sealed, d.created_at, d.attempts, s.site_id, s.name as site, s.time_zone,
+    k.address as contact, k.verified_at, d.contact_id,
+    c.identity, c.settings, c.sealed as channel_sealed, c.retired_at
+from delivery d
+left join site s on s.site_id = d.site_id
+left join contact k on k.contact_id = d.contact_id
+left join channel c on c.organisation_id = d.organisation_id
+    and (c.channel_id = d.channel_id or (d.channel_id is null and c.kind = d.kind and c.retired_at is null))
+where d.status = 'waiting' and d.run_at <= %(now)s
+order by d.severity desc, d.run_at
+limit 1
+for update of d skip locked
+
+-- name: episodes_of
+select x.episode_id, e.patient_id, e.severity, coalesce(e.activated_at, e.opened_at) as since,
+    e.phase = 'active' and e.acknowledged_at is null as waits, n.name
+from delivery_episode x
+join episode e on e.episode_id = x.episode_id
+join names_for_message(%(delivery)s) n on n.episode_id = x.episode_id
+where x.delivery_id = %(delivery)s
+group by x.episode_id, e.patient_id, e.severity, e.activated_at, e.opened_at, e.phase, e.acknowledged_at, n.name
+order by e.severity desc, since
+
+-- name: record
+update delivery set status = %(status)s, outcome = %(outcome)s, attempts = attempts + 1, run_at = %(run_at)s,
+    sealed = case when %(status)s::text = 'waiting' then sealed end,
+    ended_at = case when %(status)s::text <> 'waiting' then %(now)s::timestamptz end
+where delivery_id = %(delivery)s
+
+-- name: standing
+select count(*) as waiting, coalesce(extract(epoch from %(now)s - min(created_at)), 0)::float8 as oldest_s
+from delivery where status = 'waiting'
+
+-- name: beat
+insert into service_instance (instance_id, service, counters) values (%(instance)s, 'notify', %(counters)s)
+on conflict (instance_id) do update set seen_at = now(), counters = excluded.counters
+
+-- name: end_instance
+update service_instance set counters = %(counters)s, seen_at = now() - interval '1 hour' where instance_id = %(instance)s
+
+-- name: add_key
+insert into message_key (public_key) values (%(key)s) on conflict do nothing
+
+-- name: key
+select public_key from message_key
