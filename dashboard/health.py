@@ -1,8 +1,8 @@
 """Is this process alive, and is the installation behind it ready to be used?
 
-``/healthz``: the process answers. ``/readyz``: the database answers, its schema is this program's, and an ingest was
-heard of lately. Point a load balancer at ``/healthz``: with ingest down the pages are still worth reading, and they say
-that they are not live.
+``/healthz``: the process answers. ``/readyz``: the database answers, its schema is this program's, and an ingest and a
+notifier were heard of lately. Point a load balancer at ``/healthz``: with ingest down the pages are still worth
+reading, and they say that they are not live.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psycopg
 import psycopg_pool
@@ -19,12 +19,14 @@ from fastapi.responses import JSONResponse
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
-from dashboard.metrics import CONTENT_TYPE, RequestMetrics, instances
+from dashboard.metrics import CONTENT_TYPE, Instance, RequestMetrics, instances
 from dashboard.push import Push
 from schemas.database import load_migrations
 
 log = logging.getLogger(__name__)
 PRESENCE_S = 10.0
+# without the one nothing is stored, without the other nobody is told
+NEEDED = ("ingest", "notify")
 ANSWER_WITHIN_S = 5.0
 _UNREACHABLE = (psycopg.Error, psycopg_pool.PoolTimeout, TimeoutError, OSError)
 
@@ -33,11 +35,9 @@ async def readiness(pool: AsyncConnectionPool) -> dict[str, str]:
     """Say of each part whether it is ready: ``ok``, or a sentence with what is wrong."""
     try:
         async with asyncio.timeout(ANSWER_WITHIN_S):
-            return {
-                "database": await _database(pool),
-                "migrations": await _migrations(pool),
-                "ingest": await _ingest(pool),
-            }
+            heard = await instances(pool)
+            parts = {service: _service(service, heard) for service in NEEDED}
+            return {"database": await _database(pool), "migrations": await _migrations(pool), **parts}
     except _UNREACHABLE as exc:
         return {"database": f"does not answer ({type(exc).__name__})"}
 
@@ -57,13 +57,13 @@ async def _migrations(pool: AsyncConnectionPool) -> str:
     return "ok" if applied == shipped else "the schema is not this program's; run `homeward migrate`"
 
 
-async def _ingest(pool: AsyncConnectionPool) -> str:
-    silences = [i for i in await instances(pool) if i.service == "ingest"]
+def _service(name: str, heard: Sequence[Instance]) -> str:
+    silences = [i for i in heard if i.service == name]
     if any(i.is_live for i in silences):
         return "ok"
     if not silences:
-        return "no ingest has run yet"
-    return f"no ingest heard of for {min(i.silent_s for i in silences):.0f} s"
+        return f"no {name} has run yet"
+    return f"no {name} heard of for {min(i.silent_s for i in silences):.0f} s"
 
 
 class Presence:

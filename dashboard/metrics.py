@@ -25,8 +25,13 @@ CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 # A service says that it is there every few seconds; one that has not for this long is not.
 LIVE_S = 30
 # What the services call how things stand now: what an ended process said of that is over, and it is no count.
-STANDINGS = frozenset({"lanes", "lanes_connected", "queue"})
-LABELS = {"quarantined": "reason", "episodes_activated": "severity"}
+STANDINGS = frozenset({"lanes", "lanes_connected", "queue", "messages_waiting", "messages_oldest_s"})
+LABELS = {
+    "quarantined": "reason",
+    "episodes_activated": "severity",
+    "messages_delivered": "way",
+    "messages_failed": "way",
+}
 HISTOGRAM = "_up_to_s"
 _NOT_IN_A_NAME = re.compile(r"[^a-z0-9_]+")
 

@@ -15,7 +15,7 @@ from typing import Annotated
 import click
 import typer
 
-from homeward import administration, entry_commands, trials
+from homeward import administration, entry_commands, notify_commands, trials
 
 app = typer.Typer(
     name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -23,6 +23,7 @@ app = typer.Typer(
 administration.register(app)
 trials.register(app)
 entry_commands.register(app)
+notify_commands.register(app)
 
 # Failures that say by themselves what is wrong and what to do, wherever they come from.
 EXPECTED = {

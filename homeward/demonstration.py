@@ -42,6 +42,22 @@ class Account(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     sites: list[str] = []
 
 
+class OnCall(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Who has the rota, day and night."""
+
+    name: str
+    sign_in: str
+
+
+class Tier(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A tier of the trust's ladder: the site's display, and whoever is on call."""
+
+    name: str
+    after_min: int = 0
+    severity: str = "yellow"
+    on_call: bool = False
+
+
 class Sudden(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """What happens in the first minutes of each start, and to how many."""
 
@@ -106,6 +122,8 @@ class Script(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     records: Records
     site: list[Site]
     account: list[Account]
+    on_call: OnCall
+    tier: list[Tier]
     group: list[Group]
     story: Telling
     live: Live

@@ -53,6 +53,7 @@ def check() -> list[Finding]:
     programs = find_programs()
     findings += [*_programs(settings, programs), *_space(settings.home), _account(), _time_zones()]
     findings += [_database(settings, programs), *_ingest_database(settings), _broker(settings, programs)]
+    findings += [_mail_server(settings), *_ladders(settings, programs)]
     return [*findings, _http(settings), *_tls(settings)]
 
 
@@ -240,6 +241,41 @@ def _broker(settings: Settings, programs: Programs | None) -> Finding:
             private = PrivateBroker(settings.home / "broker", programs)
             return _tried("broker", lambda: f"Private: {require_broker(private.url)}")
     return Finding("broker", "ok", "Private, not running; `homeward up` starts it.")
+
+
+def _mail_server(settings: Settings) -> Finding:
+    if not settings.smtp_url:
+        return Finding("mail server", "ok", "None is set; nobody can be told by e-mail.")
+    parts = urlsplit(settings.smtp_url)
+    port = parts.port or (465 if parts.scheme == "smtps" else 587)
+    try:
+        with socket.create_connection((parts.hostname or "", port), ANSWER_S):
+            return Finding("mail server", "ok", f"Something listens at {parts.hostname}:{port}.")
+    except OSError as failed:
+        words = f"Nothing answers at {parts.hostname}:{port} ({failed.strerror or failed})."
+        return Finding("mail server", "fail", words, "Check HOMEWARD_SMTP_URL.")
+
+
+def _ladders(settings: Settings, programs: Programs | None) -> Iterator[Finding]:
+    """Look for sites of which nobody would be told; a database that is not there yet has none."""
+    url = settings.database_url
+    if url is None and programs is not None:
+        private = PrivatePostgres(settings.home / "postgres", programs)
+        url = private.url_for("homeward_notify") if private.is_running() else None
+    if url is None:
+        return
+    with contextlib.suppress(psycopg.Error), psycopg.connect(url, connect_timeout=int(ANSWER_S)) as connection:
+        row = connection.execute("select current_user").fetchone()
+        if row != ("homeward_notify",):
+            connection.execute("set role homeward_notify")
+        sites = connection.execute(
+            "select name from homeward.site s where not exists (select from homeward.ladder l where "
+            "l.organisation_id = s.organisation_id and (l.site_id = s.site_id or l.site_id is null)) order by name"
+        ).fetchall()
+        if sites:
+            names = ", ".join(name for (name,) in sites[:5]) + (f" and {len(sites) - 5} more" if len(sites) > 5 else "")
+            words = f"No ladder is in force for {names}: nobody is told of their alerts."
+            yield Finding("messages", "warn", words, "Publish one on the page Messages.")
 
 
 def _http(settings: Settings) -> Finding:

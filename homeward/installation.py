@@ -36,6 +36,7 @@ ADMIN_ROLE = "homeward_admin"
 INGEST_LOGIN = "homeward-ingest"
 PROVISIONING_LOGIN = "homeward-provisioning"
 """The dashboard's, which gives devices their logins."""
+NOTIFY_LOGIN = "homeward-notify"
 SPACE_NEEDED = 500 * 2**20
 
 

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import psycopg
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool
 
 from alerts.policy import shipped
@@ -136,6 +137,7 @@ class _Seeder:
         self.cast = Cast.of(past)
         self._progress.say(f"Registering {self._script.trust}: {len(self.cast.cohort)} people and their devices")
         users = self._make_accounts()
+        self._make_ladder()
         self._register(past)
         self.members = self._find_members()
         self._progress.say(f"Writing {self._script.days} days of history")
@@ -189,6 +191,21 @@ class _Seeder:
                 )
             users.append({"name": account.name, "sign_in": account.sign_in, "role": account.role, "password": password})
         return users
+
+    def _make_ladder(self) -> None:
+        """Say who is told when nobody takes an alert on."""
+        if self._run("ladders"):
+            return
+        on_call = self._script.on_call
+        ids = {a["sign_in"]: a["account_id"] for a in self._run("account_ids", organisation=self._organisation)}
+        rota = {"shifts": [{"account": ids[on_call.sign_in]}]}
+        receivers = {False: [{"kind": "wall"}], True: [{"kind": "wall"}, {"kind": "rota", "rota": on_call.name}]}
+        tiers = [
+            {"name": t.name, "after_min": t.after_min, "severity": t.severity, "receivers": receivers[t.on_call]}
+            for t in self._script.tier
+        ]
+        self._run("add_rota", organisation=self._organisation, name=on_call.name, document=Jsonb(rota))
+        self._run("add_ladder", organisation=self._organisation, document=Jsonb({"tiers": tiers}))
 
     def _register(self, past: Past) -> None:
         people, entries = self.cast.cohort.persons(), self.cast.cohort.devices()
@@ -257,6 +274,7 @@ class _Seeder:
                 waiting_hours=morning.waiting_hours,
                 **{word: morning.waiting.get(word, 0) for word in ("red", "amber", "yellow")},
             )
+            self._run("tell_of_waiting")
             for one, body in zip(taken, morning.notes, strict=False):
                 self._run(
                     "add_note",

@@ -25,6 +25,17 @@ where d.code = any(%(codes)s::text[]) and upper_inf(a.during)
 -- name: account_ids
 select sign_in, account_id from account where organisation_id = %(organisation)s
 
+-- name: add_rota
+insert into rota (organisation_id, name, version, document, author, reason)
+values (%(organisation)s, %(name)s, 1, %(document)s, 'Demonstration', 'First version')
+
+-- name: add_ladder
+insert into ladder (organisation_id, version, document, author, reason)
+values (%(organisation)s, 1, %(document)s, 'Demonstration', 'First version')
+
+-- name: ladders
+select ladder_id from ladder limit 1
+
 -- name: acknowledge_before
 -- Each within the hour after it was raised, by whoever looks after the place; not the newest few, which still wait.
 with ranked as (
@@ -52,6 +63,13 @@ with ranked as (
 )
 select patient_id, account_id, seen_at from taken
 where phase = 'active' and severity >= 2 order by seen_at desc
+
+-- name: tell_of_waiting
+-- What the shift before has left waits to be told, as if it had just been raised.
+insert into notification_job (organisation_id, episode_id, key, severity)
+select organisation_id, episode_id, concat_ws(':', episode_id, severity, 'left'), severity
+from episode where phase = 'active' and acknowledged_at is null and severity > 0
+on conflict do nothing
 
 -- name: add_note
 insert into note (organisation_id, patient_id, account_id, at, body)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from homeward.installation import INGEST_LOGIN, Addresses, Login, accounts_key
+from homeward.installation import INGEST_LOGIN, NOTIFY_LOGIN, Addresses, Login, accounts_key, make_home
 from homeward.local.errors import SetupError
 from homeward.local.programs import find_programs
 from homeward.logs import log_as_service
@@ -27,7 +27,7 @@ def run_ingest() -> None:
     log_as_service("ingest")
     settings = load_settings()
     where = _addresses(settings)
-    login = _broker_login(settings, where)
+    login = _broker_login(settings, where, INGEST_LOGIN)
     url = where.mqtt_url
     stop = service_stop()
     run(where.database_url(ROLE), url, login.user or None, login.password or None, stop, ready=_say_ready)
@@ -39,6 +39,27 @@ def run_clock() -> None:
 
     log_as_service("clock")
     run(_addresses(load_settings()).database_url(ROLE), service_stop())
+
+
+def run_notify() -> None:
+    """Tell people of episodes."""
+    from homeward.notify.service import ROLE, run
+    from homeward.notify.ways import Outside
+
+    log_as_service("notify")
+    settings = load_settings()
+    where = _addresses(settings)
+    login = _broker_login(settings, where, NOTIFY_LOGIN)
+    outside = Outside(
+        public_url=settings.public_url or f"http://{settings.http}",
+        smtp_url=settings.smtp_url,
+        networks=[network for network in settings.message_networks.split(",") if network],
+        mqtt_url=where.mqtt_url,
+        mqtt_user=login.user,
+        mqtt_password=login.password,
+    )
+    make_home(settings.home)
+    run(where.database_url(ROLE), outside, settings.home, service_stop())
 
 
 def run_dashboard() -> None:
@@ -86,10 +107,10 @@ def _addresses(settings: Settings) -> Addresses:
     return Addresses(settings, find_programs())
 
 
-def _broker_login(settings: Settings, where: Addresses) -> Login:
+def _broker_login(settings: Settings, where: Addresses, user: str) -> Login:
     """Take the login from the broker's address; in a private installation it follows from the secret."""
     if settings.mqtt_url is None:
-        return Login(INGEST_LOGIN, where.password(INGEST_LOGIN))
+        return Login(user, where.password(user))
     parts = urlsplit(settings.mqtt_url)
     return Login(unquote(parts.username or ""), unquote(parts.password or ""))
 

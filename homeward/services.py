@@ -9,9 +9,9 @@ import urllib.request
 from pathlib import Path
 
 from homeward.doctor import require_free_port
-from homeward.installation import INGEST_LOGIN, PROVISIONING_LOGIN, Installation, with_login
+from homeward.installation import INGEST_LOGIN, NOTIFY_LOGIN, PROVISIONING_LOGIN, Installation, with_login
 from homeward.local import process
-from homeward.local.broker import PROVISIONING_ROLE
+from homeward.local.broker import NOTIFIER_ROLE, PROVISIONING_ROLE
 from homeward.local.errors import SetupError
 from homeward.settings import Settings
 from homeward.supervisor import Say, Service, Supervisor
@@ -84,6 +84,19 @@ def start_scoring(installation: Installation, supervisor: Supervisor) -> None:
     )
     supervisor.start(Service("ingest", command("ingest"), ingest))
     supervisor.start(Service("clock", command("clock"), installation.environment(database_url=database_url)))
+
+
+def start_notifier(installation: Installation, supervisor: Supervisor, address: str) -> None:
+    """Start what tells people of episodes; messages link to `address` unless the settings know a better one."""
+    addresses, settings = installation.addresses, installation.addresses.settings
+    environment = installation.environment(
+        database_url=addresses.database_url("homeward_notify"),
+        mqtt_url=with_login(addresses.mqtt_url, installation.service_login(NOTIFY_LOGIN, NOTIFIER_ROLE)),
+        smtp_url=settings.smtp_url or "",
+        public_url=settings.public_url or address,
+        message_networks=settings.message_networks,
+    )
+    supervisor.start(Service("notify", command("notify"), environment))
 
 
 def ready_file(installation: Installation) -> Path:

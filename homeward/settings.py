@@ -47,6 +47,15 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="the secret that goes with it")
     oidc_name: str = Field("your organisation", description="what people call the provider: Sign in with …")
     oidc_scope: str = Field("openid profile email", description="what the provider is asked for")
+    smtp_url: str | None = Field(
+        None, description="where mail is handed in: smtp://user:password@host:587?from=homeward@trust.example"
+    )
+    public_url: str | None = Field(
+        None, description="the pages' address for people, which messages link to; that of this machine where not set"
+    )
+    message_networks: str = Field(
+        "", description="private networks to which webhooks and gateways may lead, such as 10.0.0.0/24"
+    )
     home: Path = Field(default_factory=default_home, description="folder of the installation's data")
 
     @property
@@ -85,6 +94,16 @@ class Settings(BaseSettings):
             raise ValueError("HOMEWARD_OIDC_CLIENT_ID is missing; the provider gives it")
         return self
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _is_mail_server(cls, url: str | None) -> str | None:
+        return _checked_url(url, ("smtp", "smtps"), "smtp://user:password@host:587?from=homeward@trust.example")
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_page(cls, url: str | None) -> str | None:
+        return _checked_url(url, ("https", "http"), "https://homeward.trust.example")
+
     @field_validator("http")
     @classmethod
     def _is_address(cls, address: str) -> str:
@@ -97,9 +116,9 @@ class Settings(BaseSettings):
             raise ValueError("is the name or address by which hubs reach this machine, such as hub.example.nhs.uk:8883")
         return _checked_address(address, "hub.example.nhs.uk:8883")
 
-    @field_validator("tls_proxy")
+    @field_validator("tls_proxy", "message_networks")
     @classmethod
-    def _is_proxy(cls, proxies: str) -> str:
+    def _are_networks(cls, proxies: str) -> str:
         named = [proxy.strip() for proxy in proxies.split(",")]
         try:
             # a network of all addresses would take everybody's word

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, html
 
-from dashboard import identity, queries, text
+from dashboard import identity, queries, store, text
 from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
-from dashboard.wording import ago
+from dashboard.text import messages as words
+from dashboard.wording import ago, elapsed
 
 PATH = "/system"
 
@@ -39,6 +40,7 @@ async def fill(_: Any) -> Any:
     try:
         services = await queries.services()
         stored = await queries.last_stored()
+        [messages] = await store.fetch_from("messages.sql", "standing")
     except (psycopg.Error, psycopg_pool.PoolTimeout):
         return trouble()
     if not services:
@@ -47,9 +49,23 @@ async def fill(_: Any) -> Any:
     told = "–" if newest is None else ago((services[0]["now"] - newest).total_seconds())
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.SYSTEM_COLUMNS]))
     table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
-    return html.Div(
-        [html.P(f"{text.NEWEST}: {told}", className="muted section"), scrollable(table, text.SYSTEM)], className="card"
-    )
+    listed = [html.P(f"{text.NEWEST}: {told}", className="muted section"), scrollable(table, text.SYSTEM)]
+    return html.Div([html.Div(listed, className="card"), _messages(messages)], className="stack")
+
+
+def _messages(standing: dict[str, Any]) -> Any:
+    """How messages stand, and what keeps somebody from being told."""
+    waiting, oldest, without = standing["waiting"], standing["oldest_at"], standing["without_ladder"]
+    lines: list[Any] = [html.P(words.standing(waiting, standing["failed"], _age(oldest)), className="section")]
+    if without:
+        lines.append(trouble(words.without_ladder(without)))
+    if standing["nobody"]:
+        lines.append(trouble(words.nobody(standing["nobody"])))
+    return html.Div([html.H2(words.MESSAGES, className="section"), *lines], className="card")
+
+
+def _age(at: datetime | None) -> str:
+    return "" if at is None else elapsed((datetime.now(UTC) - at).total_seconds())
 
 
 def _row(service: dict[str, Any]) -> Any:

@@ -34,6 +34,7 @@ NO_LADDER = "no ladder is in force"
 NOBODY = "nobody to tell"
 TOLD = "told"
 UNREADABLE = "the ladder cannot be read"
+PAUSED = "the patient is paused"
 COLLECTED = "collected with others of this site"
 SNOOZED = ":snoozed:"
 _NEVER = "infinity"
@@ -81,6 +82,9 @@ def _turn(connection: Connection, job: Row, now: datetime) -> _Turn | None:
     if job["snoozed_until"] is not None and job["snoozed_until"] > now:
         _put_off(connection, job, job["snoozed_until"], "snoozed")
         return None
+    if job["is_paused"]:
+        run(connection, "hold", job=job["job_id"], at=now + AGAIN, outcome=PAUSED)
+        return None
     rows = (
         run(connection, "ladder_of_site", organisation=job["organisation_id"], site=job["site_id"])
         if job["ladder_id"] is None
@@ -108,8 +112,8 @@ def _turn(connection: Connection, job: Row, now: datetime) -> _Turn | None:
 
 
 def _begin(job: Row, now: datetime) -> datetime:
-    """Say since when a job's episode waits: since it was raised, or its snooze ended, or a ladder came into force."""
-    if job["outcome"] in (NO_LADDER, UNREADABLE):
+    """Say since when a job's episode waits: since it was raised, or its snooze or pause ended, or a ladder came."""
+    if job["outcome"] in (NO_LADDER, UNREADABLE, PAUSED):
         return now
     began: datetime = job["run_at"] if SNOOZED in job["key"] else job["created_at"]
     return min(began, now)
@@ -170,7 +174,7 @@ def _write(connection: Connection, group: list[_Turn], first: _Turn, to: Destina
         step=first.number,
         tier=first.step.tier.name,
         severity=max(turn.job["severity"] for turn in group),
-        key=to.key(first.job["job_id"], first.number),
+        key=to.key(first.job["job_id"], first.began, first.number),
         now=now,
     )
     for row in written:

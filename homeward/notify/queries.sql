@@ -57,7 +57,9 @@ where e.episode_id = j.episode_id and j.status = 'waiting' and j.began_at is nul
 
 -- name: due_jobs
 select j.job_id, j.organisation_id, j.episode_id, j.severity, j.key, j.created_at, j.run_at, j.ladder_id, j.began_at,
-    j.steps, j.outcome, p.patient_id, p.site_id, s.name as site, s.time_zone, e.snoozed_until
+    j.steps, j.outcome, p.patient_id, p.site_id, s.name as site, s.time_zone, e.snoozed_until,
+    exists (select from patient_pause u where u.patient_id = p.patient_id and u.since <= %(now)s
+            and least(u.ends_at, u.lifted_at) > %(now)s) as is_paused
 from notification_job j
 join episode e using (episode_id)
 join patient p on p.patient_id = e.patient_id
@@ -109,6 +111,11 @@ returning delivery_id
 insert into delivery_episode (organisation_id, delivery_id, job_id, episode_id)
 select organisation_id, %(delivery)s, job_id, episode_id from notification_job where job_id = any(%(jobs)s::bigint[])
 on conflict do nothing
+
+-- name: hold
+-- Nobody is told of a patient who is in hospital or away; afterwards the ladder begins again.
+update notification_job set run_at = %(at)s, outcome = %(outcome)s, ladder_id = null, began_at = null, steps = 0
+where job_id = %(job)s
 
 -- name: put_off
 update notification_job set run_at = %(at)s, outcome = %(outcome)s where job_id = %(job)s
@@ -169,7 +176,9 @@ for update of d skip locked
 
 -- name: episodes_of
 select x.episode_id, e.patient_id, e.severity, coalesce(e.activated_at, e.opened_at) as since,
-    e.phase = 'active' and e.acknowledged_at is null as waits, n.name
+    e.phase = 'active' and e.acknowledged_at is null
+        and not exists (select from patient_pause u where u.patient_id = e.patient_id and u.since <= %(now)s
+                        and least(u.ends_at, u.lifted_at) > %(now)s) as waits, n.name
 from delivery_episode x
 join episode e on e.episode_id = x.episode_id
 join names_for_message(%(delivery)s) n on n.episode_id = x.episode_id

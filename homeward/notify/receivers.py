@@ -24,10 +24,10 @@ class Destination:
     contact: int | None = None
     address: str = ""
 
-    def key(self, job: int, step: int) -> str:
+    def key(self, job: int, began: datetime, step: int) -> str:
         """Give what every attempt at one message to this receiver carries, and no other message does."""
         own = f"{self.kind}:{self.channel}:{self.contact}:{self.address}"
-        return str(uuid.uuid5(_NAMESPACE, f"{job}:{step}:{own}"))
+        return str(uuid.uuid5(_NAMESPACE, f"{job}:{began.timestamp()}:{step}:{own}"))
 
 
 def of_tier(connection: Connection, organisation: int, tier: Tier, now: datetime) -> list[Destination]:

@@ -57,7 +57,7 @@ def pause(attempts: int) -> timedelta:
 
 
 def _attempt(connection: Connection, ways: Ways, delivery: Row, now: datetime) -> tuple[str, str]:
-    message = _message(connection, ways, delivery) if delivery["purpose"] == "alert" else None
+    message = _message(connection, ways, delivery, now) if delivery["purpose"] == "alert" else None
     if delivery["purpose"] == "alert" and message is None:
         return "cancelled", "no longer needed"
     try:
@@ -72,9 +72,9 @@ def _attempt(connection: Connection, ways: Ways, delivery: Row, now: datetime) -
     return "delivered", ""
 
 
-def _message(connection: Connection, ways: Ways, delivery: Row) -> Message | None:
+def _message(connection: Connection, ways: Ways, delivery: Row, now: datetime) -> Message | None:
     """Put an alert together from what still waits; nothing where nobody needs to be told any more."""
-    waiting = [row for row in run(connection, "episodes_of", delivery=delivery["delivery_id"]) if row["waits"]]
+    waiting = [row for row in run(connection, "episodes_of", delivery=delivery["delivery_id"], now=now) if row["waits"]]
     told = tuple(
         Told(row["episode_id"], row["patient_id"], row["severity"], row["since"], row["name"] or "") for row in waiting
     )

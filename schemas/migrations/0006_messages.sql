@@ -204,6 +204,25 @@ create function names_for_message(given bigint) returns table (episode_id bigint
     where d.delivery_id = given
 $$;
 
+-- How messages stand in an organisation, for those who run it and see no patient: counts, and sites without a ladder.
+create policy message_standing on notification_job for select to homeward_owner using (true);
+create policy message_standing on ladder for select to homeward_owner using (true);
+create policy message_standing on site for select to homeward_owner using (true);
+create function message_standing()
+    returns table (waiting bigint, oldest_at timestamptz, failed bigint, nobody bigint, without_ladder text[])
+    language sql stable security definer set search_path = homeward, pg_temp as $$
+    select (select count(*) from delivery d where d.organisation_id = o and d.status = 'waiting'),
+           (select min(d.created_at) from delivery d where d.organisation_id = o and d.status = 'waiting'),
+           (select count(*) from delivery d where d.organisation_id = o and d.status = 'failed'
+                and d.ended_at > now() - interval '1 day'),
+           (select count(*) from notification_job j where j.organisation_id = o and j.status = 'waiting'
+                and j.outcome in ('nobody to tell', 'no ladder is in force', 'the ladder cannot be read')),
+           (select coalesce(array_agg(s.name order by s.name), '{}') from site s where s.organisation_id = o
+                and not exists (select from ladder l where l.organisation_id = o
+                                and (l.site_id = s.site_id or l.site_id is null)))
+    from (select current_organisation() as o) as here
+$$;
+
 create function tell_notifiers() returns trigger language plpgsql as $$
 begin
     perform pg_notify('homeward_notify', '');
@@ -212,8 +231,8 @@ end $$;
 create trigger notification_job_told after insert on notification_job for each statement execute function tell_notifiers();
 create trigger delivery_told after insert on delivery for each statement execute function tell_notifiers();
 
-revoke execute on function administers(), names_for_message(bigint), tell_notifiers() from public;
-grant execute on function administers() to homeward_dashboard;
+revoke execute on function administers(), names_for_message(bigint), message_standing(), tell_notifiers() from public;
+grant execute on function administers(), message_standing() to homeward_dashboard;
 grant execute on function names_for_message(bigint) to homeward_notify;
 
 grant select (organisation_id, time_zone) on organisation to homeward_notify;
@@ -240,4 +259,4 @@ grant select, insert on ladder, rota to homeward_admin;
 grant select (channel_id, organisation_id, kind, name, identity, settings, created_at, retired_at) on channel
     to homeward_admin;
 grant select on contact, delivery, delivery_episode, message_key to homeward_admin;
-grant insert on contact to homeward_admin;
+grant insert on contact, notification_job to homeward_admin;

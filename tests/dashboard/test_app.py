@@ -145,6 +145,8 @@ def test_machines_can_ask_how_it_is(fresh: Served) -> None:
         waiting = client.get("/readyz")
         assert waiting.status_code == 503
         assert waiting.json()["ingest"] == "no ingest has run yet"
+        assert waiting.json()["notify"] == "no notify has run yet"
+        fresh.ask("insert into service_instance (instance_id, service) values (gen_random_uuid(), 'notify')")
         counters = (
             {
                 "stored": 5,
@@ -168,7 +170,7 @@ def test_machines_can_ask_how_it_is(fresh: Served) -> None:
             )
         ready = client.get("/readyz")
         assert ready.status_code == 200
-        assert ready.json() == {"status": "ok", "database": "ok", "migrations": "ok", "ingest": "ok"}
+        assert ready.json() == {"status": "ok", "database": "ok", "migrations": "ok", "ingest": "ok", "notify": "ok"}
         lines = client.get("/metrics").text.splitlines()
         for line in (
             'homeward_instances{service="ingest"} 2.0',

@@ -67,29 +67,31 @@ def test_a_device_publishes_on_its_own_topic_only(peers: dict[str, Peer]) -> Non
     # not everything: other tests have left retained words of their devices' standing at this broker
     for device in ("cuff-7", "cuff-8"):
         peers["service"].subscribe(f"homeward/v1/+/{device}/#")
-    assert peers["cuff-7"].publish("homeward/v1/03/cuff-8/observations") == "Not authorized"
+    assert peers["cuff-7"].publish("homeward/v1/3/cuff-8/observations") == "Not authorized"
     assert peers["cuff-7"].publish("homeward/v2/03/cuff-7/observations") == "Not authorized"
     assert peers["cuff-7"].publish("$CONTROL/dynamic-security/v1") == "Not authorized"
-    assert peers["cuff-7"].publish("homeward/v1/03/cuff-7/observations") == "Success"
-    assert peers["service"].messages.get(timeout=WAIT_S).topic == "homeward/v1/03/cuff-7/observations"
+    # nor what a display on a wall takes for the notifier's, even where a site had the device's code for its number
+    assert peers["cuff-7"].publish("homeward/v1/sites/cuff-7/alerts") == "Not authorized"
+    assert peers["cuff-7"].publish("homeward/v1/3/cuff-7/observations") == "Success"
+    assert peers["service"].messages.get(timeout=WAIT_S).topic == "homeward/v1/3/cuff-7/observations"
     assert peers["service"].messages.empty()
 
 
 def test_a_device_receives_its_own_receipts_only(peers: dict[str, Peer]) -> None:
     peers["cuff-8"].subscribe("#")
-    assert peers["cuff-7"].publish("homeward/v1/03/cuff-7/observations").startswith(("Success", "No matching"))
+    assert peers["cuff-7"].publish("homeward/v1/3/cuff-7/observations").startswith(("Success", "No matching"))
     for device in ("cuff-7", "cuff-8"):
-        peers["service"].publish(f"homeward/v1/03/{device}/receipts")
-    assert peers["cuff-8"].messages.get(timeout=WAIT_S).topic == "homeward/v1/03/cuff-8/receipts"
+        peers["service"].publish(f"homeward/v1/3/{device}/receipts")
+    assert peers["cuff-8"].messages.get(timeout=WAIT_S).topic == "homeward/v1/3/cuff-8/receipts"
     assert peers["cuff-8"].messages.empty()
 
 
 def test_a_service_does_not_pose_as_a_device(peers: dict[str, Peer]) -> None:
-    assert peers["service"].publish("homeward/v1/03/cuff-7/observations") == "Not authorized"
+    assert peers["service"].publish("homeward/v1/3/cuff-7/observations") == "Not authorized"
 
 
 def test_a_payload_of_ten_megabytes_is_refused(peers: dict[str, Peer]) -> None:
-    peers["cuff-7"].client.publish("homeward/v1/03/cuff-7/observations", b"x" * 10_000_000, qos=1)
+    peers["cuff-7"].client.publish("homeward/v1/3/cuff-7/observations", b"x" * 10_000_000, qos=1)
     assert peers["cuff-7"].gone.get(timeout=WAIT_S) != "Normal disconnection"
 
 

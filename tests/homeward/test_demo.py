@@ -55,7 +55,7 @@ def test_the_ready_line_says_all_that_an_outsider_needs(demo: Running) -> None:
     assert all(user["password"] and user["name"] for user in ready["users"])
     assert {device["patient"] for device in ready["devices"]} == set(range(1, 61))
     assert all(device["topic"].endswith(f"/{device['id']}/observations") for device in ready["devices"])
-    assert set(ready["pids"]) == {"postgres", "mosquitto", "ingest", "clock", "dashboard", "simulator"}
+    assert set(ready["pids"]) == {"postgres", "mosquitto", "ingest", "clock", "notify", "dashboard", "simulator"}
     assert demo.ready_after_s < 60
 
 
@@ -89,6 +89,19 @@ def test_there_are_14_days_of_history_and_a_morning_like_any_other(demo: Running
     assert 1 <= active <= 25
     assert waiting <= 15
     assert acknowledged > 20
+
+
+def test_the_wall_is_told_of_what_waits_and_the_system_page_has_no_complaint(demo: Running) -> None:
+    with psycopg.connect(demo.ready["database_url"], autocommit=True) as connection:
+        wait_until(
+            lambda: connection.execute(
+                "select 1 from homeward.delivery where kind = 'wall' and status = 'delivered' limit 1"
+            ).fetchone()
+        )
+    made = answer(homeward(demo.home, "display", "add", "hall", "--site", "Rowan House", "--json"))
+    assert made["user"] == "homeward-display-hall"
+    assert made["topic"].startswith("homeward/v1/sites/")
+    assert "ladder" not in homeward(demo.home, "doctor").stdout
 
 
 def test_devices_send_within_a_minute(demo: Running) -> None:

@@ -18,7 +18,7 @@ def one_login_for_all(database: TestDatabase) -> Iterator[str]:
     """The address of a migrated database for an account that takes the services' roles on, and has no other right."""
     with psycopg.connect(database.url, autocommit=True) as connection:
         connection.execute(f"create role homeward_app login noinherit password '{PASSWORD}'".encode())
-        connection.execute("grant homeward_ingest, homeward_dashboard, homeward_admin to homeward_app")
+        connection.execute("grant homeward_ingest, homeward_notify, homeward_dashboard, homeward_admin to homeward_app")
         parts = urlsplit(database.url)
         yield f"postgresql://homeward_app:{PASSWORD}@{parts.hostname}:{parts.port}{parts.path}"
         connection.execute("drop role homeward_app")

@@ -37,6 +37,7 @@ WITH_OWNERS_EYES = {
     "open_in_emergency",
     "nhs_number_is_known",
     "names_for_message",
+    "message_standing",
 }
 
 RULES = {

@@ -268,7 +268,7 @@ class House:
 
 EMPTIED = (
     "truncate delivery_episode, delivery, notification_job, episode_event, episode, contact, channel, ladder, rota, "
-    "message_key cascade; update account set disabled_at = null"
+    "message_key, patient_pause cascade; update account set disabled_at = null"
 )
 
 

@@ -268,3 +268,24 @@ def test_two_planners_at_once_plan_each_job_once(house: House) -> None:
         one.commit()
         other.commit()
     assert house.ask("select count(*), count(distinct job_id) from delivery_episode") == [(20, 20)]
+
+
+def test_nobody_is_told_of_a_patient_in_a_pause_and_afterwards_the_ladder_begins_again(house: House) -> None:
+    house.ladder(*TWO)
+    patient = house.trusts.north.patients[0].patient_id
+    house.raise_episode()
+    house.plan(NOW)
+    house.set(
+        "insert into patient_pause (organisation_id, patient_id, since, ends_at, reason, account_id) "
+        "values (%s, %s, %s, 'infinity', 'in hospital', %s)",
+        house.organisation, patient, NOW + minutes(5), house.account("nurse"),
+    )  # fmt: skip
+    house.plan(NOW + minutes(10))
+    house.plan(NOW + minutes(20))
+    assert [t for t, _ in house.told()] == ["Home"]
+    assert house.jobs() == [("waiting", planning.PAUSED)]
+    house.set("update patient_pause set lifted_at = %s", NOW + minutes(30))
+    house.plan(NOW + minutes(30))
+    assert [t for t, _ in house.told()] == ["Home", "Home"]
+    house.plan(NOW + minutes(40))
+    assert [t for t, _ in house.told()] == ["Home", "Home", "Nurse"]
