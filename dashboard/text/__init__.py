@@ -116,6 +116,8 @@ FLAG_WORDS = {
     16: "clock unset",
     32: "too late to score",
     64: "by hand",
+    128: "poor signal",
+    256: "body position",
 }
 SUSPECTED_REPEAT = "Suspected repeat"
 OUTSIDE_TIME = "Retrospective: came too late to act on"
