@@ -19,7 +19,7 @@ from alerts.state import initial, pack
 from dashboard.passwords import hash_password
 from schemas.vital_signs import BY_NAME
 
-SIGN_IN, PASSWORD = "nurse", "a benchmark signs in"  # noqa: S105
+SIGN_IN, PASSWORD = "nurse", "a benchmark signs in"
 _STATES = 400
 _USUAL = {"respiration_rate": 16, "spo2": 96, "bp_systolic": 131, "bp_diastolic": 77, "pulse": 74, "temperature": 36.7,
           "on_oxygen": 0, "consciousness": 0}  # fmt: skip

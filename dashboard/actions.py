@@ -23,6 +23,7 @@ FILE = "actions.sql"
 LONGEST_NOTE = 4000
 MOST_AT_ONCE = 500
 LONGEST_SNOOZE = timedelta(days=7)
+CALL_OUTCOMES = {"spoke": "Spoke to somebody.", "no_answer": "No answer.", "message": "Left a message."}
 _ACKNOWLEDGEABLE = (Phase.ACTIVE, Phase.RESOLVED)
 
 
@@ -64,6 +65,16 @@ async def release(episode_ids: Iterable[int], note: str = "") -> Outcome:
     return await _act(Event.RELEASED, "release", episode_ids, note, lambda row: _is_own(row, person))
 
 
+async def take_over(episode_ids: Iterable[int], holder: int, note: str = "") -> Outcome:
+    """Take episodes over from a colleague who holds them; where somebody else was quicker, it stays with them."""
+    person = identity.current()
+
+    def is_theirs(row: dict[str, Any]) -> bool:
+        return row["acknowledged_by"] == holder != person.account_id and row["phase"] in _ACKNOWLEDGEABLE
+
+    return await _act(Event.ACKNOWLEDGED, "acknowledge", episode_ids, note, is_theirs, taken_from=holder)
+
+
 async def snooze(episode_ids: Iterable[int], until: datetime, note: str = "") -> Outcome:
     """Put active episodes off until an instant; they wait again then, or as soon as one becomes more severe."""
     now = datetime.now(UTC)
@@ -89,6 +100,27 @@ async def add_note(patient_id: int, body: str, episode_id: int | None = None, ke
     body = checked_note(body)
     if not body:
         raise InvalidActionError("A note needs some text.")
+    return await _write_note(person, patient_id, body, episode_id=episode_id, key=key)
+
+
+async def record_call(patient_id: int, outcome: str, body: str = "") -> int | None:
+    """Record that somebody was called about a patient, and what came of it; ``None`` where there is no such patient."""
+    person = identity.current()
+    require(person, Permission.WRITE_NOTES)
+    if outcome not in CALL_OUTCOMES:
+        raise InvalidActionError(f"A call has one of these outcomes: {', '.join(CALL_OUTCOMES)}.")
+    return await _write_note(person, patient_id, checked_note(body) or CALL_OUTCOMES[outcome], outcome=outcome)
+
+
+async def _write_note(
+    person: Person,
+    patient_id: int,
+    body: str,
+    *,
+    episode_id: int | None = None,
+    outcome: str = "",
+    key: str | None = None,
+) -> int | None:
     async with store.transaction() as connection:
         if not await _run(connection, "visible_patient", patient=patient_id):
             return None
@@ -104,6 +136,8 @@ async def add_note(patient_id: int, body: str, episode_id: int | None = None, ke
             account=person.account_id,
             body=body,
             key=key,
+            kind="call" if outcome else "note",
+            outcome=outcome,
         )
         if not written:
             known = await _run(connection, "note_with_key", patient=patient_id, key=key)
@@ -111,7 +145,8 @@ async def add_note(patient_id: int, body: str, episode_id: int | None = None, ke
         if episode_id is not None:
             await _add_events(connection, person, Event.NOTED, [episode_id], body)
         note_id: int = written[0]["note_id"]
-        await audit.write(connection, person, "note_written", f"patient/{patient_id}", note=note_id, episode=episode_id)
+        what = "call_recorded" if outcome else "note_written"
+        await audit.write(connection, person, what, f"patient/{patient_id}", note=note_id, episode=episode_id)
         await _tell_browsers(connection, person, [patient_id], episodes=episode_id is not None)
     return note_id
 
@@ -132,6 +167,7 @@ async def _act(
     episode_ids: Iterable[int],
     note: str,
     may_take: Callable[[dict[str, Any]], bool],
+    taken_from: int | None = None,
     **given: datetime,
 ) -> Outcome:
     person = identity.current()
@@ -144,11 +180,19 @@ async def _act(
         found = await _run(connection, "lock_episodes", episodes=wanted)
         taken = [row for row in found if may_take(row)]
         if taken:
+            if taken_from is not None:
+                note = await _told_from(connection, taken_from, note)
             await _take(connection, person, event, statement, taken, note, **given)
         held = await _held(connection, [row for row in found if row not in taken])
     done = tuple(row["episode_id"] for row in taken)
     known = {*done, *(h.episode_id for h in held)}
     return Outcome(done, held, tuple(e for e in wanted if e not in known))
+
+
+async def _told_from(connection: psycopg.AsyncConnection[Any], holder: int, note: str) -> str:
+    """Put before a note from whom something was taken over, so that the history says it."""
+    names = await _run(connection, "names", accounts=[holder])
+    return f"Taken over from {names[0]['name']}. {note}".strip() if names else note
 
 
 async def _take(

@@ -55,8 +55,8 @@ from episode where episode_id = any(%(episodes)s::bigint[])
 select patient_id, organisation_id from patient where patient_id = %(patient)s
 
 -- name: add_note
-insert into note (organisation_id, patient_id, account_id, body, key)
-values (%(organisation)s, %(patient)s, %(account)s, %(body)s, %(key)s)
+insert into note (organisation_id, patient_id, account_id, body, key, kind, outcome)
+values (%(organisation)s, %(patient)s, %(account)s, %(body)s, %(key)s, %(kind)s, %(outcome)s)
 on conflict (patient_id, key) where key is not null do nothing
 returning note_id
 

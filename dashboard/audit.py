@@ -118,11 +118,11 @@ async def write(
     )
 
 
-async def opened_patient(patient_id: int) -> None:
-    """Record that the person at work opened a patient's page; nothing where they see no such patient."""
+async def opened_patient(patient_id: int, what: str = "page") -> None:
+    """Record that the person at work opened a patient's page or panel; nothing where they see no such patient."""
     async with store.transaction() as connection:
         if await store.rows(connection, store.queries("actions.sql")["visible_patient"], patient=patient_id):
-            await write(connection, identity.current(), "looked_at", f"patient/{patient_id}", what="page")
+            await write(connection, identity.current(), "looked_at", f"patient/{patient_id}", what=what)
 
 
 async def looked_at(kind: str, identifier: int | str = "", **detail: Any) -> None:

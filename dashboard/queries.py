@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,22 +12,6 @@ from schemas.observation import Flag
 
 Row = dict[str, Any]
 NOT_SCORED = int(Flag.SUSPECTED_REPEAT | Flag.TOO_LATE)
-SEVERITIES = {"red": [3], "amber": [2], "yellow": [1], "amber_red": [2, 3]}
-ANY = [1, 2, 3]
-
-
-@dataclass(frozen=True)
-class View:
-    """Which part of the triage list someone looks at."""
-
-    filter: str = "all"
-    site: int | None = None
-    search: str = ""
-
-    @property
-    def includes_well(self) -> bool:
-        """Whether patients without an open episode follow."""
-        return self.filter == "all"
 
 
 async def sites() -> list[Row]:
@@ -41,54 +24,6 @@ async def standards() -> dict[int, Standard]:
     rows = await fetch("pathway_documents")
     read = {r["policy_id"]: standard(r["document"], r["policy_id"], r["version"]) for r in rows}
     return {policy_id: found for policy_id, found in read.items() if found is not None}
-
-
-def overdue_rules(known: dict[int, Standard]) -> list[str]:
-    """Names of all rules in force that tell that observations do not come."""
-    return sorted({name for s in known.values() for name in s.overdue_rules})
-
-
-async def triage_counts(site: int | None, known: dict[int, Standard]) -> Row:
-    """The numbers on the cards."""
-    return (await fetch("triage_counts", site=site, overdue_rules=overdue_rules(known)))[0]
-
-
-async def triage_page(view: View, start: int, end: int, known: dict[int, Standard]) -> tuple[list[Row], int]:
-    """Rows ``start`` to ``end`` of the list, and how many rows there are in all.
-
-    Two indexed parts one after the other: patients with an open episode, then the others by name.
-    """
-    search = _search(view.search)
-    shared = {"site": view.site, **search}
-    parameters = {
-        **shared,
-        "severities": SEVERITIES.get(view.filter, ANY),
-        "waiting": view.filter == "waiting",
-        "not_reporting": view.filter == "not_reporting",
-        "overdue_rules": overdue_rules(known),
-    }
-    size = max(0, end - start)
-    rows = await fetch("triage_open", **parameters, limit=size, offset=start)
-    unwell = rows[0]["total"] if rows else None
-    if unwell is None:
-        first = await fetch("triage_open", **parameters, limit=1, offset=0) if start else []
-        unwell = first[0]["total"] if first else 0
-    if not view.includes_well:
-        return rows, unwell
-    total = (await fetch("triage_all_total", **shared))[0]["total"]
-    if len(rows) < size:
-        rows += await fetch("triage_rest", **shared, limit=size - len(rows), offset=max(0, start - unwell))
-    return rows, total
-
-
-def _search(text: str) -> dict[str, str | None]:
-    """Read a search box: digits are an NHS number, anything else a name."""
-    words = " ".join(text.split())
-    digits = words.replace(" ", "")
-    if digits.isascii() and digits.isdigit():
-        return {"name": None, "nhs": digits + "%"}
-    escaped = words.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return {"name": f"%{escaped}%" if escaped else None, "nhs": None}
 
 
 async def patients_in_view(patients: Sequence[int]) -> dict[int, Row]:

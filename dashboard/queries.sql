@@ -13,90 +13,6 @@ order by name;
 select p.policy_id, p.version, p.document
 from pathway w join policy p on p.policy_id = w.policy_id;
 
--- name: triage_counts
--- Patients, not episodes: a patient counts once, at the worst severity that is open.
-with open as (
-    select e.patient_id,
-           max(e.severity) as severity,
-           bool_or(not e.held) as waiting,
-           min(e.activated_at) filter (where not e.held) as since,
-           bool_or(e.rule = any (%(overdue_rules)s::text[])) as not_reporting
-    from (select *, acknowledged_at is not null or coalesce(snoozed_until > now(), false) as held from episode) e
-    join patient p using (patient_id)
-    where e.phase = 'active' and p.discharged_at is null
-      and (%(site)s::integer is null or p.site_id = %(site)s)
-    group by e.patient_id
-)
-select count(*) filter (where severity = 3) as red,
-       count(*) filter (where severity = 3 and waiting) as red_waiting,
-       count(*) filter (where severity = 2) as amber,
-       count(*) filter (where severity = 2 and waiting) as amber_waiting,
-       count(*) filter (where severity = 1) as yellow,
-       count(*) filter (where severity = 1 and waiting) as yellow_waiting,
-       count(*) filter (where waiting) as waiting,
-       percentile_cont(0.5) within group (order by extract(epoch from now() - since)) filter (where waiting)
-           as median_waiting_s,
-       extract(epoch from now() - min(since)) as longest_waiting_s,
-       count(*) filter (where not_reporting) as not_reporting,
-       (select count(*) from patient p where p.discharged_at is null
-           and (%(site)s::integer is null or p.site_id = %(site)s)) as patients
-from open;
-
--- name: triage_open
--- Patients with an open episode, worst first, then whoever waits for a response, then whoever has waited longest.
-with worst as (
-    select distinct on (e.patient_id) e.patient_id, e.episode_id, e.rule, e.severity, e.activated_at, e.opened_at,
-           e.sentence, e.acknowledged_at, e.acknowledged_by, e.held,
-           case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until
-    from (select *, acknowledged_at is not null or coalesce(snoozed_until > now(), false) as held from episode) e
-    where e.phase = 'active'
-    order by e.patient_id, e.severity desc, e.held, e.activated_at, e.episode_id
-)
-select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.room, p.spo2_scale, p.usual_news2, s.name as site,
-       s.time_zone, w.episode_id, w.rule, w.severity, coalesce(w.activated_at, w.opened_at) as since, w.sentence,
-       w.acknowledged_at, w.snoozed_until, a.name as acknowledged_name, count(*) over () as total
-from worst w
-join patient p using (patient_id)
-join site s using (site_id)
-left join account a on a.account_id = w.acknowledged_by
-where p.discharged_at is null
-  and (%(site)s::integer is null or p.site_id = %(site)s)
-  and w.severity = any (%(severities)s::smallint[])
-  and (not %(waiting)s or exists (select from episode x where x.patient_id = p.patient_id and x.phase = 'active'
-                                  and x.acknowledged_at is null
-                                  and (x.snoozed_until is null or x.snoozed_until <= now())))
-  and (not %(not_reporting)s or exists (select from episode x where x.patient_id = p.patient_id
-                                        and x.phase = 'active' and x.rule = any (%(overdue_rules)s::text[])))
-  and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
-       or p.family_name || ' ' || p.given_name ilike %(name)s)
-  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
-order by w.severity desc, w.held, coalesce(w.activated_at, w.opened_at), p.patient_id
-limit %(limit)s offset %(offset)s;
-
--- name: triage_rest
--- Patients without an open episode, by name: they follow after those with one.
-select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.room, p.spo2_scale, p.usual_news2, s.name as site,
-       s.time_zone
-from patient p join site s using (site_id)
-where p.discharged_at is null
-  and (%(site)s::integer is null or p.site_id = %(site)s)
-  and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
-       or p.family_name || ' ' || p.given_name ilike %(name)s)
-  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)
-  and not exists (select from episode e where e.patient_id = p.patient_id and e.phase = 'active')
-order by p.family_name, p.given_name, p.patient_id
-limit %(limit)s offset %(offset)s;
-
--- name: triage_all_total
--- With and without an open episode: everybody is in one part of the list or the other.
-select count(*) as total
-from patient p
-where p.discharged_at is null
-  and (%(site)s::integer is null or p.site_id = %(site)s)
-  and (%(name)s::text is null or p.given_name || ' ' || p.family_name ilike %(name)s
-       or p.family_name || ' ' || p.given_name ilike %(name)s)
-  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s);
-
 -- name: patients_in_view
 -- State and policy of the rows that are on the screen.
 select p.patient_id, coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale,
@@ -112,10 +28,12 @@ left join lateral (
 where p.patient_id = any (%(patients)s::integer[]);
 
 -- name: open_episodes
-select episode_id, patient_id, rule, severity, coalesce(activated_at, opened_at) as since, sentence, acknowledged_at
-from episode
-where phase = 'active' and patient_id = any (%(patients)s::integer[])
-order by patient_id, severity desc, acknowledged_at is not null, activated_at, episode_id;
+select e.episode_id, e.patient_id, e.rule, e.severity, coalesce(e.activated_at, e.opened_at) as since, e.sentence,
+       e.acknowledged_at, e.acknowledged_by, a.name as acknowledged_name, e.retrospective, e.explanation,
+       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until
+from episode e left join account a on a.account_id = e.acknowledged_by
+where e.phase = 'active' and e.patient_id = any (%(patients)s::integer[])
+order by e.patient_id, e.severity desc, e.acknowledged_at is not null, e.activated_at, e.episode_id;
 
 -- name: trends
 -- The small line of each row in view: one vital sign a patient, averaged over buckets.
@@ -167,7 +85,7 @@ order by v.at desc, v.event_id desc
 limit %(limit)s;
 
 -- name: patient_notes
-select n.note_id, n.at, n.body, a.name as account
+select n.note_id, n.at, n.body, n.kind, n.outcome, a.name as account
 from note n join account a using (account_id)
 where n.patient_id = %(patient)s and n.at > %(since)s
 order by n.at desc

@@ -137,7 +137,7 @@ def grid_row(
     """Put together what the grid's cells draw."""
     position = at.position[row["patient_id"]]
     severity = Severity(row.get("severity") or 0)
-    waiting = [e["episode_id"] for e in episodes if e["acknowledged_at"] is None]
+    waiting = [e["episode_id"] for e in episodes if e["acknowledged_at"] is None and e["snoozed_until"] is None]
     cells: Row = {
         "id": str(row["patient_id"]),
         "name": full_name(row["given_name"], row["family_name"]),
@@ -151,6 +151,8 @@ def grid_row(
         "news2": score_cell(at, position),
         "since": microseconds(row["since"]) // 1000 if row.get("since") else None,
         "waiting": waiting,
+        "episodes": [e["episode_id"] for e in episodes],
+        "snoozed": clock(row["snoozed_until"], row["time_zone"], now) if row.get("snoozed_until") else "",
         "owner": _owner(row, now),
         "trend": trend_cell(trend, vital, severity, at.now_us),
     }

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from dashboard import text
+from dashboard.text import triage as words
 from dashboard.wording import elapsed
 from schemas.episode import Severity
 
@@ -51,6 +52,9 @@ def _join(parts: Sequence[str]) -> str:
 
 
 def _note(row: Row) -> Entry:
+    if row["kind"] == "call":
+        outcome = words.OUTCOMES[row["outcome"]].lower()
+        return Entry(row["at"], "call", f"{words.CALL_ENTRY} by {row['account']}: {outcome}", row["body"])
     return Entry(row["at"], "note", f"{text.NOTE_BY} {row['account']}", row["body"])
 
 

@@ -120,24 +120,28 @@
   function ownerOf(props) {
     const row = props.data;
     if (row.waiting.length && props.allowed) {
-      const key = row.waiting.join(",");
-      const busy = underway.has(key);
+      const busy = underway.has(row.waiting.join(","));
       return el("button", {
-        type: "button", className: "acknowledge", disabled: busy, tabIndex: -1,
-        "aria-label": props.acknowledge + ": " + row.name,
-        onClick: function (event) {
-          event.stopPropagation();
-          underway.add(key);
-          window.setTimeout(function () { underway.delete(key); }, 8000);
-          props.setData({ episodes: row.waiting, patient: row.id });
-          props.api.refreshCells({ rowNodes: [props.node], force: true });
-        },
+        type: "button", className: "acknowledge", disabled: busy, tabIndex: -1, "data-act": "acknowledge",
+        "data-episodes": row.waiting.join(","), "data-patient": row.id, "aria-label": props.acknowledge + ": " + row.name,
       }, busy ? props.acknowledging : props.acknowledge);
+    }
+    if (row.snoozed && !row.owner) {
+      return el("div", { className: "cell-taken" }, el("span", { className: "icon icon-clock", "aria-hidden": true }),
+        el("div", { className: "cell-two" }, el("span", null, props.snoozed), el("span", { className: "cell-place" }, row.snoozed)));
     }
     if (!row.owner) return null;
     return el("div", { className: "cell-taken" }, el("span", { className: "icon icon-check", "aria-hidden": true }),
       el("div", { className: "cell-two", title: props.acknowledged + ": " + row.owner.name + ", " + row.owner.at },
         el("span", null, row.owner.name), el("span", { className: "cell-place" }, row.owner.at)));
+  }
+
+  function pickOf(props) {
+    const row = props.data;
+    if (!row || !row.episodes.length) return null;
+    return el("input", { type: "checkbox", className: "pick", tabIndex: -1, "data-pick": row.id, readOnly: true,
+      checked: Boolean(window.homewardPicked && window.homewardPicked.has(row.id)),
+      "aria-label": props.select + ": " + row.name });
   }
 
   function owner(props) {
@@ -152,7 +156,7 @@
     const shown = Object.keys(names).filter((n) => row[n]).map((n) =>
       el("span", { key: n }, names[n] + " ", valueOf(row[n], props.stale)));
     return el("div", { className: "tile" },
-      el("div", { className: "tile-top" }, who(row), row.level ? badge(row) : null),
+      el("div", { className: "tile-top" }, props.allowed ? pickOf(props) : null, who(row), row.level ? badge(row) : null),
       row.reason ? el("div", { className: "cell-reason" }, reasonOf(row)) : null,
       el("div", { className: "tile-values" },
         row.news2 ? el("span", { key: "news2" }, "NEWS2 ", scoreOf(row.news2)) : null, shown),
@@ -173,7 +177,7 @@
   Object.assign(components, {
     HwLink: link, HwState: state,
     HwSeverity: severity, HwPatient: patient, HwReason: reason, HwScore: score, HwValue: value, HwTrend: trend,
-    HwSince: since, HwOwner: owner, HwTile: tile,
+    HwSince: since, HwOwner: owner, HwPick: pickOf, HwTile: tile,
   });
   window.homewardUnderway = underway;
 })();

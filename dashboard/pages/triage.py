@@ -7,67 +7,55 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import dash_ag_grid as dag
-import dash_mantine_components as dmc
 import psycopg
 import psycopg_pool
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard import actions, identity, queries, rows, text
-from dashboard.permissions import NotPermittedError, Permission, may
-from dashboard.queries import View
-from dashboard.shell import icon, trouble
-from dashboard.wording import elapsed
-from schemas.vital_signs import BY_NAME
+from dashboard import audit, identity, queries, rows, text, timeline, triage_acts, triage_list, triage_panel
+from dashboard import triage_parts as parts
+from dashboard.permissions import Permission, may
+from dashboard.shell import trouble
+from dashboard.text import triage as words
+from dashboard.triage_list import OWNERS, View
+from dashboard.wording import clock, elapsed, full_name, place
+from schemas.episode import Severity
 
 PATH = "/"
 
 log = logging.getLogger(__name__)
 UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
-BLOCK_ROWS = 50
 TREND_SPAN = timedelta(hours=24)
 TREND_BUCKET = timedelta(minutes=20)
-FIRST_VIEW = {"filter": "all", "site": "", "search": ""}
+FIRST_VIEW = {"filter": "all", "site": "", "search": "", "pathway": "", "owner": "anyone"}
+LATEST_SPAN = timedelta(days=7)
+LATEST_ENTRIES = 6
 
 
 def layout() -> Any:
     """The page before its first data: the frame, the cards and an empty grid that asks for its rows."""
+    person = identity.current_or_none()
+    may_act, may_note = may(person, Permission.ACKNOWLEDGE), may(person, Permission.WRITE_NOTES)
     return html.Div(
         [
-            dcc.Store(id="triage-view", data=FIRST_VIEW),
-            dcc.Store(id="triage-segments", data=list(text.SEGMENTS)),
-            dcc.Store(id="triage-said"),
+            *_stores(),
+            parts.head(),
+            html.Div(id="triage-intake"),
+            html.Div(id="triage-trouble"),
+            html.Div([parts.card(name) for name in text.CARDS], className="cards", role="group",
+                     **{"aria-label": text.FILTER_BY}),
+            parts.bar(may_act),
             html.Div(
                 [
-                    html.H1(text.TRIAGE),
-                    dmc.TextInput(
-                        id="triage-search",
-                        placeholder=text.SEARCH,
-                        debounce=250,
-                        size="sm",
-                        className="triage-search",
-                        leftSection=icon("search"),
-                        **{"aria-label": text.SEARCH},
-                    ),
-                    dmc.SegmentedControl(
-                        id="triage-segment",
-                        data=[{"value": f, "label": text.FILTERS[f]} for f in text.SEGMENTS],
-                        value=FIRST_VIEW["filter"],
-                        size="sm",
-                        **{"aria-label": text.FILTER_BY},
-                    ),
+                    parts.grid(),
+                    html.Div(id="triage-empty", className="grid-empty", hidden=True),
+                    triage_panel.frame(may_act, may_note),
                 ],
-                className="triage-head",
-            ),
-            html.Div(id="triage-trouble"),
-            html.Div([_card(name) for name in text.CARDS], className="cards", role="group",
-                     **{"aria-label": text.FILTER_BY}),
-            html.Div(
-                [_grid(), html.Div(id="triage-empty", className="grid-empty", hidden=True)],
                 className="grid-box",
             ),
-            html.Div([html.Span([html.Kbd(key), what]) for key, what in text.SHORTCUTS], className="keys"),
+            parts.foot(),
             html.Div(id="triage-status", className="visually-hidden", role="status"),
+            html.Div(id="triage-announce", className="visually-hidden", role="log", **{"aria-live": "polite"}),
+            parts.help_dialog(),
         ],
         className="page triage",
         id="main",
@@ -75,95 +63,16 @@ def layout() -> Any:
     )  # fmt: skip
 
 
-def _card(name: str) -> Any:
-    level = {"red": 3, "amber": 2, "yellow": 1}.get(name)
-    mark = [icon(f"level-{level}")] if level else []
-    return html.Button(
-        [
-            html.Span([*mark, text.FILTERS[name]], className="count-label"),
-            html.Span("–", className="count-number", id=f"count-{name}"),
-            html.Span("", className="count-hint", id=f"hint-{name}"),
-        ],
-        id={"kind": "card", "filter": name},
-        className=f"count card-{name}" + (f" level-{level}" if level else ""),
-        type="button",
-        **{"aria-pressed": "false"},
-    )
-
-
-def _grid() -> Any:
-    person = identity.current_or_none()
-    owner = {
-        "acknowledge": text.ACKNOWLEDGE,
-        "acknowledging": text.ACKNOWLEDGING,
-        "acknowledged": text.ACKNOWLEDGED,
-        "allowed": may(person, Permission.ACKNOWLEDGE),
-        "stale": text.STALE,
-    }
-    return html.Div(
-        dag.AgGrid(
-            id="triage-grid",
-            className="hw-grid",
-            columnDefs=_columns(owner),
-            defaultColDef={"sortable": False, "resizable": False, "suppressHeaderMenuButton": True,
-                           "suppressMovable": True},
-            rowModelType="infinite",
-            getRowId="params.data.id",
-            rowClassRules={
-                "row-3": "params.data && params.data.level === 3",
-                "row-2": "params.data && params.data.level === 2",
-                "row-1": "params.data && params.data.level === 1",
-                "row-taken": "params.data && params.data.waiting.length === 0",
-            },
-            columnSize="responsiveSizeToFit",
-            dashGridOptions={
-                "rowHeight": 48,
-                "headerHeight": 38,
-                "cacheBlockSize": BLOCK_ROWS,
-                "maxBlocksInCache": 6,
-                "cacheOverflowSize": 1,
-                "infiniteInitialRowCount": 12,
-                # one request at a time: the component remembers one only
-                "maxConcurrentDatasourceRequests": 1,
-                "rowBuffer": 6,
-                "suppressCellFocus": False,
-                "animateRows": False,
-                "suppressDragLeaveHidesColumns": True,
-                "enableCellTextSelection": True,
-                "ensureDomOrder": True,
-            },
-            style={"height": "100%", "width": "100%"},
-        )
-    )  # fmt: skip
-
-
-def _columns(owner: dict[str, Any]) -> list[dict[str, Any]]:
-    names = text.COLUMNS
-    short = {name: BY_NAME[name].short_label for name in rows.SHOWN}
-    number = {"cellClass": "number", "headerClass": "ag-right-aligned-header"}
+def _stores() -> list[Any]:
     return [
-        {"colId": "severity", "headerName": names["severity"], "cellRenderer": "HwSeverity", "width": 102,
-         "minWidth": 102, "maxWidth": 102},
-        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 182,
-         "minWidth": 168},
-        {"colId": "reason", "headerName": names["reason"], "cellRenderer": "HwReason", "width": 250, "minWidth": 150},
-        {"colId": "news2", "headerName": names["news2"], "cellRenderer": "HwScore", "width": 78, "minWidth": 74,
-         "maxWidth": 84, **number},
-        *(
-            {"colId": name, "headerName": short[name], "cellRenderer": "HwValue", "width": 66, "minWidth": 62,
-             "maxWidth": 86,
-             "cellRendererParams": owner, **number}
-            for name in rows.SHOWN
-        ),
-        {"colId": "trend", "headerName": names["trend"], "cellRenderer": "HwTrend", "width": 140, "minWidth": 120},
-        {"colId": "since", "headerName": names["since"], "cellRenderer": "HwSince", "width": 100, "minWidth": 97,
-         "maxWidth": 110,
-         **number},
-        {"colId": "owner", "headerName": names["owner"], "cellRenderer": "HwOwner", "width": 140, "minWidth": 134,
-         "cellRendererParams": owner},
-        {"colId": "tile", "headerName": names["patient"], "cellRenderer": "HwTile", "hide": True, "flex": 1,
-         "cellRendererParams": {**owner, "names": short}},
-    ]  # fmt: skip
+        dcc.Store(id="triage-view", data=FIRST_VIEW),
+        dcc.Store(id="triage-segments", data=list(text.SEGMENTS)),
+        dcc.Store(id="triage-act"),
+        dcc.Store(id="triage-said"),
+        dcc.Store(id="triage-open"),
+        dcc.Store(id="triage-changed"),
+        dcc.Store(id="triage-news"),
+    ]
 
 
 async def fill_rows(request: dict[str, Any] | None, view: dict[str, str]) -> tuple[Any, Any, str, bool]:
@@ -183,7 +92,7 @@ async def fill_rows(request: dict[str, Any] | None, view: dict[str, str]) -> tup
 async def block(view: View, start: int, end: int) -> tuple[list[dict[str, Any]], int, tuple[int, ...]]:
     """Rows ``start`` to ``end`` as the grid shows them, how many there are in all, and whose state is unreadable."""
     known = await queries.standards()
-    page, total = await queries.triage_page(view, start, end, known)
+    page, total = await triage_list.page(view, start, end, known)
     patients = [row["patient_id"] for row in page]
     if not patients:
         return [], total, ()
@@ -203,42 +112,112 @@ async def block(view: View, start: int, end: int) -> tuple[list[dict[str, Any]],
 
 
 def _view(view: dict[str, str]) -> View:
-    site = view.get("site") or ""
-    chosen = view.get("filter", "all")
+    def number(name: str) -> int | None:
+        given = view.get(name) or ""
+        return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+
+    chosen, owner = view.get("filter", "all"), view.get("owner", "anyone")
     return View(
-        chosen if chosen in text.FILTERS else "all", int(site) if site.isdigit() else None, view.get("search", "")[:200]
+        chosen if chosen in text.FILTERS else "all",
+        number("site"),
+        view.get("search", "")[:200].replace("\0", ""),
+        number("pathway"),
+        owner if owner in OWNERS else "anyone",
     )
 
 
 async def fill_counts(_: Any, view: dict[str, str]) -> list[Any]:
-    """The numbers on the cards, then their hints."""
+    """The numbers on the cards, then their hints, then whether anything is taken in at all."""
     try:
-        counts = await queries.triage_counts(_view(view).site, await queries.standards())
+        counts = await triage_list.counts(_view(view), await queries.standards())
+        intake = await triage_list.intake()
     except UNREADABLE:
-        return ["–"] * len(text.CARDS) + [""] * len(text.CARDS)
+        return ["–"] * len(text.CARDS) + [""] * len(text.CARDS) + [None]
     numbers = [f"{counts[name]:,}" for name in text.CARDS]
-    hints = [f"{counts[name + '_waiting']} waiting" if counts[name] else "" for name in ("red", "amber", "yellow")]
+    hints = [f"{counts[name + '_waiting']:,} waiting" if counts[name] else "" for name in ("red", "amber", "yellow")]
     median = counts["median_waiting_s"]
     hints.append("" if median is None else f"median {elapsed(median)}")
     hints.append(f"of {counts['patients']:,}")
-    return numbers + hints
+    return [*numbers, *hints, _silence(intake)]
 
 
-async def acknowledge(pressed: dict[str, Any] | None) -> tuple[dict[str, Any] | None, Any]:
-    """Take on exactly the episodes that the row showed, and say what came of it."""
-    if not pressed:
+def _silence(intake: dict[str, Any]) -> Any:
+    """Say that ingest is silent: a list that stands still must not look like a quiet ward."""
+    if intake["silent_since"] is None:
+        return None
+    since = clock(intake["silent_since"], "Europe/London", intake["now"])
+    return html.Div([html.Strong(f"{words.NO_INTAKE} {since}. "), words.NO_INTAKE_BODY], className="trouble",
+                    role="alert")  # fmt: skip
+
+
+async def fill_pathways(_: Any) -> list[dict[str, str]]:
+    """The pathways to choose from."""
+    found = [] if identity.current_or_none() is None else await triage_list.pathways()
+    listed = [{"value": str(w["pathway_id"]), "label": w["title"]} for w in found]
+    return [{"value": "", "label": words.ALL_PATHWAYS}, *listed]
+
+
+async def act(asked: dict[str, Any] | None) -> tuple[dict[str, Any] | None, Any]:
+    """Do what somebody chose in a row, in the panel or for the selected, and say what came of it."""
+    if not asked:
         return None, None
-    wanted = [int(e) for e in pressed["value"]["episodes"]]
+    back = {"turn": asked.get("turn"), "kind": asked.get("kind"), "patient": asked.get("patient")}
     try:
-        outcome = await actions.acknowledge(wanted)
-    except NotPermittedError as exc:
-        return {"words": str(exc), "turn": pressed["timestamp"]}, trouble(str(exc))
+        said = await triage_acts.perform(asked)
+    except UNREADABLE as exc:
+        log.warning("an act was not stored", extra={"action": "act_failed", "error": type(exc).__name__})
+        return {"words": words.FAILED, "lines": [words.FAILED], "done": False, **back}, trouble(words.FAILED)
+    return {**said, **back}, None
+
+
+async def fill_panel(wanted: dict[str, Any] | None) -> tuple[Any, ...]:
+    """One patient, for the panel; the first look at each is in the audit log."""
+    nothing = (html.P(words.NOTHING, className="muted"), None, None, None)
+    if not wanted or not wanted.get("patient"):
+        return nothing
+    number, now = int(wanted["patient"]), datetime.now(UTC)
+    try:
+        if wanted.get("opened"):
+            await audit.opened_patient(number, "panel")
+        patient, listed, events, notes = await asyncio.gather(
+            queries.patient(number),
+            queries.open_episodes([number]),
+            queries.events(number, now - LATEST_SPAN, LATEST_ENTRIES),
+            queries.notes(number, now - LATEST_SPAN, LATEST_ENTRIES),
+        )
     except UNREADABLE:
-        return {"words": text.ACKNOWLEDGE_FAILED, "turn": pressed["timestamp"]}, trouble(text.ACKNOWLEDGE_FAILED)
-    words = text.ACKNOWLEDGED if outcome.done else text.GONE
-    if outcome.held:
-        words = f"{text.HELD_BY} {outcome.held[0].by}"
-    return {"words": words, "turn": pressed["timestamp"]}, None
+        return trouble(), None, None, None
+    person = identity.current()
+    if patient is None:
+        return (html.P(text.UNKNOWN_PATIENT), None, None, None)
+    found = listed.get(number, [])
+    told = timeline.entries(events, notes, (), LATEST_ENTRIES)
+    return (
+        triage_panel.who(patient, max((e["severity"] for e in found), default=0)),
+        triage_panel.episodes(found, patient, person, now, may(person, Permission.ACKNOWLEDGE)),
+        triage_panel.contact(patient),
+        triage_panel.latest(told, patient["time_zone"], now),
+    )
+
+
+async def fill_news(changed: dict[str, Any] | None, view: dict[str, str]) -> dict[str, Any]:
+    """What was raised or became worse since the page last asked; the first answer only says what time it is."""
+    since = str((changed or {}).get("since") or "")
+    named = (changed or {}).get("patients")
+    try:
+        found, at = await triage_list.news(named, _view(view).site, datetime.fromisoformat(since) if since else None)
+    except (*UNREADABLE, ValueError, TypeError):
+        return {"at": since, "items": []}
+    items = [
+        {
+            "id": str(r["patient_id"]),
+            "level": r["severity"],
+            "words": f"{'New' if r['is_new'] else 'Worse'}, {text.SEVERITY[Severity(r['severity'])].lower()}: "
+            f"{full_name(r['given_name'], r['family_name'])}, {place(r['site'], r['room'])}. {r['sentence']}",
+        }
+        for r in sorted(found, key=lambda r: -r["severity"])
+    ]
+    return {"at": at.isoformat(), "items": items}
 
 
 def register(app: Dash) -> None:
@@ -253,20 +232,42 @@ def register(app: Dash) -> None:
     )(fill_rows)
     app.callback(
         [Output(f"count-{name}", "children") for name in text.CARDS]
-        + [Output(f"hint-{name}", "children") for name in text.CARDS],
+        + [Output(f"hint-{name}", "children") for name in text.CARDS]
+        + [Output("triage-intake", "children")],
         Input("live-counts", "data"),
         Input("triage-view", "data"),
     )(fill_counts)
+    app.callback(Output("triage-pathway", "data"), Input("triage-segments", "data"))(fill_pathways)
     app.callback(
         Output("triage-said", "data"),
         Output("triage-trouble", "children", allow_duplicate=True),
-        Input("triage-grid", "cellRendererData"),
+        Input("triage-act", "data"),
         prevent_initial_call=True,
-    )(acknowledge)
+    )(act)
+    app.callback(
+        Output("panel-who", "children"),
+        Output("panel-episodes", "children"),
+        Output("panel-contact", "children"),
+        Output("panel-latest", "children"),
+        Input("triage-open", "data"),
+        prevent_initial_call=True,
+    )(fill_panel)
+    app.callback(
+        Output("triage-news", "data"),
+        Input("triage-changed", "data"),
+        State("triage-view", "data"),
+    )(fill_news)
+    _register_in_the_browser(app)
+
+
+def _register_in_the_browser(app: Dash) -> None:
     app.clientside_callback(
-        ClientsideFunction("homeward", "afterAcknowledge"),
-        Output("triage-status", "children"),
-        Input("triage-said", "data"),
+        ClientsideFunction("homeward", "afterAct"), Output("triage-status", "children"), Input("triage-said", "data")
+    )
+    app.clientside_callback(
+        ClientsideFunction("homeward", "announce"),
+        Output("triage-announce", "children"),
+        Input("triage-news", "data"),
     )
     app.clientside_callback(
         ClientsideFunction("homeward", "view"),
@@ -275,6 +276,8 @@ def register(app: Dash) -> None:
         Input("triage-segment", "value"),
         Input("site", "value"),
         Input("triage-search", "value"),
+        Input("triage-pathway", "value"),
+        Input("triage-owner", "value"),
         State("triage-view", "data"),
     )
     app.clientside_callback(

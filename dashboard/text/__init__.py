@@ -24,6 +24,9 @@ SIGN_OUT = "Sign out"
 LIVE = "Live"
 CONNECTING = "Connecting"
 NOT_LIVE_SINCE = "Not live since"
+LOST = (
+    "Connection lost at {at}. What you see may be out of date; it is asked for again as soon as the connection is back."
+)
 
 ROLES = {
     "administrator": "Administrator",

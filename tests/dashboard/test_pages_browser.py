@@ -80,19 +80,27 @@ class House:
         return page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def launch() -> Iterator[Browser]:
+    """Start a Chromium, and end it."""
     with sync_playwright() as play:
         launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         yield launched
         launched.close()
 
 
+def open_house(database: TestDatabase) -> Iterator[House]:
+    """Fill a database and serve it."""
+    seeded = seed.seed(database.url, patients=60, days=8)
+    with serve(database) as url:
+        yield House(url, database, seeded)
+
+
+browser = pytest.fixture(scope="module")(launch)
+
+
 @pytest.fixture(scope="module")
 def house(module_database: TestDatabase) -> Iterator[House]:
-    seeded = seed.seed(module_database.url, patients=60, days=8)
-    with serve(module_database) as url:
-        yield House(url, module_database, seeded)
+    yield from open_house(module_database)
 
 
 def rows_shown(page: Page) -> list[str]:
@@ -117,6 +125,11 @@ def raise_red(house: House, patient: int) -> int:
             [patient, patient],
         ).fetchone()
         assert row is not None
+        connection.execute(
+            "insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity) "
+            "select organisation_id, episode_id, patient_id, 'activated', now(), 3 from episode where episode_id = %s",
+            row,
+        )
         told = {"organisation": house.seeded.organisation, "patients": [patient], "episodes": True}
         connection.execute("select pg_notify('homeward_live', %s)", [json.dumps(told)])
     return int(row[0])
@@ -327,10 +340,13 @@ def test_a_note_is_kept_and_stands_in_the_timeline(house: House, browser: Browse
 def test_a_lost_connection_is_said(house: House, browser: Browser) -> None:
     page = house.sign_in(browser)
     expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    expect(page.locator("#lost")).to_be_hidden()
     page.context.set_offline(True)
     expect(page.locator("#live")).to_contain_text("Not live since", timeout=40_000)
+    expect(page.locator("#lost")).to_contain_text("Connection lost at")
     page.context.set_offline(False)
     expect(page.locator("#live")).to_have_class(re.compile("live-on"), timeout=40_000)
+    expect(page.locator("#lost")).to_be_hidden()
     page.context.close()
 
 

@@ -1,0 +1,264 @@
+"""Can a nurse work the list without leaving it: look closer, act on one or several, call, snooze, and hear what is new?
+
+As tests/dashboard/test_pages_browser.py: a real Chromium on the real server. Each test works on patients of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.conftest import TestDatabase
+from tests.dashboard.conftest import connect
+from tests.dashboard.test_pages_browser import (
+    PROMISED_MS,
+    ROW,
+    House,
+    a_well_patient,
+    launch,
+    open_house,
+    raise_red,
+    resolve,
+    rows_shown,
+)
+
+pytestmark = pytest.mark.browser
+browser = pytest.fixture(scope="module")(launch)
+
+
+@pytest.fixture(scope="module")
+def house(module_database: TestDatabase) -> Iterator[House]:
+    yield from open_house(module_database)
+
+
+def open_panel(page: Page, patient: int) -> None:
+    page.locator(f"{ROW}[row-id='{patient}'] .cell-reason").click()
+    expect(page.locator(f"#panel a[href='/patients/{patient}']")).to_be_visible()
+
+
+def ask(house: House, query: str, *given: object) -> list[tuple[Any, ...]]:
+    with connect(house.database) as connection:
+        return connection.execute(query, given).fetchall()
+
+
+def reds(house: House, count: int) -> list[tuple[int, int]]:
+    """Raise a red episode for some patients who had none: (patient, episode)."""
+    raised = []
+    for _ in range(count):
+        patient, _name = a_well_patient(house)
+        raised.append((patient, raise_red(house, patient)))
+    return raised
+
+
+def test_the_panel_acknowledges_and_releases_and_tells_the_record(house: House, browser: Browser) -> None:
+    [(patient, episode)] = reds(house, 1)
+    page = house.sign_in(browser)
+    open_panel(page, patient)
+    page.fill("#panel-note", "on my way")
+    page.locator("#panel-episodes [data-act=acknowledge]").click()
+    expect(page.locator("#triage-outcome")).to_contain_text("Acknowledged")
+    expect(page.locator("#panel-episodes")).to_contain_text("Acknowledged by Rosa Mbeki")
+    expect(page.locator("#panel-note")).to_have_value("")
+    page.locator("#panel-episodes [data-act=release]").click()
+    expect(page.locator("#triage-outcome")).to_contain_text("Released")
+    expect(page.locator("#panel-episodes [data-act=acknowledge]")).to_be_visible()
+    told = ask(house, "select kind, note from episode_event where episode_id = %s and account_id is not null", episode)
+    assert told == [("acknowledged", "on my way"), ("released", "")]
+    looked = ask(house, "select count(*) from audit_log where object = %s and detail ->> 'what' = 'panel'",
+                 f"patient/{patient}")  # fmt: skip
+    assert looked == [(1,)]
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_a_snooze_has_an_end_and_can_be_ended(house: House, browser: Browser) -> None:
+    [(patient, episode)] = reds(house, 1)
+    page = house.sign_in(browser)
+    open_panel(page, patient)
+    page.locator("#panel-snooze [data-minutes='120']").click()
+    expect(page.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Snoozed until")
+    [(until,)] = ask(house, "select snoozed_until from episode where episode_id = %s", episode)
+    assert abs(until - datetime.now(UTC) - timedelta(hours=2)) < timedelta(minutes=2)
+    page.locator("#panel-episodes [data-act=resume]").click()
+    expect(page.locator(f"{ROW}[row-id='{patient}'] .acknowledge")).to_be_visible()
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_a_call_shows_whom_to_dial_and_is_recorded(house: House, browser: Browser) -> None:
+    [(patient, episode)] = reds(house, 1)
+    page = house.sign_in(browser)
+    open_panel(page, patient)
+    expect(page.locator("#panel-contact a")).to_have_attribute("href", "tel:01632960143")
+    page.fill("#panel-note", "Daughter will visit.")
+    page.locator("#panel-call [data-outcome=spoke]").click()
+    expect(page.locator("#panel-latest")).to_contain_text("Call by Rosa Mbeki: spoke")
+    assert ask(house, "select kind, outcome, body from note where patient_id = %s", patient)[-1:] == [
+        ("call", "spoke", "Daughter will visit.")
+    ]
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_of_two_who_acknowledge_at_once_the_second_is_told_and_may_take_over(house: House, browser: Browser) -> None:
+    [(patient, episode)] = reds(house, 1)
+    ask(house, "update account set all_sites = true where sign_in = 'carer' returning 1")
+    nurse, carer = house.sign_in(browser), house.sign_in(browser, "carer")
+    open_panel(carer, patient)
+    # the nurse's browser hears nothing any more, so that both still see the episode as free
+    carer.context.set_offline(True)
+    nurse.locator(f"{ROW}[row-id='{patient}'] .acknowledge").click()
+    expect(nurse.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Rosa Mbeki")
+    button = carer.locator("#panel-episodes [data-act=acknowledge]")
+    expect(button).to_be_visible()
+    carer.context.set_offline(False)
+    button.click()
+    expect(carer.locator("#triage-outcome")).to_contain_text("is with Rosa Mbeki")
+    take = carer.locator("#panel-episodes [data-act=take_over]")
+    expect(take).to_have_text("Take over from Rosa Mbeki")
+    take.click()
+    expect(nurse.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Leah Doyle", timeout=PROMISED_MS)
+    [(note,)] = ask(house, "select note from episode_event where episode_id = %s and account_id = %s",
+                    episode, house.seeded.accounts["carer"])  # fmt: skip
+    assert note == "Taken over from Rosa Mbeki."
+    ask(house, "update account set all_sites = false where sign_in = 'carer' returning 1")
+    resolve(house, episode)
+    nurse.context.close()
+    carer.context.close()
+
+
+def test_several_at_once_with_one_reason_and_an_answer_for_each(house: House, browser: Browser) -> None:
+    raised = reds(house, 3)
+    page = house.sign_in(browser)
+    for patient, _ in raised:
+        page.locator(f"{ROW}[row-id='{patient}'] .pick").click()
+    expect(page.locator("#bulk-count")).to_have_text("3 selected")
+    page.fill("#bulk-reason", "ward round")
+    # meanwhile one of them is taken by somebody else, and nothing tells this page
+    ask(house, "update episode set acknowledged_by = %s, acknowledged_at = now() where episode_id = %s returning 1",
+        house.seeded.accounts["carer"], raised[1][1])  # fmt: skip
+    page.locator("[data-bulk=acknowledge]").click()
+    names = dict(
+        ask(
+            house,
+            "select patient_id, given_name || ' ' || family_name from patient where patient_id = any (%s)",
+            [p for p, _ in raised],
+        )
+    )
+    said = page.locator("#triage-outcome")
+    expect(said).to_contain_text(f"{names[raised[1][0]]} is with Leah Doyle")
+    for patient in (raised[0][0], raised[2][0]):
+        expect(said).to_contain_text(str(names[patient]))
+    expect(page.locator("#bulk")).to_be_hidden()
+    held = ask(house, "select acknowledged_by, note from episode join episode_event using (episode_id) "
+                      "where episode_id = any (%s) and kind = 'acknowledged'", [e for _, e in raised])  # fmt: skip
+    assert held == [(house.seeded.accounts["nurse"], "ward round")] * 2
+    for _, episode in raised:
+        resolve(house, episode)
+    page.context.close()
+
+
+def test_what_is_new_announces_itself_and_moves_nobodys_focus(house: House, browser: Browser) -> None:
+    page = house.sign_in(browser)
+    rows_shown(page)
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    page.locator("#sound").click()
+    expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")
+    page.locator("#triage-search").focus()
+    patient, name = a_well_patient(house)
+    episode = raise_red(house, patient)
+    expect(page.locator("#triage-announce")).to_contain_text(f"New, red: {name}", timeout=PROMISED_MS)
+    expect(page.locator("#news-pill")).to_have_text("1 new or worse")
+    expect(page.locator(f"{ROW}[row-id='{patient}']")).to_have_class(re.compile("row-new"))
+    expect(page.locator("#triage-search")).to_be_focused()
+    expect(page.locator("html")).to_have_attribute("data-sounded", re.compile("[23]"))
+    page.locator("#news-pill").click()
+    expect(page.locator(f"{ROW}[row-id='{patient}']:has(.ag-cell-focus)")).to_have_count(1)
+    expect(page.locator("#news-pill")).to_be_hidden()
+    page.reload()
+    expect(page.locator("#sound")).to_have_attribute("aria-pressed", "true")  # remembered in this browser
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_the_filters_by_owner_and_pathway(house: House, browser: Browser) -> None:
+    [(patient, episode)] = reds(house, 1)
+    page = house.sign_in(browser)
+    page.locator(f"{ROW}[row-id='{patient}'] .acknowledge").click()
+    expect(page.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_be_visible()
+    page.locator("#triage-owner").click()
+    page.get_by_role("option", name="Mine", exact=True).click()
+    expect(page.locator(f"{ROW} .acknowledge")).to_have_count(0)
+    expect(page.locator(f"{ROW}[row-id='{patient}']")).to_be_visible()
+    page.locator("#triage-owner").click()
+    page.get_by_role("option", name="Nobody's", exact=True).click()
+    expect(page.locator(f"{ROW}[row-id='{patient}']")).to_have_count(0)
+    page.locator("#triage-owner").click()
+    page.get_by_role("option", name="Any owner", exact=True).click()
+    page.locator("#triage-pathway").click()
+    [(title, count)] = ask(
+        house,
+        "select w.title, count(*) from enrolment n join pathway w using (pathway_id) where w.name = "
+        "'blood_pressure_home' group by 1",
+    )
+    page.get_by_role("option", name=str(title), exact=True).click()
+    expect(page.locator("#hint-not_reporting")).to_have_text(f"of {count}")
+    resolve(house, episode)
+    page.context.close()
+
+
+def test_the_keys_do_everything_and_a_key_tells_them_all(house: House, browser: Browser) -> None:
+    [(patient, episode)] = reds(house, 1)
+    page = house.sign_in(browser)
+    rows_shown(page)
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+    focused = page.locator(f"{ROW}[row-id='{patient}']:has(.ag-cell-focus)")
+    for _ in range(30):
+        page.keyboard.press("j")
+        if focused.count():
+            break
+    expect(focused).to_have_count(1)
+    page.keyboard.press("x")
+    expect(page.locator("#bulk-count")).to_have_text("1 selected")
+    page.keyboard.press("n")
+    expect(page.locator("#panel-note")).to_be_focused()
+    page.keyboard.type("jam for tea <script>document.title='x'</script>")
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    expect(focused).to_have_count(1)
+    page.keyboard.press("s")
+    expect(page.locator("#panel-snooze button").first).to_be_focused()
+    # what was typed waited for its patient
+    expect(page.locator("#panel-note")).to_have_value(re.compile("jam for tea"))
+    page.keyboard.press("Enter")
+    expect(page.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Snoozed until")
+    expect(page.locator("#panel-latest")).to_contain_text("jam for tea <script>")
+    assert page.title() != "x"
+    resolve(house, episode)
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", ["phone", "tablet", "desk"])
+def test_the_panel_and_the_selection_are_accessible(house: House, browser: Browser, scheme: str, width: str) -> None:
+    page = house.sign_in(browser, width=width, scheme=scheme)
+    rows_shown(page)
+    page.locator(f"{ROW} .pick").first.click()
+    expect(page.locator("#bulk")).to_be_visible()
+    page.locator(f"{ROW} .cell-reason").nth(1).click()
+    expect(page.locator("#panel-call button").first).to_be_visible()
+    expect(page.locator("#panel-latest li").first).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(page).response["violations"]
+    told = [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
+    assert told == []
+    page.context.close()
