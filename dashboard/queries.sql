@@ -166,11 +166,13 @@ order by o.observed_at desc, o.vital
 limit %(limit)s;
 
 -- name: devices
-select d.device_id, d.code, d.kind, d.retired_at, s.name as site, s.time_zone, h.code as hub, p.patient_id,
+select d.device_id, d.code, d.kind, d.retired_at, k.unset_at >= k.heard_at as clock_unset,
+       case when cardinality(k.delays_us) > 0 then k.skew_us end as clock_skew_us, s.name as site, s.time_zone, h.code as hub, p.patient_id,
        p.given_name, p.family_name, t.last_observed_at, count(*) over () as total
 from device d
 left join site s on s.site_id = d.site_id
 left join device h on h.device_id = d.hub_id
+left join device_clock k on k.device_id = d.device_id
 left join device_assignment a on a.device_id = d.device_id and a.during @> now()
 left join patient p on p.patient_id = a.patient_id
 left join lateral (

@@ -199,8 +199,8 @@ def list_devices(organisation: Organisation = None, as_json: Json = False) -> No
 
     with administrator(organisation) as (connection, number):
         rows = provisioning.devices(connection, number)
-    columns = ["code", "kind", "site", "hub", "lane", "patients", "online", "since", "battery", "firmware", "retired"]
-    report_rows(rows, as_json, columns)
+    columns = ["code", "kind", "site", "hub", "lane", "patients", "online", "since", "battery", "firmware"]
+    report_rows(rows, as_json, [*columns, "clock", "retired"])
 
 
 def _act(act: Callable[[DeviceActs], Awaitable[Result]], organisation: str | None) -> Result:

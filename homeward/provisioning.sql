@@ -74,12 +74,15 @@ where o.patient_id = %(patient)s order by o.created_at desc, o.version desc
 -- name: devices
 select d.device_id, d.code, d.kind, d.lane, h.code as hub, s.name as site, d.retired_at is not null as retired,
     array_agg(a.patient_id order by a.device_user) filter (where a.patient_id is not null) as patients,
-    t.online, t.since, t.battery, t.firmware
+    t.online, t.since, t.battery, t.firmware,
+    case when c.unset_at >= c.heard_at then 'not set'
+        when cardinality(c.delays_us) > 0 then round(c.skew_us / 1000000.0, 1)::text || ' s' end as clock
 from device d left join device h on h.device_id = d.hub_id left join site s on s.site_id = d.site_id
 left join device_standing t on t.device_id = d.device_id
+left join device_clock c on c.device_id = d.device_id
 left join device_assignment a on a.device_id = d.device_id and a.during @> now()
 where d.organisation_id = %(organisation)s
-group by d.device_id, h.code, s.name, t.device_id order by d.code
+group by d.device_id, h.code, s.name, t.device_id, c.device_id order by d.code
 
 -- name: audit
 insert into audit_log (organisation_id, action, object, detail)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.device_clocks import Heard
 from ingest.formats import detect, native
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.limits import FUTURE_TOLERANCE, OLDEST
@@ -64,6 +65,8 @@ class Admitted:
         Numbers that senders gave their observation sets.
     registry : Registry
         By which this was decided; the same scores the observations.
+    heard : Heard, optional
+        What the messages say of their devices' clocks.
     """
 
     messages: Sequence[Incoming]
@@ -72,6 +75,7 @@ class Admitted:
     rejections: list[Rejection]
     registry: Registry
     sequences: Sequence[tuple[int, int]] = ()
+    heard: Heard | None = None
 
 
 def admit(messages: Sequence[Incoming], keeper: RegistryKeeper) -> Admitted:
@@ -169,8 +173,20 @@ class _Admission:
             flags[of_set],
         )
         return Admitted(
-            self._messages, batch, self._message[of_set], self._rejections, self._registry, self._decoded.sequences
+            self._messages,
+            batch,
+            self._message[of_set],
+            self._rejections,
+            self._registry,
+            self._decoded.sequences,
+            self._heard(flags),
         )
+
+    def _heard(self, flags: NDArray[np.int16]) -> Heard:
+        """Say what the sets tell of their devices' clocks; a person's entry by hand tells nothing."""
+        known = np.flatnonzero((self._device > 0) & ((flags & Flag.BY_HAND) == 0))
+        received = self._received[known]
+        return Heard(self._device[known], received - self._at[known], (flags[known] & Flag.CLOCK_UNSET) != 0, received)
 
     def _refuse_sets(self, size: NDArray[np.intp]) -> NDArray[np.bool_]:
         """Reject whole sets for their time, sender or wearer; shape (S,)."""

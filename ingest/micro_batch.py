@@ -22,6 +22,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ingest.admission import Admitted, admit
 from ingest.counters import Counters
+from ingest.device_clocks import DeviceClocks
 from ingest.failures import describe
 from ingest.formats.decoded import Rejection
 from ingest.inbox import Delivery, Inbox
@@ -61,9 +62,10 @@ class MicroBatches:
         inbox: Inbox,
         subscriber: Subscriber,
         counters: Counters,
+        clocks: DeviceClocks,
     ) -> None:
         self._pool, self._keeper, self._inbox = pool, keeper, inbox
-        self._subscriber, self._counters = subscriber, counters
+        self._subscriber, self._counters, self._clocks = subscriber, counters, clocks
         self._summary_at, self._since_summary = time.monotonic() + _SUMMARY_S, [0, 0, 0, 0]
 
     def run(self, stop: threading.Event) -> None:
@@ -115,6 +117,7 @@ class MicroBatches:
             outcome = write_batch(connection, admitted, now)
         self._subscriber.confirm(deliveries, _receipts(deliveries, outcome))
         seconds = time.monotonic() - started
+        self._clocks.note(admitted.heard)
         self._counters.count_batch(outcome, admitted.batch.received_at - admitted.batch.observed_at, seconds)
         self._note(outcome, seconds)
 

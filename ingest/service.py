@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from ingest.counters import Counters
+from ingest.device_clocks import DeviceClocks
 from ingest.inbox import Inbox
 from ingest.lane_session import Broker
 from ingest.lanes import LaneKeeper
@@ -40,11 +41,13 @@ def run(
         keeper = RegistryKeeper(pool)
         subscriber = Subscriber(Broker(mqtt_url, user, password), inbox)
         lanes = LaneKeeper(pool, subscriber, presence, counters)
-        batches = MicroBatches(pool, keeper, inbox, subscriber, counters)
+        clocks = DeviceClocks()
+        batches = MicroBatches(pool, keeper, inbox, subscriber, counters, clocks)
         leave = threading.Event()
         threads = {
             "writer": threading.Thread(target=batches.run, args=(stop,), name="writer", daemon=True),
             "registry": threading.Thread(target=keeper.watch, args=(stop,), name="registry", daemon=True),
+            "clocks": threading.Thread(target=clocks.run, args=(pool, leave), name="clocks", daemon=True),
             "lanes": threading.Thread(target=lanes.run, args=(leave,), name="lanes", daemon=True),
         }
         subscriber.start()
@@ -58,6 +61,7 @@ def run(
         threads["writer"].join()
         leave.set()
         threads["lanes"].join()
+        threads["clocks"].join()
         subscriber.close()
         threads["registry"].join()
     log.info("ingest left", action="ingest_left")

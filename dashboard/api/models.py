@@ -253,7 +253,11 @@ class Quarantined(Document):
 
 
 class Device(Document):
-    """A device or hub, and whose observations it brings now."""
+    """A device or hub, whose observations it brings now, and how its clock goes.
+
+    ``clock_skew_s`` is about how many seconds the clock is ahead; less than zero: it is behind, or what it measures
+    comes late.
+    """
 
     device_id: int
     code: str
@@ -263,6 +267,9 @@ class Device(Document):
     hub: str | None
     retired_at: datetime | None
     patients: list[int]
+    heard_at: datetime | None
+    clock_skew_s: float | None
+    clock_is_set: bool
 
 
 class Service(Document):

@@ -118,8 +118,11 @@ limit %(limit)s
 
 -- name: devices
 select d.device_id, d.code, d.kind, d.lane, d.site_id, d.retired_at, h.code as hub,
-       coalesce(x.patients, '{}') as patients
+       coalesce(x.patients, '{}') as patients, c.heard_at,
+       case when cardinality(c.delays_us) > 0 then c.skew_us / 1000000.0::float8 end as clock_skew_s,
+       coalesce(c.unset_at < c.heard_at, true) as clock_is_set
 from device d
+left join device_clock c using (device_id)
 left join device h on h.device_id = d.hub_id
 left join lateral (
     select array_agg(distinct a.patient_id order by a.patient_id) as patients from device_assignment a

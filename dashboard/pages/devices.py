@@ -11,6 +11,7 @@ import psycopg_pool
 from dash import Dash, Input, Output, html
 
 from dashboard import identity, queries, text
+from dashboard.device_clock import clock_words
 from dashboard.permissions import Permission, may
 from dashboard.shell import icon, long_list, trouble
 from dashboard.wording import ago, full_name
@@ -21,7 +22,7 @@ SHOWN = 500
 SILENT_AFTER = timedelta(days=1)
 """Longer than this without an observation and a device is called silent here; alarms follow the policy instead."""
 
-_FIELDS = ("code", "kind", "patient", "site", "hub", "last", "state")
+_FIELDS = ("code", "kind", "patient", "site", "hub", "last", "clock", "state")
 _DRAWN: dict[str, dict[str, Any]] = {
     "code": {"width": 190, "cellClass": "strong"},
     "patient": {"cellRenderer": "HwLink"},
@@ -87,6 +88,7 @@ def _row(device: dict[str, Any], now: datetime) -> dict[str, Any]:
         "site": device["site"] or "–",
         "hub": device["hub"] or "–",
         "last": ago((now - last).total_seconds()) if last else "–",
+        "clock": clock_words(device["clock_unset"], device["clock_skew_us"]),
         "state": text.DEVICE_STATES[state],
         "state_kind": kind,
     }

@@ -151,7 +151,7 @@ DEVICE_KINDS = {
 SEX = {"female": "female", "male": "male", "other": "other sex", "unknown": "sex not recorded"}
 
 # the other pages
-DEVICE_COLUMNS = ("Device", "Kind", "Patient", "Site", "Speaks through", "Last observation", "State")
+DEVICE_COLUMNS = ("Device", "Kind", "Patient", "Site", "Speaks through", "Last observation", "Clock", "State")
 DEVICE_STATES = {
     "reporting": "Reporting",
     "silent": "Silent",
