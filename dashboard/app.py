@@ -27,6 +27,8 @@ from dashboard.api import routes as api
 from dashboard.auth import Cookie, SignIn
 from dashboard.boundary import Boundary
 from dashboard.compression import Compression
+from dashboard.fhir import routes as fhir
+from dashboard.fhir.outcomes import Outcomes
 from dashboard.forms import Forms
 from dashboard.gate import Gate
 from dashboard.headers import SecurityHeaders, content_security_policy
@@ -90,6 +92,7 @@ def create_app(
     app.include_router(api.routes(pool, sign_in, sessions, cookie))
     app.include_router(health.routes(pool, metrics, live))
     app.include_router(push.routes(live))
+    app.include_router(fhir.routes())
     for router in extra_routers:
         app.include_router(router)
     dash_app = dash_server.make_dash(app)
@@ -100,6 +103,7 @@ def create_app(
     policy = content_security_policy(dash_server.script_hashes(dash_app))
     app.add_middleware(SecurityHeaders, policy=policy, secure=secure_cookies)
     app.add_middleware(Boundary)
+    app.add_middleware(Outcomes)
     app.add_middleware(Measured, metrics=metrics)
     app.state.dash = dash_app
     return app

@@ -16,8 +16,9 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
 from dashboard import audit, identity, store
+from dashboard.fhir.search import search_of_patients
 from dashboard.permissions import NotPermittedError, Permission, require
-from ingest import quarantine_http
+from ingest import fhir_http, quarantine_http
 from ingest.entrance import AWAY, Entrance
 from ingest.http import Sender, routes
 from ingest.quarantine_http import Mender
@@ -35,7 +36,12 @@ def other_ways_in(database_url: str) -> Iterator[list[APIRouter]]:
         entrance = Entrance(pool)
         entrance.start()
         try:
-            yield [routes(entrance, sender_for(entrance)), quarantine_http.routes(entrance, mender)]
+            sender = sender_for(entrance)
+            yield [
+                routes(entrance, sender),
+                fhir_http.routes(entrance, sender),
+                quarantine_http.routes(entrance, mender),
+            ]
         finally:
             entrance.close()
 
@@ -85,7 +91,12 @@ def _person() -> Sender:
         raise HTTPException(401, "Sign in first, or send a device's token.", ways) from nobody
     except NotPermittedError as refused:
         raise HTTPException(403, str(refused)) from refused
-    return Sender(person.organisation_id, may_enter_for=_is_visible, account_id=person.account_id)
+    return Sender(
+        person.organisation_id,
+        may_enter_for=_is_visible,
+        account_id=person.account_id,
+        patient_of_nhs_number=_patient_of_nhs_number,
+    )
 
 
 async def mender() -> Mender:
@@ -105,3 +116,8 @@ async def _is_visible(patient: int) -> bool:
         if seen:
             await audit.write(connection, identity.current(), "entered_by_hand", f"patient/{patient}")
     return bool(seen)
+
+
+async def _patient_of_nhs_number(number: str) -> int | None:
+    found = await store.fetch_from("fhir/queries.sql", "patients", **search_of_patients(nhs_number=number), limit=2)
+    return int(found[0]["patient_id"]) if len(found) == 1 else None

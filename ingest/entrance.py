@@ -140,6 +140,7 @@ class Entrance:
         *,
         once: Once | None = None,
         refuse: Callable[[Admitted], Answer | None] = lambda _: None,
+        amend: Callable[[Admitted], Admitted] = lambda admitted: admitted,
     ) -> Answer:
         """Store and score the messages of one request in one transaction; tried again where another was in the way.
 
@@ -152,6 +153,8 @@ class Entrance:
             By what the request is known again.
         refuse : callable
             May give an answer instead: then nothing at all is stored.
+        amend : callable
+            May reject more of what was admitted.
 
         Raises
         ------
@@ -160,7 +163,7 @@ class Entrance:
         """
         for left in reversed(range(_TRIES)):
             try:
-                return self._take(messages, say, once, refuse)
+                return self._take(amend(admit(messages, self.keeper)), say, once, refuse)
             except psycopg.errors.TransactionRollback:
                 if not left:
                     raise
@@ -172,12 +175,11 @@ class Entrance:
 
     def _take(
         self,
-        messages: Sequence[Incoming],
+        admitted: Admitted,
         say: Callable[[Admitted, Outcome], Answer],
         once: Once | None,
         refuse: Callable[[Admitted], Answer | None],
     ) -> Answer:
-        admitted = admit(messages, self.keeper)
         with self.pool.connection(timeout=_PATIENCE_S) as connection, connection.transaction():
             if once is not None:
                 known = claim(connection, once)

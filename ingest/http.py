@@ -34,17 +34,23 @@ async def _nobody(_patient: int) -> bool:
     return False
 
 
+async def _unknown(_nhs_number: str) -> int | None:
+    return None
+
+
 @dataclass(frozen=True)
 class Sender:
     """Who sends: a device or hub by its code, or a person, who may enter for some patients.
 
-    ``may_enter_for`` says of a patient whether the person may; a device may not state a patient at all.
+    ``may_enter_for`` says of a patient whether the person may, ``patient_of_nhs_number`` finds one of these; a device
+    may not state a patient at all.
     """
 
     organisation_id: int
     device: str | None = None
     may_enter_for: Callable[[int], Awaitable[bool]] = _nobody
     account_id: int = 0
+    patient_of_nhs_number: Callable[[str], Awaitable[int | None]] = _unknown
 
     @property
     def name(self) -> str:

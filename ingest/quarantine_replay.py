@@ -25,6 +25,7 @@ from psycopg_pool import ConnectionPool
 from ingest.admission import Admitted, Incoming, admit
 from ingest.entrance import AWAY
 from ingest.failures import describe
+from ingest.fhir_subjects import keep_to_subjects
 from ingest.formats import detect
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.quarantine import Quarantined, quarantine_row, write_quarantine
@@ -204,7 +205,7 @@ def _replay(
     first = {place[_identity(row)]: row for row in reversed(rows)}
     messages = [message_of(first[position]) for position in range(len(place))]
     second = _SecondTry(rows, [place[_identity(row)] for row in rows], account_id)
-    admitted = admit(messages, keeper)
+    admitted = keep_to_subjects(admit(messages, keeper))
     outcome = write_batch(connection, admitted, time.time_ns() // 1000, put_aside=second.put_aside)
     found = Replayed(
         messages=len(rows),
