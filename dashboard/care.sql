@@ -49,3 +49,28 @@ for update
 
 -- name: resident_name
 select p.given_name, p.family_name from patient p where p.patient_id = %(patient)s
+
+-- name: handovers
+-- What was signed about a patient, the newest first; of each handover the highest version is the one that counts.
+select h.handover_id, h.patient_id, h.number, h.version, h.sections, h.facts, h.signed_by, h.signed_name, h.signed_role,
+       h.signed_at, h.version = max(h.version) over (partition by h.number) as counts
+from handover h
+where h.patient_id = %(patient)s
+order by h.number desc, h.version desc
+limit 200
+
+-- name: handover_lock
+-- Of two who sign for the same patient or site, the second sees what the first has signed.
+select pg_advisory_xact_lock(hashtext(%(kind)s), %(key)s)
+
+-- name: newest_version
+select max(version) as version from handover where patient_id = %(patient)s and number = %(number)s
+
+-- name: next_number
+select coalesce(max(number), 0) + 1 as number from handover where patient_id = %(patient)s
+
+-- name: sign_handover
+insert into handover (organisation_id, patient_id, number, version, sections, facts, signed_by, signed_name, signed_role)
+values (%(organisation)s, %(patient)s, %(number)s, %(version)s, %(sections)s, %(facts)s, %(account)s, %(name)s, %(role)s)
+returning handover_id, patient_id, number, version, sections, facts, signed_by, signed_name, signed_role, signed_at,
+          true as counts

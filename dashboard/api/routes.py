@@ -9,7 +9,18 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from psycopg_pool import AsyncConnectionPool
 
 from dashboard import identity
-from dashboard.api import accounts, episodes, governance, models, patients, pauses, quarantine, registration, running
+from dashboard.api import (
+    accounts,
+    episodes,
+    governance,
+    handovers,
+    models,
+    patients,
+    pauses,
+    quarantine,
+    registration,
+    running,
+)
 from dashboard.auth import REFUSED, Cookie, Refusal, SignIn, Ticket
 from dashboard.identity import Person
 from dashboard.incoming import agent_of, client_address
@@ -36,6 +47,7 @@ def routes(pool: AsyncConnectionPool, sign_in: SignIn, sessions: Sessions, cooki
         patients.router,
         pauses.router,
         episodes.router,
+        handovers.router,
         quarantine.router,
         running.routes(pool),
         accounts.routes(sign_in.passwords),

@@ -17,7 +17,42 @@
   });
   window.setInterval(again, MINUTE_MS);
 
+  // browsers give the clipboard to pages over TLS or on this machine only; the older way works elsewhere
+  function copy(text) {
+    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+    const box = document.createElement("textarea");
+    box.value = text;
+    document.body.append(box);
+    box.select();
+    const isDone = document.execCommand("copy");
+    box.remove();
+    return isDone ? Promise.resolve() : Promise.reject(new Error("not copied"));
+  }
+
+  function tell(button, isDone) {
+    const words = button.dataset.words || button.textContent;
+    button.dataset.words = words;
+    button.textContent = isDone ? button.dataset.done : button.dataset.failed;
+    window.setTimeout(function () { button.textContent = words; }, 4000);
+  }
+
+  function sections() {
+    const title = document.querySelector("h1").textContent;
+    const parts = Array.from(document.querySelectorAll("textarea[data-section]")).map(function (box) {
+      return box.dataset.section.toUpperCase() + "\n" + box.value.trim() + "\n";
+    });
+    return [title + "\n"].concat(parts).join("\n");
+  }
+
   document.addEventListener("click", function (event) {
     if (event.target.closest(".print-page")) window.print();
+    const draft = event.target.closest("#handover-copy"), signed = event.target.closest(".copy-from");
+    const button = draft || signed;
+    if (!button) return;
+    const text = draft ? Promise.resolve(sections()) : fetch(signed.dataset.from).then(function (answer) {
+      if (!answer.ok) throw new Error(String(answer.status));
+      return answer.text();
+    });
+    text.then(copy).then(function () { tell(button, true); }, function () { tell(button, false); });
   });
 })();

@@ -16,7 +16,7 @@ import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import audit, shell, text
-from dashboard.pages import devices, observe, quarantine, residents, round_list, system, triage
+from dashboard.pages import devices, observe, patient_handover, quarantine, residents, round_list, system, triage
 from dashboard.pages import patient as one_patient
 
 _FIXED = (
@@ -30,6 +30,7 @@ _FIXED = (
 _OF_A_PATIENT = (
     one_patient,
     observe,
+    patient_handover,
 )
 _LAYOUTS = {page.PATH: page.layout for page in _FIXED}
 PATHS = (*_LAYOUTS, *(page.PATH for page in _OF_A_PATIENT))

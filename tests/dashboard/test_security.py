@@ -129,6 +129,7 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
         "rule_id": _rule(served, south.organisation_id),
         "session_id": _session(served, south.accounts["south-nurse"]),
         "policy_name": "only_south",
+        "handover_id": 1,
     }
     document = httpx.get(served.url + "/openapi.json").json()
     named = [(method, path) for path, methods in document["paths"].items() for method in methods if "{" in path] + [
@@ -136,9 +137,13 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
     ]
     assert len(named) > 7
     ours = served.trusts.north.patients[0].site_id
-    bodies = {
+    soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    sections = dict.fromkeys(("situation", "background", "assessment", "recommendation"), "x")
+    bodies: dict[str, dict[str, object]] = {
+        "handovers": {"sections": sections},
         "notes": {"body": "x"},
-        "snooze": {"until": (datetime.now(UTC) + timedelta(hours=1)).isoformat()},
+        "snooze": {"until": soon},
+        "pause": {"until": soon, "reason": "x"},
         "discharge": {"reason": "x"},
         "readmission": {"reason": "x", "site_id": ours},
         "move": {"site_id": ours},

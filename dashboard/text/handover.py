@@ -1,0 +1,101 @@
+"""Which words stand in a handover: of one patient (SBARD) and of a shift?"""
+
+from __future__ import annotations
+
+TITLE = "Handover (SBARD)"
+LEAD = "Written from the record. Change what you know better, fill in the decision, and sign."
+SECTIONS = {
+    "situation": "Situation",
+    "background": "Background",
+    "assessment": "Assessment",
+    "recommendation": "Recommendation",
+    "decision": "Decision",
+}
+HINTS = {
+    "situation": "What is happening now",
+    "background": "Who this is, and what everybody must know",
+    "assessment": "What was measured",
+    "recommendation": "What the policy asks for",
+    "decision": "What was agreed, with whom, by when",
+}
+SIGN = "Sign"
+SIGNING = "Sign handover"
+COPY = "Copy as text"
+COPIED = "Copied."
+NOT_COPIED = "The browser does not let pages copy. Mark the text and copy it yourself."
+PDF = "PDF"
+TEXT = "Text"
+CORRECT = "Correct"
+ANEW = "Write anew from the record"
+CHANGED_SINCE = "Something has changed since this was written: compare with the record, or write it anew."
+SIGNED = "Signed"
+SIGNED_LIST = "Signed handovers"
+NONE_SIGNED = "None has been signed yet."
+MAY_NOT_SIGN = "Your role may read handovers; it does not include signing them."
+SUPERSEDED = "superseded"
+CORRECTS = "You are correcting handover"
+OVERTAKEN = "Somebody has signed a newer version meanwhile. Look at it first, then correct that one."
+EMPTY = "Write something in each of situation, background, assessment and recommendation."
+FAILED = "This could not be stored. Nothing is lost; try again."
+NOT_FILLED = "Not filled in."
+NO_EPISODE = "No alert is open."
+NOT_ENROLLED = "On no pathway: no rule watches this person."
+NO_SCORE = "The policy has no NEWS2."
+NO_VALUES = "Nothing has been observed yet."
+NOTHING_COUNTS = "NEWS2: no observation is recent enough to count."
+CONDITIONS = "Conditions: not kept in Homeward; add what is known."
+NO_STEPS = "No alert is open, so the policy asks for nothing beyond its schedule."
+TOO_OLD = "too old to count"
+NOT_A_DEVICE = "Homeward is not a medical device."
+POLICY_SAYS = "Changed by the author. The policy's own words"
+LATEST_OF_HOUR = "NEWS2 over the last 24 hours"
+
+# the shift
+SHIFT = "Shift handover"
+SHIFT_LEAD = "What happened since the last shift began, for whoever takes over."
+SINCE = "Since"
+NOW = "now"
+GROUPS = {
+    "not_reporting": "Not reporting",
+    "new": "New",
+    "worse": "Worse",
+    "waiting": "Waiting for a response",
+    "open": "Open, somebody is on it",
+    "better": "Better",
+}
+GROUP_HINTS = {
+    "not_reporting": "No observations for longer than their policy allows",
+    "new": "An alert that was not there before",
+    "worse": "More severe than at the beginning",
+    "waiting": "Open since before, and nobody has taken it on",
+    "open": "Open since before",
+    "better": "Less severe, or over",
+}
+REST = "Everybody else"
+NOTE = "Note"
+NOTE_FOR = "Note for whoever takes over"
+GENERAL = "About the shift as a whole"
+NOBODY = "Nobody."
+WAITS = "waiting for a response"
+SILENT = "not reporting"
+SPANS = {"shift": "This shift", "last": "The shift before", "24h": "24 hours"}
+SPAN = "Which time"
+PRINT = "Print"
+CHOOSE_SITE = "Choose a place at the top of the page."
+OVER = "over"
+NO_ALERT = "no alert"
+
+
+def version_of(number: int, version: int) -> str:
+    """Name a signed document."""
+    return f"Handover {number}, version {version}"
+
+
+def signature(name: str, role: str, at: str) -> str:
+    """Say who signed, in which role, and when."""
+    return f"Signed by {name} ({role}), {at}"
+
+
+def rest(count: int) -> str:
+    """Say how many have nothing to be told."""
+    return f"{count} others: no alert at the beginning and none now." if count != 1 else "1 other: no alert."
