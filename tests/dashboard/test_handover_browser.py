@@ -76,7 +76,7 @@ def test_what_happens_meanwhile_is_said_and_takes_nothing_away(house: House, pag
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_violation_and_nothing_scrolls_sideways(house: House, browser: Browser, scheme: str) -> None:
     page = sign_in(house, browser, "carer", TABLET, scheme)
-    page.goto(f"{house.url}/patients/{house.seeded.unwell[1]}/handover")
+    page.goto(f"{house.url}/patients/{house.seeded.unwell[0]}/handover")
     expect(page.locator("#handover-situation")).not_to_be_empty()
     for width in (360, 768, 1440):
         page.set_viewport_size({"width": width, "height": 900})
