@@ -15,13 +15,14 @@ from typing import Annotated
 import click
 import typer
 
-from homeward import administration, entry_commands, notify_commands, trials
+from homeward import administration, entry_commands, notify_commands, retention_commands, trials
 
 app = typer.Typer(
     name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 administration.register(app)
 trials.register(app)
+app.add_typer(retention_commands.retention, name="retention")
 entry_commands.register(app)
 notify_commands.register(app)
 

@@ -22,7 +22,7 @@ from alerts.replay import Rerun, as_said, rerun
 from alerts.state import initial
 from ingest.acts import acts_of
 from ingest.episodes import tell_dashboards, write_episodes
-from ingest.rebuild import scored_until, stored_of
+from ingest.rebuild import judged_from, scored_until, stored_of
 from ingest.registry import UNSCORED, Registry
 from ingest.replay import stored_events_of, stored_standings_of
 from ingest.sql import QUERIES
@@ -64,8 +64,10 @@ def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tup
     policy = registry.people["policy"][patients]
     events = stored_events_of(connection, patients, {})
     said = as_said(events, stored_standings_of(connection, patients, events), policy)
-    everyone = np.arange(len(patients))
-    transitions = differences(said, found.transitions, everyone, initial(len(patients)), policy, same=EVENT_FIELDS)
+    since, everyone = judged_from(connection, patients), np.arange(len(patients))
+    said = said[said["opened_at"] >= since[said["row"]]]
+    right = found.transitions[found.transitions["opened_at"] >= since[found.transitions["row"]]]
+    transitions = differences(said, right, everyone, initial(len(patients)), policy, same=EVENT_FIELDS)
     transitions["retrospective"] = True
     _write(connection, patients, np.array([row[3] for row in noted], np.int64), found, registry)
     _change_flags(connection, stored, found.flags)

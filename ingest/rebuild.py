@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from alerts.evaluate import evaluate
-from alerts.state import StateError, initial, pack, unpack
+from alerts.state import STEPS, StateError, initial, pack, unpack
 from ingest.acts import acts_of
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
 from ingest.states import States, keep_snapshots, write_states
@@ -26,6 +26,9 @@ from schemas.observation import Flag, ObservationBatch
 
 GROUP = 50
 """Patients in one transaction."""
+
+WARM_UP = STEPS * 86_400_000_000
+"""What the scoring looks back over at most [µs]: its memory's steps, each a day at most."""
 
 _QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "rebuild.sql"))
 
@@ -101,6 +104,17 @@ def scored_until(record: bytes, updated_at: int) -> int:
         return int(unpack([record])["clock_at"][0])
     except StateError:
         return updated_at
+
+
+def judged_from(connection: psycopg.Connection, patients: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Give since when what happened to these patients (ascending) can be judged again, µs UTC; 0: since ever.
+
+    Where older observations were deleted, the scoring needs some of those that are left before it knows what it knew.
+    """
+    since = np.zeros(len(patients), np.int64)
+    for patient, at in connection.execute(_QUERIES["kept_from"], [patients.tolist()]):
+        since[np.searchsorted(patients, patient)] = at + WARM_UP
+    return since
 
 
 def observations_of(

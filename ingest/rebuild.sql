@@ -15,6 +15,12 @@ select patient_id, device_id, vital, (extract(epoch from observed_at) * 1000000)
     (extract(epoch from received_at) * 1000000)::bigint, value, flags
 from observation where patient_id = any(%b::int[]) and flags & %b::smallint = 0
 
+-- name: kept_from
+-- From when on each patient's observations are all there still; null where none was deleted.
+select p.patient_id, (extract(epoch from r.observations_from) * 1000000)::bigint
+from patient p join retention r using (organisation_id)
+where p.patient_id = any(%s::int[]) and r.observations_from is not null
+
 -- name: drop_snapshots_of
 delete from patient_snapshot where patient_id = any(%b::int[])
 

@@ -22,7 +22,7 @@ from alerts.documents import rule_key
 from alerts.episodes import EVENTS, PHASES, TRANSITION
 from alerts.replay import EVENT, STANDING, Difference, compare, events_of, rerun, standings_of
 from ingest.acts import acts_of
-from ingest.rebuild import observations_of, scored_until
+from ingest.rebuild import judged_from, observations_of, scored_until
 from ingest.registry import Registry, RegistryKeeper
 from ingest.stages import stages_of
 from schemas import named_queries
@@ -111,9 +111,13 @@ def _replay(
     stored_events = stored_events_of(connection, patients, names)
     stored_standings = stored_standings_of(connection, patients, stored_events)
     ours = (events_of(transitions), standings_of(transitions))
-    events, standings = (
-        (x[wanted(x)], y[wanted(y)]) for x, y in zip((stored_events, stored_standings), ours, strict=True)
-    )
+    since = judged_from(connection, patients)
+
+    def chosen(records: NDArray[np.void]) -> NDArray[np.void]:
+        found: NDArray[np.void] = records[wanted(records) & (records["opened_at"] >= since[records["row"]])]
+        return found
+
+    events, standings = ((chosen(x), chosen(y)) for x, y in zip((stored_events, stored_standings), ours, strict=True))
     differences = compare((events[0], standings[0]), (events[1], standings[1]), names)
     found.patients += len(patients)
     found.transitions += len(events[0])

@@ -17,7 +17,14 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 OWNER = "homeward_owner"
 READER = "homeward_reader"
-ROLES = ("homeward_ingest", "homeward_notify", "homeward_dashboard", "homeward_reader", "homeward_admin")
+ROLES = (
+    "homeward_ingest",
+    "homeward_notify",
+    "homeward_dashboard",
+    "homeward_reader",
+    "homeward_admin",
+    "homeward_retention",
+)
 # Any two programs that migrate the same database wait for each other on this key.
 MIGRATION_LOCK = 0x686F6D65
 # Of what an event loop asks.

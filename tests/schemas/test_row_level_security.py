@@ -30,6 +30,7 @@ WITH_OWNERS_EYES = {
     "account_for_sign_in",
     "record_sign_in_attempt",
     "account_for_session",
+    "drop_observation_chunks",
     "account_for_link",
     "account_for_identity",
     "account_by_rule",
@@ -216,6 +217,8 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "now(), 1, 1, '{}', %(account)s, 'x', 'x')",
                 "insert into notification_job (organisation_id, episode_id, key, severity) "
                 "values (%(organisation)s, %(episode)s, %(organisation)s::text, 3)",
+                "insert into retention (organisation_id, months, set_by, reason) "
+                "values (%(organisation)s, 24, 'x', 'x')",
                 "insert into device_account (device_id, organisation_id, numbers, observations, duplicates, since) "
                 "select min(device_id), organisation_id, '{[1,2)}', 1, 0, now() from device "
                 "where organisation_id = %(organisation)s group by organisation_id",
