@@ -18,7 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from dashboard import audit, identity, store
 from dashboard.fhir.search import search_of_patients
 from dashboard.permissions import NotPermittedError, Permission, require
-from ingest import fhir_http, quarantine_http
+from ingest import fhir_http, quarantine_http, sms_http
 from ingest.entrance import AWAY, Entrance
 from ingest.http import Sender, routes
 from ingest.quarantine_http import Mender
@@ -40,6 +40,7 @@ def other_ways_in(database_url: str) -> Iterator[list[APIRouter]]:
             yield [
                 routes(entrance, sender),
                 fhir_http.routes(entrance, sender),
+                sms_http.routes(entrance),
                 quarantine_http.routes(entrance, mender),
             ]
         finally:

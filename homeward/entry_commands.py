@@ -1,4 +1,4 @@
-"""Which commands concern the other ways in, and what could not come in: tokens for HTTP, the quarantine?"""
+"""Which commands concern the other ways in, and what could not come in: tokens, text messages, the quarantine?"""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ Numbers = Annotated[list[int] | None, typer.Argument(help="Numbers of messages."
 ReasonWord = Annotated[str | None, typer.Option(help="All that wait for this reason.")]
 Source = Annotated[str | None, typer.Option(help="All that came from this sender.")]
 
+sms = typer.Typer(no_args_is_help=True, help="Text messages: gateways, and whose telephones are known.")
 quarantine = typer.Typer(no_args_is_help=True, help="What could not be stored: look, replay, discard.")
 
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     device.command("token")(device_token)
     app.add_typer(quarantine, name="quarantine")
+    app.add_typer(sms, name="sms")
 
 
 def device_token(
@@ -81,3 +83,47 @@ def discard_quarantine(
     from homeward import quarantine_command
 
     quarantine_command.discard_waiting(items or [], reason, source, because, organisation, as_json=as_json)
+
+
+@sms.command("gateway")
+def add_gateway(name: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Let a gateway hand in text messages, with a secret that is shown once; the one that it had is void at once."""
+    from homeward import sms_numbers
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        secret = sms_numbers.add_gateway(connection, number, name)
+    report({"gateway": name, "secret": secret}, as_json, f"{name} signs with the secret {secret}")
+
+
+@sms.command("phone")
+def add_phone(
+    phone: Annotated[str, typer.Argument(help="In the international form, such as +447700900123.")],
+    patient: Annotated[int, typer.Option(help="The patient's number.")],
+    word: Annotated[str, typer.Option(help="With which their messages begin, where two people share it.")] = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Forget it instead.")] = False,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Say whose telephone it is, so that its text messages are taken as theirs."""
+    from homeward import sms_numbers
+    from homeward.reporting import administrator, report
+
+    with administrator(organisation) as (connection, number):
+        if remove:
+            sms_numbers.remove_phone(connection, number, phone, patient)
+        else:
+            phone = sms_numbers.add_phone(connection, number, phone, patient, word.lower())
+    words = f"Patient {patient} has the number no more." if remove else f"{phone} is patient {patient}'s."
+    report({"phone": phone, "patient": patient, "word": word.lower(), "removed": remove}, as_json, words)
+
+
+@sms.command("list")
+def list_phones(organisation: Organisation = None, as_json: Json = False) -> None:
+    """List whose telephones are known."""
+    from homeward import sms_numbers
+    from homeward.reporting import administrator, report_rows
+
+    with administrator(organisation) as (connection, number):
+        rows = sms_numbers.phones(connection, number)
+    report_rows(rows, as_json, ["phone", "patient", "word"])

@@ -31,6 +31,7 @@ from ingest.formats.decoded import Decoded, Rejection
 from ingest.quarantine import Quarantined, quarantine_row, write_quarantine
 from ingest.rebuild import rebuild
 from ingest.registry import RegistryKeeper
+from ingest.sms import read_again, rejected
 from ingest.sql import load
 from ingest.states import UnreadableStatesError
 from ingest.writer import write_batch
@@ -203,9 +204,10 @@ def _replay(
     for row in rows:
         place.setdefault(_identity(row), len(place))
     first = {place[_identity(row)]: row for row in reversed(rows)}
-    messages = [message_of(first[position]) for position in range(len(place))]
+    read = read_again(connection, [message_of(first[position]) for position in range(len(place))])
     second = _SecondTry(rows, [place[_identity(row)] for row in rows], account_id)
-    admitted = keep_to_subjects(admit(messages, keeper))
+    admitted = keep_to_subjects(admit([message for message, _ in read], keeper))
+    admitted = rejected(admitted, [rejection for _, rejection in read])
     outcome = write_batch(connection, admitted, time.time_ns() // 1000, put_aside=second.put_aside)
     found = Replayed(
         messages=len(rows),

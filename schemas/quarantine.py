@@ -26,6 +26,8 @@ class Reason(StrEnum):
     NO_VALUE = "no_value"
     IMPLAUSIBLE = "implausible"
     CONTRADICTORY = "contradictory"
+    UNKNOWN_NUMBER = "unknown_number"
+    UNREADABLE_TEXT = "unreadable_text"
     UNPROCESSABLE = "unprocessable"
 
 
@@ -48,5 +50,7 @@ REMEDY: dict[Reason, str] = {
     Reason.NO_VALUE: "The sender says that there is no value, or that it must not be used; take the observation again.",
     Reason.IMPLAUSIBLE: "No device can measure this value; check the sensor's placement and the unit.",
     Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
+    Reason.UNKNOWN_NUMBER: "No patient has this telephone number; register it, then replay.",
+    Reason.UNREADABLE_TEXT: "The text was not understood and its sender was asked; ring them, or enter it by hand.",
     Reason.UNPROCESSABLE: "Homeward itself failed on this message; report it, and replay after the next update.",
 }
