@@ -19,13 +19,16 @@ from alerts.documents import (
     CombinationRule,
     Confirmation,
     CusumRule,
+    DisagreementRule,
     Document,
     EwmaRule,
     Graded,
     LimitRule,
+    OutlierRule,
     OverdueRule,
     Policy,
     PolicyError,
+    QualityRule,
     RepeatRule,
     Rule,
     ScoreRule,
@@ -39,8 +42,10 @@ from alerts.documents import (
 from alerts.state import LEVELS, MEMORIES, SLOTS, STEPS
 from alerts.zones import UTC_ONLY, Zones
 from schemas.episode import Severity
+from schemas.observation import QUALITY_WORDS
 
 NONE, SCORE, LIMIT, OVERDUE, REPEAT, CHANGE, AVERAGE, SLOPE, EWMA, CUSUM, COMBINATION = range(11)
+QUALITY, DISAGREEMENT, OUTLIER = range(11, 14)
 """Rule families, as codes in the arrays."""
 _TREND = {ChangeRule: CHANGE, AverageRule: AVERAGE, SlopeRule: SLOPE, EwmaRule: EWMA, CusumRule: CUSUM}
 _REFERENCE = {"extreme": 0, "median": 1, "spread": 2}
@@ -72,6 +77,11 @@ class _Columns:
         self.clear_hold_ms = np.zeros(shape, np.uint32)
         self.step = np.zeros(shape, np.int64)
         self.quiet = np.zeros(shape, bool)
+        self.hard = np.zeros(shape, bool)
+        self.flags = np.zeros(shape, np.int16)
+        self.scored = np.ones(shape, bool)
+        self.first = np.zeros(shape, np.int16)
+        self.second = np.zeros(shape, np.int16)
         self.latching = np.zeros(shape, bool)
         self.night = np.zeros((*shape, 2), np.int64)
         self.night_threshold = np.full((*shape, LEVELS), np.nan)
@@ -122,13 +132,46 @@ class _Columns:
                 self.vitals[b, r] = _mask(rule.vitals, here)
                 self.step[b, r] = duration(rule.multiple_of, f"{here}, multiple_of")
                 self.span[b, r] = duration(rule.at_most, f"{here}, at_most")
+            elif isinstance(rule, QualityRule):
+                self._quality(b, r, rule, here)
+            elif isinstance(rule, DisagreementRule):
+                self._disagreement(b, r, rule, here)
+            elif isinstance(rule, OutlierRule):
+                self._outlier(b, r, rule, here)
+
+    def _quality(self, b: int, r: int, rule: QualityRule, here: str) -> None:
+        self.kind[b, r] = QUALITY
+        self.vitals[b, r] = _mask(rule.vitals, here)
+        self.flags[b, r] = sum(QUALITY_WORDS[mark] for mark in set(rule.marks))
+        self.scored[b, r] = rule.scored
+        self.severity[b, r] = Severity.of(rule.severity)
+        self._confirmations(b, r, rule, here)
+
+    def _disagreement(self, b: int, r: int, rule: DisagreementRule, here: str) -> None:
+        self.kind[b, r] = DISAGREEMENT
+        codes = [vital_named(name, here).code for name in (rule.vital, *rule.beside)]
+        if len(set(codes)) < len(codes):
+            raise PolicyError(f"{here}: vital and beside are three vital signs; name each once")
+        self.vital[b, r], self.first[b, r], self.second[b, r] = codes
+        self.span[b, r] = duration(rule.within, f"{here}, within")
+        self.deadband[b, r] = rule.deadband
+
+    def _outlier(self, b: int, r: int, rule: OutlierRule, here: str) -> None:
+        length, steps = _steps(rule, here)
+        self.kind[b, r] = OUTLIER
+        self.vital[b, r] = vital_named(rule.vital, here).code
+        self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here)
+        self.window[b, r], self.at_least[b, r] = steps, rule.at_least
+        self.spread[b, r], self.deadband[b, r] = rule.least_spread, rule.deadband
+        if rule.at_least >= steps:
+            raise PolicyError(f"{here}: at_least = {rule.at_least} past steps, but over holds {steps - 1} of them")
 
     def _graded(self, b: int, r: int, rule: Graded, here: str) -> None:
         self.threshold[b, r] = [np.nan if t is None else t for t in (rule.yellow, rule.amber, rule.red)]
         self.gap[b, r] = duration(rule.gap, f"{here}, gap")
         self._confirmations(b, r, rule, here)
 
-    def _confirmations(self, b: int, r: int, rule: Graded | CombinationRule, here: str) -> None:
+    def _confirmations(self, b: int, r: int, rule: Graded | CombinationRule | QualityRule, here: str) -> None:
         self.latching[b, r] = rule.latching
         for level in range(LEVELS):
             c: Confirmation = getattr(rule.raise_after, Severity(level + 1).word) or rule.raise_after
@@ -144,7 +187,7 @@ class _Columns:
         self.vital[b, r] = vital_named(rule.vital, here).code
         self.side[b, r] = -1 if rule.side == "low" else 1
         self.extreme[b, r] = np.nan if rule.extreme is None else rule.extreme
-        self.deadband[b, r] = rule.deadband
+        self.deadband[b, r], self.hard[b, r] = rule.deadband, rule.hard
         if rule.night is not None:
             self.night[b, r] = minute_of(rule.night.begins), minute_of(rule.night.ends)
             for level, word in enumerate(("yellow", "amber", "red")):
@@ -153,18 +196,16 @@ class _Columns:
             self.night_extreme[b, r] = self.extreme[b, r] if rule.night.extreme is None else rule.night.extreme
 
     def _trend(self, b: int, r: int, rule: Trend, here: str) -> None:
-        length, over = duration(rule.every, f"{here}, every"), duration(rule.over, f"{here}, over")
-        if not 0 < length <= over or over > STEPS * length:
-            raise PolicyError(f"{here}: over = {rule.over!r} must be 1 to {STEPS} times every = {rule.every!r}")
+        length, steps = _steps(rule, here)
         self.kind[b, r] = _TREND[type(rule)]
         self.vital[b, r] = _vital_or_score(rule.vital, self.kind[b], here)
         self.side[b, r] = -1 if rule.side == "low" else 1
         self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here)
-        self.window[b, r] = over // length
+        self.window[b, r] = steps
         self.at_least[b, r] = rule.at_least
         self.deadband[b, r] = rule.deadband
-        if rule.at_least > over // length:
-            raise PolicyError(f"{here}: at_least = {rule.at_least} steps, but over holds {over // length}")
+        if rule.at_least > steps:
+            raise PolicyError(f"{here}: at_least = {rule.at_least} steps, but over holds {steps}")
         if isinstance(rule, AverageRule):
             self.skip[b, r] = rule.skip
         elif isinstance(rule, ChangeRule):
@@ -204,6 +245,14 @@ class _Columns:
         self._confirmations(b, r, rule, here)
 
 
+def _steps(rule: Trend | OutlierRule, here: str) -> tuple[int, int]:
+    """Give the length of a course's step, and how many the rule looks back."""
+    length, over = duration(rule.every, f"{here}, every"), duration(rule.over, f"{here}, over")
+    if not 0 < length <= over or over > STEPS * length:
+        raise PolicyError(f"{here}: over = {rule.over!r} must be 1 to {STEPS} times every = {rule.every!r}")
+    return length, over // length
+
+
 def _vital_or_score(name: str, kinds: NDArray[np.int8], here: str) -> int:
     """Give the code of a vital sign; ``news2`` has code 0, where the policy scores it."""
     if name != "news2":
@@ -240,6 +289,7 @@ class PolicyBank:
         self.lateness: NDArray[np.int64] = columns.lateness
         self.actionable: NDArray[np.int64] = columns.actionable
         self.courses = int((columns.memory_length > 0).sum(axis=1).max(initial=0))
+        self.has = frozenset(np.unique(columns.kind).tolist())
         self.has_nights = bool((columns.night[..., 0] != columns.night[..., 1]).any())
 
     def without_latching(self) -> PolicyBank:

@@ -32,6 +32,8 @@ class Conditions:
         What a score was made of, in the order of the NEWS2 chart; NaN where not known.
     at_night : bool array, shape (n, R), optional
         The thresholds of the night were looked at; None where no policy has any.
+    pair : float array, shape (n, R, 2), optional
+        The two values that a rule compared; None where none did.
     """
 
     evaluated: NDArray[np.bool_]
@@ -41,6 +43,13 @@ class Conditions:
     value: NDArray[np.float64]
     inputs: NDArray[np.float64]
     at_night: NDArray[np.bool_] | None = None
+    pair: NDArray[np.float64] | None = None
+
+    def pairs(self, width: int) -> NDArray[np.float64]:
+        """Give the place for the values that rules compare."""
+        if self.pair is None:
+            self.pair = np.full((len(self.evaluated), width, 2), np.nan)
+        return self.pair
 
     @classmethod
     def none(cls, size: int, width: int) -> Conditions:

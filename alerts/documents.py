@@ -13,6 +13,7 @@ from typing import Annotated
 
 import msgspec
 
+from schemas.observation import QUALITY_WORDS
 from schemas.vital_signs import BY_NAME, VitalSign
 
 SECOND = 1_000_000
@@ -219,6 +220,48 @@ class RepeatRule(Rule, frozen=True, kw_only=True):
     at_most: str
 
 
+Mark = Annotated[str, msgspec.Meta(pattern="^(" + "|".join(QUALITY_WORDS) + ")$")]
+
+
+class QualityRule(Rule, frozen=True, kw_only=True):
+    """Values that bear a mark of their device, such as ``cuff_fit`` or ``movement``.
+
+    Where they are not ``scored``, only hard limits look at them.
+    """
+
+    marks: Annotated[list[Mark], msgspec.Meta(min_length=1)]
+    vitals: Annotated[list[str], msgspec.Meta(min_length=1)]
+    severity: Word
+    scored: bool = True
+    raise_after: Raising = Raising()
+    clear_after: Confirmation = Confirmation()
+    latching: bool = False
+
+
+class DisagreementRule(Graded, frozen=True, kw_only=True):
+    """Two devices differ on a vital sign: each is known by the other one that it measures at the same instant."""
+
+    vital: str
+    beside: Annotated[list[str], msgspec.Meta(min_length=2, max_length=2)]
+    within: str
+    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+class OutlierRule(Graded, frozen=True, kw_only=True):
+    """A value far from the person's own past steps, on either side; thresholds in robust spreads from their median."""
+
+    vital: str
+    every: str
+    over: str
+    at_least: Annotated[int, msgspec.Meta(ge=1, le=27)]
+    least_spread: Annotated[float, msgspec.Meta(gt=0)]
+    deadband: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+
+
+ABOUT_DATA = (OverdueRule, RepeatRule, QualityRule, DisagreementRule, OutlierRule)
+"""Rules that say something of the observations, and not of the person."""
+
+
 class Target(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """A target range of the saturation that a clinician may set, and the SpO2 scale that goes with it."""
 
@@ -257,6 +300,9 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     combination: list[CombinationRule] = []
     overdue: list[OverdueRule] = []
     repeat: list[RepeatRule] = []
+    quality: list[QualityRule] = []
+    disagreement: list[DisagreementRule] = []
+    outlier: list[OutlierRule] = []
 
     @property
     def rules(self) -> list[Rule]:
@@ -272,6 +318,9 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
             *self.combination,
             *self.overdue,
             *self.repeat,
+            *self.quality,
+            *self.disagreement,
+            *self.outlier,
         ]
 
 

@@ -40,7 +40,11 @@ TRANSITION = np.dtype(
         ("count", "<u2"),  # instants in the run that led here
         ("value", "<f8"),
         ("inputs", "<f8", (7,)),
-        ("window", "<f4", (STEPS,)),  # what a trend was made of, newest first; of a combination its rules' severities
+        (
+            "window",
+            "<f4",
+            (STEPS,),
+        ),  # steps, newest first; a combination's severities; two values compared
         ("at_night", "?"),  # the thresholds of the night were looked at
         ("retrospective", "?"),
         ("retracted", "?"),
@@ -68,7 +72,15 @@ def advance(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray
         run_length[pairs] = _advance_levels(w, pairs, at[pairs[0]], c)
         kind[pairs] = _advance_phase(w, pairs, at[pairs[0]], before)
     np.copyto(w.slot_last_at[:n], at[:, None], where=c.evaluated)
-    return record(w, kind, at, c.value, c.inputs, run_length, c.at_night)
+    found = record(w, kind, at, c.value, c.inputs, run_length)
+    if len(found) and (c.at_night is not None or c.pair is not None):
+        row, slot = np.nonzero(kind)
+        if c.at_night is not None:
+            found["at_night"] = c.at_night[row, slot]
+        if c.pair is not None:
+            compared = ~np.isnan(c.pair[row, slot]).all(axis=1)
+            found["window"][compared, :2] = c.pair[row, slot][compared]
+    return found
 
 
 def _worst(w: Working, pairs: _Pairs) -> NDArray[np.uint8]:
@@ -152,7 +164,6 @@ def record(
     value: NDArray[np.float64],
     inputs: NDArray[np.float64],
     count: NDArray[Any],
-    at_night: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.void]:
     """Write down the transitions of one instant; ``kind`` is 0 where nothing happened; ``at`` is (n,) or (n, R)."""
     row, slot = np.nonzero(kind)
@@ -170,8 +181,6 @@ def record(
     found["inputs"] = inputs[row]
     found["count"] = count[row, slot]
     found["window"] = _window(w, row, slot)
-    if at_night is not None:
-        found["at_night"] = at_night[row, slot]
     return found
 
 

@@ -19,7 +19,7 @@ from alerts.bank import PolicyBank
 from alerts.correction import differences
 from alerts.run import Run, Snapshots
 from alerts.state import ACTIVE, PENDING
-from schemas.observation import Flag, ObservationBatch
+from schemas.observation import CORES_OWN, ObservationBatch
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def evaluate(
         episodes=last_of_each(transitions),
         reasons=reasons_of(transitions),
         flags=batch.flags | found[len(known) :],
-        known_flags=(known.flags & ~np.int16(Flag.SUSPECTED_REPEAT)) | found[: len(known)],
+        known_flags=(known.flags & ~np.int16(CORES_OWN)) | found[: len(known)],
         snapshots=run.snapshots,
         next_due_at=run.next_due_at,
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from alerts.backtest import at_least, backtest
 from alerts.cohort import NO_ONSET, CohortError, Outcomes, Recording
-from alerts.documents import OverdueRule, Policy, PolicyError, RepeatRule, rule_key
+from alerts.documents import ABOUT_DATA, Policy, PolicyError, rule_key
 from alerts.policy import parse
 from alerts.state import PERSON
 from schemas.episode import Severity
@@ -118,8 +118,8 @@ def bare_rule(text: str) -> Policy:
 
 
 def alerting_rules(policy: Policy) -> list[int]:
-    """Give the keys of the rules whose episodes are alerts of a person's condition: not overdue, not quiet."""
-    return [rule_key(r.name) for r in policy.rules if not (r.quiet or isinstance(r, OverdueRule | RepeatRule))]
+    """Give the keys of the rules whose episodes are alerts of a person's condition: not of the data, not quiet."""
+    return [rule_key(r.name) for r in policy.rules if not (r.quiet or isinstance(r, ABOUT_DATA))]
 
 
 @dataclass(frozen=True)

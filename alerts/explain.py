@@ -7,8 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from alerts.documents import CombinationRule, Graded, LimitRule, OverdueRule, Policy, Rule, ScoreRule, Trend, rule_key
+from alerts.documents import (
+    CombinationRule,
+    Graded,
+    LimitRule,
+    OverdueRule,
+    Policy,
+    QualityRule,
+    Rule,
+    ScoreRule,
+    Trend,
+    rule_key,
+)
 from alerts.episodes import CLEARED, EASED, OPENED
+from alerts.explain_data import DataRule, data_facts, data_sentence
 from alerts.explain_trends import combination_facts, combination_sentence, trend_facts, trend_sentence
 from alerts.news2_chart import PARAMETERS
 from schemas.episode import Severity
@@ -33,6 +45,8 @@ def sentence(policy: Policy, transition: np.void) -> str:
         return trend_sentence(rule, transition)
     if isinstance(rule, CombinationRule):
         return combination_sentence(policy, rule, transition)
+    if isinstance(rule, DataRule):
+        return data_sentence(rule, transition)
     if isinstance(rule, OverdueRule):
         names = [BY_NAME[v].label.lower() for v in rule.vitals]
         what = names[0] if len(names) == 1 else "observations"
@@ -111,7 +125,7 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
     found |= {"rule": rule.name, "title": rule.title, "source": rule.source, "advice": rule.advice}
     if isinstance(rule, Graded):
         found["thresholds"] = thresholds(rule, at_night=bool(transition["at_night"]))
-    if isinstance(rule, Graded | CombinationRule) and rule.latching:
+    if isinstance(rule, Graded | CombinationRule | QualityRule) and rule.latching:
         found["latching"] = True
     if isinstance(rule, LimitRule):
         found |= {"vital": rule.vital, "side": rule.side}
@@ -123,6 +137,8 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         found |= trend_facts(rule, transition)
     if isinstance(rule, CombinationRule):
         found |= combination_facts(policy, rule, transition)
+    if isinstance(rule, DataRule):
+        found |= data_facts(rule, transition)
     if isinstance(rule, OverdueRule):
         found |= {"vitals": list(rule.vitals), "every": rule.every, "grace": rule.grace}
     return found

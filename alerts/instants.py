@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.observation import ObservationBatch
+from schemas.observation import QUALITY_WORDS, ObservationBatch
 from schemas.vital_signs import VITALS
+
+_MARKS = np.int16(sum(QUALITY_WORDS.values()))
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Instants:
     _cell_row: NDArray[np.intp]
     _cell_vital: NDArray[np.intp]
     _cell_value: NDArray[np.float64]
+    _cell_flags: NDArray[np.int16]
     _cell_bounds: NDArray[np.intp]
     _cell_of: NDArray[np.intp]
 
@@ -76,6 +79,7 @@ class Instants:
             working[row[cell]][by_rank],
             vital[cell].astype(np.intp)[by_rank],
             value[middle][by_rank],
+            batch.flags[by[middle]][by_rank],
             np.concatenate([[0], np.cumsum(cells_of_step)]),
             cell_of,
         )
@@ -88,6 +92,13 @@ class Instants:
         observed[self._cell_row[cells], self._cell_vital[cells]] = self._cell_value[cells]
         return len(at), at, observed
 
+    def flags(self, k: int) -> NDArray[np.int16]:
+        """Give the flags of step k's values, shape (n, VITALS)."""
+        cells = self.cells(k)
+        found = np.zeros((int(self._at_bounds[k + 1] - self._at_bounds[k]), VITALS), np.int16)
+        found[self._cell_row[cells], self._cell_vital[cells]] = self._cell_flags[cells]
+        return found
+
     def cells(self, k: int) -> slice:
         """Give the range of the cells, a patient's vital sign at an instant, of step k."""
         return slice(self._cell_bounds[k], self._cell_bounds[k + 1])
@@ -98,9 +109,9 @@ class Instants:
         chosen: NDArray[np.bool_] = marks[self._cell_row[cells], self._cell_vital[cells]]
         return chosen
 
-    def observations_of(self, cell_marks: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Spread marks of all cells to the observations in them, shape (N,)."""
-        return cell_marks[self._cell_of]
+    def observations_of(self, cell_flags: NDArray[np.int16]) -> NDArray[np.int16]:
+        """Spread flags of all cells to the observations in them, shape (N,)."""
+        return cell_flags[self._cell_of]
 
     @property
     def cell_count(self) -> int:
@@ -124,7 +135,9 @@ def _sorted(rows: NDArray[np.intp], batch: ObservationBatch) -> NDArray[np.intp]
         ordered = key[by]
         if (ordered[1:] > ordered[:-1]).all():
             return by
-    return np.lexsort((batch.value, batch.vital, batch.observed_at, rows))
+    # of equal values the marks decide, so that the order of arrival does not
+    marks = batch.flags & _MARKS
+    return np.lexsort((marks, batch.value, batch.vital, batch.observed_at, rows))
 
 
 def _changes(sorted_values: NDArray[np.generic]) -> NDArray[np.bool_]:

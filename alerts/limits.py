@@ -33,7 +33,14 @@ def to_resolution(values: NDArray[np.float64], vital: NDArray[np.integer[Any]]) 
     return rounded
 
 
-def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
+def judge(
+    conditions: Conditions,
+    w: Working,
+    n: int,
+    at: NDArray[np.int64],
+    observed: NDArray[np.float64],
+    measured: NDArray[np.float64],
+) -> None:
     """Answer for the limit rules of the first ``n`` patients.
 
     Parameters
@@ -45,13 +52,18 @@ def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], obs
         The instants: a limit may be another one at night.
     observed : float array, shape (n, VITALS)
         The instant's values; NaN where not observed.
+    measured : float array, shape (n, VITALS)
+        With those that their devices' marks keep from scoring: hard limits look at them as well.
     """
     policy = w.policy
     is_limit = policy["kind"][:n] == LIMIT
     if not is_limit.any():
         return
     vital = policy["vital"][:n]
-    value = to_resolution(np.take_along_axis(observed, vital.astype(np.intp), axis=1), vital)
+    value = np.take_along_axis(observed, vital.astype(np.intp), axis=1)
+    if measured is not observed:
+        value = np.where(policy["hard"][:n], np.take_along_axis(measured, vital.astype(np.intp), axis=1), value)
+    value = to_resolution(value, vital)
     looked = is_limit & ~np.isnan(value)
     side = policy["side"][:n].astype(np.float64)
     towards = value * side

@@ -16,12 +16,15 @@ from alerts.documents import (
     CombinationRule,
     Confirmation,
     CusumRule,
+    DisagreementRule,
     Document,
     EwmaRule,
     Graded,
     LimitRule,
+    OutlierRule,
     OverdueRule,
     Personal,
+    QualityRule,
     RepeatRule,
     Rule,
     ScoreRule,
@@ -135,6 +138,10 @@ def _when(rule: Rule, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
             ("marked", f"the same {_labels(rule.vitals)} again after a multiple of {rule.multiple_of}, "
              f"up to {rule.at_most}: taken as a repeat, not as an observation"),
         )  # fmt: skip
+    if isinstance(rule, QualityRule):
+        marks = " or ".join(mark.replace("_", " ") for mark in rule.marks)
+        unscored = "" if rule.scored else "; marked values are looked at by hard limits only"
+        return ((rule.severity, f"{_labels(rule.vitals)} marked by the device with {marks}{unscored}"),)
     if not isinstance(rule, Graded):
         return ()
     found = [(w, _threshold(rule, getattr(rule, w))) for w in WORDS if getattr(rule, w) is not None]
@@ -146,6 +153,10 @@ def _when(rule: Rule, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
             for w in WORDS
             if (points := getattr(rule.over_usual, w)) is not None
         ]
+    if isinstance(rule, LimitRule) and rule.night is not None:
+        night = f"from {rule.night.begins} to {rule.night.ends}, the patient's local time"
+        own = ((w, getattr(rule.night, w)) for w in WORDS)
+        found += [(w, f"{_threshold(rule, t)} {night}") for w, t in own if t is not None]
     if isinstance(rule, LimitRule) and rule.extreme is not None:
         found.append(("at once", f"{_value(rule.vital, rule.extreme)} or {_beyond(rule)}, without confirmation"))
     return tuple(found)
@@ -159,6 +170,17 @@ def _threshold(rule: Graded, threshold: float) -> str:
         if vital.plausible_high - vital.plausible_low == vital.resolution:  # a yes or no has no more and no less
             return f"{_label(rule.vital)}: {_value(rule.vital, threshold)}"
         return f"{_label(rule.vital)} {_value(rule.vital, threshold)} or {_beyond(rule)}"
+    if isinstance(rule, DisagreementRule):
+        first, second = (_label(name) for name in rule.beside)
+        return (
+            f"{_label(rule.vital)} beside {first} and beside {second} {_value(rule.vital, threshold)} or more apart, "
+            f"within {rule.within}"
+        )
+    if isinstance(rule, OutlierRule):
+        return (
+            f"{_label(rule.vital)} {threshold:g} or more robust spreads from the person's own median over {rule.over}, "
+            f"in steps of {rule.every}, from {rule.at_least} steps on"
+        )
     assert isinstance(rule, Trend)
     up = "above" if rule.side == "high" else "below"
     span = f"over {rule.over} in steps of {rule.every}, from {rule.at_least} steps on"
@@ -179,7 +201,7 @@ def _threshold(rule: Graded, threshold: float) -> str:
 def _how(rule: Rule) -> tuple[str, ...]:
     """Say how it is confirmed, how it ends, and what may be a person's own."""
     said = []
-    if isinstance(rule, Graded | CombinationRule):
+    if isinstance(rule, Graded | CombinationRule | QualityRule):
         said += [f"Raised after {text}." for text in [_confirmed(rule.raise_after)] if text]
         for word in WORDS:
             own = getattr(rule.raise_after, word)
@@ -194,6 +216,8 @@ def _how(rule: Rule) -> tuple[str, ...]:
         low, high = rule.personal.lowest, rule.personal.highest
         span = " and ".join(f"{w} {v:g}" for w, v in (("from", low), ("up to", high)) if v is not None)
         said.append(f"A person may have a limit of their own, {span}" + (", never a laxer one." if rule.hard else "."))
+    if isinstance(rule, Graded | CombinationRule | QualityRule) and rule.latching:
+        said.append("It stays until somebody resets it.")
     if rule.quiet:
         said.append("By itself it raises nothing; it counts in combinations.")
     return tuple(said)

@@ -24,6 +24,7 @@ from alerts.documents import (
     Personal,
     Policy,
     PolicyError,
+    QualityRule,
     Range,
     ScoreRule,
     vital_named,
@@ -101,7 +102,7 @@ def check(document: Document) -> None:
             _check_thresholds(rule, where)
         if isinstance(rule, LimitRule) and rule.night is not None:
             _check_night(rule, rule.night, where)
-        if isinstance(rule, Graded | CombinationRule) and rule.latching and rule.quiet:
+        if isinstance(rule, Graded | CombinationRule | QualityRule) and rule.latching and rule.quiet:
             raise PolicyError(f"{where}: latching has no episode to hold in a quiet rule; take one of the two out")
         if isinstance(rule, Personal) and rule.personal is not None:
             _check_range(rule.personal, where)

@@ -12,10 +12,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts import combinations, episodes, limits, repeats, resets, schedule, scores, trends
+from alerts import (
+    combinations,
+    disagreements,
+    episodes,
+    limits,
+    outliers,
+    quality,
+    repeats,
+    resets,
+    schedule,
+    scores,
+    trends,
+)
 from alerts.acts import NO_ACTS, Acts
 from alerts.align import align
-from alerts.bank import PolicyBank
+from alerts.bank import DISAGREEMENT, OUTLIER, QUALITY, PolicyBank
 from alerts.conditions import Conditions
 from alerts.instants import Instants
 from alerts.state import MACHINE, take, together
@@ -87,7 +99,7 @@ class Run:
         instants: Instants | None = None,
         acts: Acts = NO_ACTS,
     ) -> None:
-        self._keeping, self._watch = keep_snapshots, watch
+        self._keeping, self._watch, self._has = keep_snapshots, watch, bank.has
         self._instants = Instants.of(rows, batch, len(machines)) if instants is None else instants
         self._order = self._instants.order
         people = people[self._order]
@@ -96,7 +108,7 @@ class Run:
         self._kept: list[tuple[NDArray[np.intp], NDArray[np.bool_], NDArray[np.void]]] = []
         self._is_first = True  # nobody has moved on yet
         self._coarse = np.maximum(bank.lateness[people["policy"]] // 2, 1)
-        self._repeats = np.zeros(self._instants.cell_count, bool)
+        self._found = np.zeros(self._instants.cell_count, np.int16)
         self._w = Working(aligned, bank, people, acts.of_rows(self._order, len(machines)))
         for k in range(self._instants.depth):
             self._step(k)
@@ -110,23 +122,34 @@ class Run:
         self._fire(n, at)
         marks = repeats.suspected(w, n, at, observed)
         if marks.any():
-            self._repeats[self._instants.cells(k)] = self._instants.marked(k, marks)
+            self._flag(k, marks, Flag.SUSPECTED_REPEAT)
             observed = np.where(marks, np.nan, observed)
+        conditions, measured = Conditions.none(n, w.width), observed
+        if QUALITY in self._has:
+            marks_of = self._instants.flags(k)
+            quality.judge(conditions, w, n, measured, marks_of)
+            observed = np.where(quality.unscored(w, n, marks_of), np.nan, measured)
         _remember(w, n, at, observed)
-        conditions = Conditions.none(n, w.width)
-        limits.judge(conditions, w, n, at, observed)
+        limits.judge(conditions, w, n, at, observed, measured)
+        if DISAGREEMENT in self._has:
+            disagreements.judge(conditions, w, n, at, observed)
         scores.judge(conditions, w, n, at, observed)
         if self._watch is not None:
             self._watch(self._order[:n], at, observed[:, 0])
         trends.remember(w, n, at, observed)
         trends.judge(conditions, w, n, observed)
+        if OUTLIER in self._has:
+            self._flag(k, outliers.judge(conditions, w, n, observed), Flag.OUTLIER)
         self._note(episodes.advance(w, n, at, conditions))
         combined = combinations.judge(w, n, conditions)
         if combined is not None:
             self._note(episodes.advance(w, n, at, combined))
-        self._note(schedule.observe(w, n, at, observed))
+        self._note(schedule.observe(w, n, at, measured))
         w.instants[:n] += 1
         w.last_at[:n] = at
+
+    def _flag(self, k: int, marks: NDArray[np.bool_], flag: Flag) -> None:
+        self._found[self._instants.cells(k)] |= self._instants.marked(k, marks) * np.int16(flag)
 
     def _fire(self, n: int, before: NDArray[np.int64]) -> None:
         self._note(schedule.fire(self._w, n, before))
@@ -180,7 +203,7 @@ class Run:
     @property
     def flags(self) -> NDArray[np.int16]:
         """The flags that the core found, for each observation."""
-        return self._instants.observations_of(self._repeats) * np.int16(Flag.SUSPECTED_REPEAT)
+        return self._instants.observations_of(self._found)
 
     @property
     def snapshots(self) -> Snapshots:

@@ -105,7 +105,7 @@ def change(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     amount is without its sign.
     """
     newest, past = window[:, 0], window[:, 1:]
-    reference = _median(past)
+    reference = median(past)
     by_extreme = np.flatnonzero(p["reference"] == 0)
     if len(by_extreme):
         chosen = past[by_extreme]
@@ -130,7 +130,7 @@ def slope(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     """Give the Theil-Sen slope, the median of the slopes of all pairs of steps, per step."""
     later, earlier = np.triu_indices(window.shape[1], 1)
     pairs = (window[:, later] - window[:, earlier]) / (earlier - later)
-    return _median(pairs)
+    return median(pairs)
 
 
 def ewma(window: Series, p: dict[str, NDArray[Any]]) -> Series:
@@ -177,7 +177,7 @@ FAMILIES: dict[int, Callable[[Series, Any], Series]] = {
 
 def _standardised(window: Series, p: dict[str, NDArray[Any]]) -> Series:
     past = window[:, 1:]
-    deviations: Series = (window - _median(past)[:, None]) / _scale(past, p | {"reference": np.full(len(past), 2)})[
+    deviations: Series = (window - median(past)[:, None]) / _scale(past, p | {"reference": np.full(len(past), 2)})[
         :, None
     ]
     return deviations
@@ -187,11 +187,11 @@ def _scale(past: Series, p: dict[str, NDArray[Any]]) -> Series:
     """Give 1 where the rule counts in units, and the personal spread, at least the rule's floor, where it does not."""
     if not (p["reference"] == 2).any():
         return np.ones(len(past))
-    deviation = _median(np.abs(past - _median(past)[:, None])) * MAD_TO_SD
+    deviation = median(np.abs(past - median(past)[:, None])) * MAD_TO_SD
     return np.where(p["reference"] == 2, np.maximum(np.nan_to_num(deviation), p["spread"]), 1.0)
 
 
-def _median(values: Series) -> Series:
+def median(values: Series) -> Series:
     """Take the median of each row without its gaps; NaN for an empty row."""
     ordered = np.sort(values, axis=1)
     count = (~np.isnan(ordered)).sum(axis=1)

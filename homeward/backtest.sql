@@ -26,7 +26,7 @@ from patient_pause where organisation_id = %(organisation)s
 
 -- name: observations
 -- Columns of many rows at once: a message a row would take longer than the scoring.
-select array_agg(patient_id), array_agg(vital), array_agg(observed_at), array_agg(value)
+select array_agg(patient_id), array_agg(vital), array_agg(observed_at), array_agg(value), array_agg(flags)
 from observation
 where observed_at >= %(since)s and observed_at < %(until)s and patient_id = any(%(patients)s) and flags & 32 = 0
 group by patient_id / 64

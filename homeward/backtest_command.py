@@ -126,20 +126,20 @@ def _slices(
         coming = reading.submit(_read, reader, ids, begin, min(begin + length, until))
         while begin < until:
             stop = min(begin + length, until)
-            patient, vital, at, value = coming.result()
+            patient, vital, at, value, flags = coming.result()
             count = len(value)
             length = int(length * min(max(OBSERVATIONS_AT_ONCE / max(count, 1), 0.25), 4.0))
             if stop < until:
                 coming = reading.submit(_read, reader, ids, stop, min(stop + length, until))
             zero = np.zeros(count, np.int16)
-            batch = ObservationBatch(patient, zero.astype(np.int32), vital, at, at, value, zero)
+            batch = ObservationBatch(patient, zero.astype(np.int32), vital, at, at, value, flags)
             yield stop, np.searchsorted(ids, patient), batch
             begin = stop
 
 
 def _read(
     reader: psycopg.Connection[Any], ids: NDArray[np.int32], begin: int, stop: int
-) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int16], NDArray[np.int64], NDArray[np.float64], NDArray[np.int16]]:
     """Read one slice as arrays; they come as PostgreSQL's binary arrays, whose elements lie at equal distances."""
     parameters = {"since": _datetime(begin), "until": _datetime(stop), "patients": ids.tolist()}
     with reader.transaction(), reader.cursor(binary=True) as cursor:
@@ -148,13 +148,13 @@ def _read(
         assert result is not None
         parts = [
             [_elements(result.get_value(row, column) or b"", kind) for row in range(result.ntuples)]
-            for column, kind in enumerate((">i4", ">i2", ">i8", ">f8"))
+            for column, kind in enumerate((">i4", ">i2", ">i8", ">f8", ">i2"))
         ]
-    patient, vital, at, value = (
+    patient, vital, at, value, flags = (
         np.concatenate(part).astype(kind) if part else np.zeros(0, kind)
-        for part, kind in zip(parts, (np.int32, np.int16, np.int64, np.float64), strict=True)
+        for part, kind in zip(parts, (np.int32, np.int16, np.int64, np.float64, np.int16), strict=True)
     )
-    return patient, vital, at + _POSTGRES_EPOCH, value
+    return patient, vital, at + _POSTGRES_EPOCH, value, flags
 
 
 def _elements(array: bytes, kind: str) -> NDArray[Any]:

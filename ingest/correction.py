@@ -29,13 +29,13 @@ from ingest.sql import QUERIES
 from ingest.stages import stages_of
 from ingest.states import States, keep_snapshots, write_states
 from schemas import named_queries
-from schemas.observation import Flag, ObservationBatch
+from schemas.observation import CORES_OWN, Flag, ObservationBatch
 
 MOST = 20
 """Patients in one transaction: each is scored through their whole history while ingest waits for them."""
 SETTLE = timedelta(seconds=5)
 """How long more is waited for: a device that was away sends what it has kept in many messages."""
-_CORES_OWN = np.int16(Flag.TOO_LATE | Flag.SUSPECTED_REPEAT)
+_NOT_SENT = np.int16(Flag.TOO_LATE | CORES_OWN)
 
 _QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "rebuild.sql"))
 
@@ -60,7 +60,7 @@ def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tup
     stages, bank = stages_of(connection, registry, patients, until)
     stored, rows = stored_of(connection, patients, Flag(0))
     acts = acts_of(connection, patients)
-    found = rerun(rows, stored.with_flags(stored.flags & ~_CORES_OWN), len(patients), stages, bank, acts)
+    found = rerun(rows, stored.with_flags(stored.flags & ~_NOT_SENT), len(patients), stages, bank, acts)
     policy = registry.people["policy"][patients]
     events = stored_events_of(connection, patients, {})
     said = as_said(events, stored_standings_of(connection, patients, events), policy)

@@ -22,7 +22,7 @@ from ingest.acts import acts_of
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
 from ingest.states import States, keep_snapshots, write_states
 from schemas import named_queries
-from schemas.observation import Flag, ObservationBatch
+from schemas.observation import CORES_OWN, Flag, ObservationBatch
 
 GROUP = 50
 """Patients in one transaction."""
@@ -122,7 +122,7 @@ def observations_of(
 ) -> tuple[ObservationBatch, NDArray[np.intp]]:
     """Give all that was scored of these patients (ascending), without the flags of the core, and whose it is."""
     batch, rows = stored_of(connection, patients, Flag.TOO_LATE)
-    return batch.with_flags(batch.flags & ~np.int16(Flag.SUSPECTED_REPEAT)), rows
+    return batch.with_flags(batch.flags & ~np.int16(CORES_OWN)), rows
 
 
 def stored_of(

@@ -28,7 +28,11 @@ class Flag(IntFlag):
     BY_HAND = 64
     POOR_SIGNAL = 128
     POSITION = 256
+    OUTLIER = 512
 
+
+CORES_OWN = Flag.SUSPECTED_REPEAT | Flag.OUTLIER
+"""What the scoring finds; everything else is the device's word, or ingest's."""
 
 QUALITY_WORDS = {
     "irregular_pulse": Flag.IRREGULAR_PULSE,

@@ -120,6 +120,7 @@ FLAG_WORDS = {
     32: "too late to score",
     64: "by hand",
     128: "poor signal",
+    512: "far from the person's usual",
     256: "body position",
 }
 SUSPECTED_REPEAT = "Suspected repeat"

@@ -19,7 +19,7 @@ from alerts.episodes import PHASES
 from alerts.evaluate import Evaluation, History, evaluate
 from alerts.state import WITHDRAWN
 from alerts.zones import Zones
-from schemas.observation import Flag, ObservationBatch
+from schemas.observation import CORES_OWN, Flag, ObservationBatch
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -34,6 +34,7 @@ class Seen(NamedTuple):
     vital: int
     value: float
     device: int = 1
+    flags: int = 0
 
     @property
     def at(self) -> int:
@@ -98,8 +99,8 @@ class Ward:
             machines.append(self.shelf[patient][serving])
             self.shelf[patient] = {at: m for at, m in self.shelf[patient].items() if at <= serving}
             self._known += [
-                Seen(p, (at - START) / MINUTE, v, value, d)
-                for (p, at, v, d), (value, _) in self.stored.items()
+                Seen(p, (at - START) / MINUTE, v, value, d, flags & ~CORES_OWN)
+                for (p, at, v, d), (value, flags) in self.stored.items()
                 if p == patient and at > serving
             ]
         if not rows:
@@ -136,9 +137,9 @@ class Ward:
         """Give the episodes that were not withdrawn."""
         return {k: e for k, e in self.episodes.items() if e["phase"] != "withdrawn"}
 
-    def flagged(self) -> set[tuple[int, int, int, int]]:
-        """Give the keys of the observations marked as suspected repeats."""
-        return {k for k, (_, flags) in self.stored.items() if flags & Flag.SUSPECTED_REPEAT}
+    def flagged(self, flag: Flag = Flag.SUSPECTED_REPEAT) -> set[tuple[int, int, int, int]]:
+        """Give the keys of the observations that the core has flagged."""
+        return {k for k, (_, flags) in self.stored.items() if flags & flag}
 
 
 def said(t: Any) -> tuple[int, int, int, bytes]:
@@ -164,5 +165,5 @@ def _batch(seen: list[Seen]) -> ObservationBatch:
         at,
         at,
         [s.value for s in seen],
-        [0] * len(seen),
+        [s.flags for s in seen],
     )

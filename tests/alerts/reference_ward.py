@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from statistics import fmean
+from statistics import fmean, median
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,16 +17,20 @@ from alerts.documents import (
     AverageRule,
     CombinationRule,
     Confirmation,
+    DisagreementRule,
     LimitRule,
     Night,
+    OutlierRule,
     OverdueRule,
     Policy,
+    QualityRule,
     RepeatRule,
     ScoreRule,
     Trend,
     duration,
 )
 from alerts.state import RING
+from schemas.observation import QUALITY_WORDS
 from schemas.vital_signs import BY_NAME
 from tests.alerts.reference_trends import amount
 from tests.reference_news2 import points_of
@@ -44,8 +48,11 @@ def reference_episodes(
     zone: str = "UTC",
     pauses: Sequence[tuple[int, int]] = (),
     resets: Sequence[tuple[int, str]] = (),
-) -> tuple[dict[tuple[str, int], dict[str, Any]], set[tuple[int, str]]]:
-    """Give the episodes by (rule, opened_at), and the suspected repeats by (instant, vital sign)."""
+) -> tuple[dict[tuple[str, int], dict[str, Any]], set[tuple[int, str]], set[tuple[int, str]]]:
+    """Give the episodes by (rule, opened_at), and suspected repeats and outliers by (instant, vital sign).
+
+    The last field of an observation are the marks of its device.
+    """
     patient = _Patient(policy, enrolled_at, spo2_scale, ZoneInfo(zone), sorted(pauses))
     instants = {o[0] for o in observations}
     for at in sorted(instants | {reset[0] for reset in resets}):
@@ -54,12 +61,13 @@ def reference_episodes(
                 patient.reset(rule, at)
         if at not in instants:
             continue
-        values: dict[str, list[float]] = {}
-        for _, vital, value, _device in (o for o in observations if o[0] == at):
-            values.setdefault(vital, []).append(value)
-        patient.instant(at, {v: sorted(x)[(len(x) - 1) // 2] for v, x in values.items()})
+        found: dict[str, list[tuple[float, int]]] = {}
+        for _, vital, value, marks in (o for o in observations if o[0] == at):
+            found.setdefault(vital, []).append((value, marks))
+        middle = {v: sorted(x)[(len(x) - 1) // 2] for v, x in found.items()}
+        patient.instant(at, {v: x for v, (x, _) in middle.items()}, {v: m for v, (_, m) in middle.items()})
     patient.fire(now + 1)
-    return patient.episodes, patient.repeats
+    return patient.episodes, patient.repeats, patient.outliers
 
 
 class _Patient:
@@ -72,6 +80,7 @@ class _Patient:
         self.recent: dict[str, list[tuple[int, float]]] = {}
         self.episodes: dict[tuple[str, int], dict[str, Any]] = {}
         self.repeats: set[tuple[int, str]] = set()
+        self.outliers: set[tuple[int, str]] = set()
         self.rules: dict[str, dict[str, Any]] = {
             r.name: {
                 "open": None,
@@ -99,27 +108,41 @@ class _Patient:
                         "phase": "active", "severity": severity, "peak": severity, "activated_at": due, "at": due
                     }  # fmt: skip
 
-    def instant(self, at: int, values: dict[str, float]) -> None:
+    def instant(self, at: int, values: dict[str, float], marks: dict[str, int]) -> None:
         self.fire(at)
-        values = self._without_repeats(at, values)
+        measured = self._without_repeats(at, values)
+        values = dict(measured)
+        for rule in self.policy.rules:
+            if isinstance(rule, QualityRule) and set(measured) & set(rule.vitals):
+                bad = {v for v in rule.vitals if v in measured and any(marks[v] & QUALITY_WORDS[m] for m in rule.marks)}
+                met = [bool(bad) and i <= WORDS.index(rule.severity) for i in range(len(WORDS))]
+                self._advance(rule, at, met, [not bad] * len(WORDS), sure=False)
+                values = {v: x for v, x in values.items() if rule.scored or v not in bad}
         for vital, value in values.items():
             self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:RING]
         values = dict(values)
         for rule in self.policy.rules:
             if isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
                 values["news2"] = self._lower(rule, at)[0]
-        for course in {(r.vital, duration(r.every, "")) for r in self.policy.rules if isinstance(r, Trend)}:
+        for course in {
+            (r.vital, duration(r.every, "")) for r in self.policy.rules if isinstance(r, Trend | OutlierRule)
+        }:
             if course[0] in values:
                 self.courses.setdefault(course, {}).setdefault(at // course[1], []).append(values[course[0]])
         for rule in self.policy.rules:
-            if isinstance(rule, LimitRule) and rule.vital in values:
-                self._limit(rule, at, values[rule.vital])
+            seen = measured if isinstance(rule, LimitRule) and rule.hard else values
+            if isinstance(rule, LimitRule) and rule.vital in seen:
+                self._limit(rule, at, seen[rule.vital])
             elif isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
                 self._score(rule, at)
             elif isinstance(rule, Trend) and rule.vital in values:
                 self._trend(rule, at)
-            elif isinstance(rule, OverdueRule) and set(values) & set(rule.vitals):
+            elif isinstance(rule, OverdueRule) and set(measured) & set(rule.vitals):
                 self._arrived(rule, at)
+            elif isinstance(rule, DisagreementRule) and rule.vital in values:
+                self._disagreement(rule, at, values)
+            elif isinstance(rule, OutlierRule) and rule.vital in values:
+                self._outlier(rule, at, values[rule.vital])
         for rule in self.policy.rules:
             if isinstance(rule, CombinationRule) and any(self.rules[name]["last"] == at for name in rule.of):
                 severities = [self.rules[name]["severity"] for name in rule.of]
@@ -179,6 +202,39 @@ class _Patient:
         if not worst:
             episode["phase"] = "resolved"
             memory["open"] = None
+
+    def _disagreement(self, rule: DisagreementRule, at: int, values: dict[str, float]) -> None:
+        if (rule.beside[0] in values) == (rule.beside[1] in values):
+            return
+        newest = []
+        for beside, other in (rule.beside, rule.beside[::-1]):
+            with_it, with_other = ({t for t, _ in self.recent.get(v, [])} for v in (beside, other))
+            fits = [
+                x
+                for t, x in self.recent[rule.vital]
+                if t in with_it - with_other and at - t <= duration(rule.within, "")
+            ]
+            newest.append(fits[0] if fits else None)
+        if None not in newest:
+            self._graded(rule, at, abs(newest[0] - newest[1]), 1e-9)
+
+    def _outlier(self, rule: OutlierRule, at: int, value: float) -> None:
+        every = duration(rule.every, "")
+        course = self.courses[rule.vital, every]
+        steps = [course.get(at // every - i) for i in range(1, duration(rule.over, "") // every)]
+        past = [fmean(step) for step in steps if step is not None]
+        if len(past) < rule.at_least:
+            return
+        usual = median(past)
+        spread = max(1.4826 * median(abs(x - usual) for x in past), rule.least_spread)
+        if any(self._graded(rule, at, abs(value - usual) / spread, 1e-4)):
+            self.outliers.add((at, rule.vital))
+
+    def _graded(self, rule: DisagreementRule | OutlierRule, at: int, level: float, tiny: float) -> list[bool]:
+        stated = [getattr(rule, word) for word in WORDS]
+        met = [t is not None and level >= t - tiny for t in stated]
+        self._advance(rule, at, met, [t is not None and level < t - rule.deadband - tiny for t in stated], sure=False)
+        return met
 
     def _trend(self, rule: Trend, at: int) -> None:
         every = duration(rule.every, "")

@@ -16,7 +16,7 @@ from alerts.documents import rule_key
 from alerts.episodes import CLEARED
 from alerts.evaluate import evaluate
 from alerts.policy import parse, shipped, shipped_names
-from schemas.observation import ObservationBatch
+from schemas.observation import Flag, ObservationBatch
 from schemas.vital_signs import BY_NAME, CATALOGUE
 from tests.alerts.in_memory_ward import HOUR, MINUTE, START, Seen, Ward
 from tests.alerts.reference_ward import reference_episodes
@@ -217,11 +217,95 @@ severity = "yellow"
 source = "test"
 """
 )
+DOUBTS = (
+    COURSES[: COURSES.index("[[limit]]")]
+    + """
+[[limit]]
+name = "fast_pulse"
+title = "Fast pulse"
+vital = "pulse"
+side = "high"
+amber = 120
+red = 140
+hard = true
+source = "test"
+[[limit]]
+name = "raised_pulse"
+title = "Raised pulse"
+vital = "pulse"
+side = "high"
+yellow = 100
+source = "test"
+[[score]]
+name = "news2"
+title = "NEWS2"
+table = "news2"
+amber = 4
+valid = "4 h"
+source = "test"
+[[overdue]]
+name = "nothing"
+title = "No pulse"
+vitals = ["pulse"]
+every = "2 h"
+grace = "30 min"
+severity = "yellow"
+source = "test"
+[[repeat]]
+name = "again"
+title = "Again"
+vitals = ["bp_systolic", "pulse"]
+multiple_of = "1 h"
+at_most = "6 h"
+source = "test"
+[[quality]]
+name = "moving"
+title = "Moving"
+marks = ["movement", "cuff_fit"]
+vitals = ["pulse", "bp_systolic"]
+severity = "amber"
+scored = false
+raise_after = { consecutive = 2 }
+clear_after = { consecutive = 2 }
+source = "test"
+[[quality]]
+name = "no_clock"
+title = "The clock is not set"
+marks = ["clock_unset"]
+vitals = ["spo2", "temperature"]
+severity = "yellow"
+latching = true
+source = "test"
+[[disagreement]]
+name = "two_pulses"
+title = "Oximeter and cuff disagree"
+vital = "pulse"
+beside = ["spo2", "bp_systolic"]
+within = "3 h"
+yellow = 9
+amber = 25.5
+deadband = 4
+source = "test"
+[[outlier]]
+name = "somebody_else"
+title = "Perhaps somebody else"
+vital = "bp_systolic"
+every = "1 h"
+over = "20 h"
+at_least = 3
+least_spread = 4.7
+yellow = 1.9
+amber = 3.3
+deadband = 0.4
+source = "test"
+"""
+)
 TESTED = {name: shipped(name).text for name in shipped_names()} | {
     "strict": STRICT,
     "courses": COURSES,
     "cusum": CUSUM,
     "latched": LATCHED,
+    "doubts": DOUBTS,
 }
 
 
@@ -477,6 +561,9 @@ def _at(minute: int) -> int:
     return START + minute * MINUTE
 
 
+MARKS = (0, 0, 0, int(Flag.MOVEMENT), int(Flag.CUFF_FIT | Flag.CLOCK_UNSET), int(Flag.CLOCK_UNSET))
+
+
 def distinct(seen: list[Seen]) -> list[Seen]:
     return list({(s.patient, s.at, s.vital, s.device): s for s in seen}.values())
 
@@ -485,7 +572,13 @@ def dense(seed: int, hours: int) -> list[Seen]:
     """Give two patients who are observed about once an hour, as trends need it."""
     rng = np.random.default_rng(seed)
     return [
-        Seen(int(patient), int(60 * hour + rng.integers(0, 4) * 15), BY_NAME[vital].code, float(rng.choice(choice)))
+        Seen(
+            int(patient),
+            int(60 * hour + rng.integers(0, 4) * 15),
+            BY_NAME[vital].code,
+            float(rng.choice(choice)),
+            flags=int(rng.choice(MARKS)),
+        )
         for patient in (0, 1)
         for hour in range(hours)
         for vital, choice in VALUES.items()
@@ -495,11 +588,12 @@ def dense(seed: int, hours: int) -> list[Seen]:
 
 sparse = st.lists(
     st.builds(
-        lambda p, m, v, d: Seen(p, m, BY_NAME[v[0]].code, v[1], d),
+        lambda p, m, v, d, f: Seen(p, m, BY_NAME[v[0]].code, v[1], d, f),
         st.integers(0, 1),
         minutes,
         values,
         st.integers(1, 2),
+        st.sampled_from(MARKS),
     ),
     min_size=1,
     max_size=50,
@@ -537,12 +631,13 @@ def test_any_order_split_and_duplication_gives_the_reference(
     ward.feed([], end)
     names = {v.code: v.name for v in CATALOGUE}
     for patient in (0, 1):
-        mine = [(s.at, names[s.vital], s.value, s.device) for s in seen if s.patient == patient]
+        mine = [(s.at, names[s.vital], s.value, s.flags) for s in seen if s.patient == patient]
         theirs = pauses if patient == 0 else []
-        expected, repeats = reference_episodes(rules, mine, START, end, scale, ZONES[patient], theirs, resets)
+        expected, repeats, outliers = reference_episodes(rules, mine, START, end, scale, ZONES[patient], theirs, resets)
         got = {k[1:]: e for k, e in ward.standing().items() if k[0] == patient}
         assert got == expected
         assert {(k[1], names[k[2]]) for k in ward.flagged() if k[0] == patient} == repeats
+        assert {(k[1], names[k[2]]) for k in ward.flagged(Flag.OUTLIER) if k[0] == patient} == outliers
     at_once = Ward([rules], patients=2, spo2_scale=scale, acts=acts, zones=ZONES)
     at_once.feed(seen, end)
     assert at_once.machines.tobytes() == ward.machines.tobytes()
