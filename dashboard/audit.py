@@ -98,7 +98,7 @@ async def entries(search: Search, limit: int, before: int | None = None) -> list
             connection, store.queries("audit.sql")["entries"], **asdict(search), limit=limit, before=before
         )
         told = {name: str(value) for name, value in asdict(search).items() if value is not None}
-        await write(connection, identity.current(), "looked_at", "audit", **told)
+        await write(connection, identity.current(), "looked_at", "audit", search=told)
     return found
 
 

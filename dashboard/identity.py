@@ -12,10 +12,13 @@ from datetime import datetime
 
 from psycopg_pool import AsyncConnectionPool
 
+# The account of nobody: what acts is the command line, with rights of its own in the database.
+COMMAND_LINE = 0
+
 
 @dataclass(frozen=True)
 class Person:
-    """A signed-in person: whose eyes the database is asked to look through; account 0 is the command line."""
+    """A signed-in person: whose eyes the database is asked to look through."""
 
     account_id: int
     organisation_id: int

@@ -193,6 +193,12 @@ async def unlink_identities(account_id: int) -> None:
         await _note(connection, "identity_unlinked", account_id)
 
 
+async def names() -> list[Row]:
+    """Name the organisation's people, for whoever checks what they did."""
+    require(identity.current(), Permission.SEE_AUDIT)
+    return await store.fetch_from(FILE, "names")
+
+
 # ------------------------------------------------------------------------------------------ how people sign in here
 
 
@@ -273,6 +279,12 @@ async def end_other_sessions() -> int:
         ended = await _end_others(connection, session)
         await _note(connection, "session_ended", session.person.account_id, sessions=ended)
     return ended
+
+
+async def own_sign_in(connection: psycopg.AsyncConnection[Any]) -> str:
+    """Give the sign-in name of the person at work."""
+    [found] = await _run(connection, "own_names", account=identity.current().account_id)
+    return str(found["sign_in"])
 
 
 async def confirm_password(check: PasswordCheck, password: str) -> None:

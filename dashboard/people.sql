@@ -79,6 +79,9 @@ select pg_notify('homeward_session', encode(%(hash)s, 'hex'))
 select f.password_hash, coalesce(f.locked_until > now(), false) as is_locked
 from account a, account_for_sign_in(a.sign_in) f where a.account_id = %(account)s
 
+-- name: names
+select account_id, name from account order by lower(name)
+
 -- name: own_names
 select sign_in, name from account where account_id = %(account)s
 

@@ -11,6 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
+from dashboard.text import accounts
 from dashboard.wording import initials
 
 THEME = {
@@ -30,10 +31,16 @@ THEME = {
 CARE = (
     ("/", "triage", text.TRIAGE, Permission.SEE_PATIENTS),
     ("/residents", "residents", text.RESIDENTS, Permission.SEE_PATIENTS),
+    ("/enrol", "enrol", accounts.ENROL, Permission.REGISTER_PATIENTS),
+    ("/emergency", "emergency", accounts.EMERGENCY, Permission.OPEN_IN_EMERGENCY),
 )  # fmt: skip
 RUNNING = (
     ("/devices", "devices", text.DEVICES, Permission.SEE_DEVICES),
     ("/quarantine", "quarantine", text.QUARANTINE, Permission.SEE_QUARANTINE),
+    ("/people", "people", accounts.PEOPLE, Permission.MANAGE_ACCOUNTS),
+    ("/sites", "sites", accounts.SITES_TITLE, Permission.MANAGE_SITES),
+    ("/policies", "policies", accounts.POLICIES, Permission.SEE_POLICIES),
+    ("/audit", "audit", accounts.AUDIT, Permission.SEE_AUDIT),
     ("/system", "system", text.SYSTEM, Permission.SEE_SYSTEM),
 )
 # what is done with patients, and what those do who run the place
@@ -195,6 +202,7 @@ def _menu(person: identity.Person) -> Any:
                         ],
                         className="person-name",
                     ),
+                    html.A([icon("account"), accounts.ACCOUNT], href="/account", className="person-act"),
                     html.Button(
                         [icon("sign-out"), text.SIGN_OUT],
                         id="sign-out",

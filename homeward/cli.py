@@ -15,7 +15,14 @@ from typing import Annotated
 import click
 import typer
 
-from homeward import administration, entry_commands, notify_commands, retention_commands, trials
+from homeward import (
+    administration,
+    entry_commands,
+    notify_commands,
+    registration_commands,
+    retention_commands,
+    trials,
+)
 
 app = typer.Typer(
     name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -25,12 +32,15 @@ trials.register(app)
 app.add_typer(retention_commands.retention, name="retention")
 entry_commands.register(app)
 notify_commands.register(app)
+registration_commands.register(app)
 
 # Failures that say by themselves what is wrong and what to do, wherever they come from.
 EXPECTED = {
     "homeward.local.errors.SetupError",
     "homeward.supervisor.SupervisionError",
     "homeward.provisioning.ProvisioningError",
+    "dashboard.actions.InvalidActionError",
+    "dashboard.actions.NotThereError",
     "dashboard.device_acts.BrokerError",
     "dashboard.device_acts.DeviceError",
     "schemas.database.DatabaseError",

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from fastapi.responses import JSONResponse
 
-from dashboard import emergency, registration, sites
+from dashboard import audit, emergency, registration, sites
 from dashboard.api import account_models as models
 from dashboard.api.models import Problem
 from dashboard.api.rights import PatientId, allowed
@@ -41,11 +40,9 @@ async def register(given: models.NewPatient) -> Any:
     try:
         return models.PatientId(patient_id=await registration.register(new))
     except KnownPatientError as exc:
-        return _known(exc)
-
-
-def _known(exc: KnownPatientError) -> JSONResponse:
-    return problem(409, str(exc), patient_id=exc.patient_id)
+        if exc.patient_id is not None:
+            await audit.looked_at("patient", exc.patient_id, what="registration")
+        return problem(409, str(exc), patient_id=exc.patient_id)
 
 
 @router.post(

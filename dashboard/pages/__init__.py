@@ -16,7 +16,23 @@ import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
 from dashboard import audit, shell, text
-from dashboard.pages import devices, observe, patient_handover, quarantine, residents, round_list, system, triage
+from dashboard.pages import (
+    account,
+    audit_log,
+    devices,
+    emergency_access,
+    enrol,
+    observe,
+    patient_handover,
+    people,
+    policies,
+    quarantine,
+    residents,
+    round_list,
+    sites,
+    system,
+    triage,
+)
 from dashboard.pages import patient as one_patient
 
 _FIXED = (
@@ -26,6 +42,13 @@ _FIXED = (
     devices,
     quarantine,
     system,
+    enrol,
+    emergency_access,
+    people,
+    sites,
+    policies,
+    audit_log,
+    account,
 )
 _OF_A_PATIENT = (
     one_patient,
@@ -67,7 +90,8 @@ async def show(pathname: str | None) -> Any:
     if path in _LAYOUTS:
         if path in _LISTS:
             await _record(audit.looked_at(_LISTS[path]))
-        return _LAYOUTS[path]()
+        page = _LAYOUTS[path]()
+        return await page if isinstance(page, Awaitable) else page
     return html.Div(
         [html.H1(text.NOT_FOUND), html.P(dcc.Link(text.BACK, href="/"))], className="page", id="main", tabIndex="-1"
     )

@@ -15,6 +15,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dashboard import actions, charts, figures, identity, queries, rows, text, timeline
 from dashboard import patient_parts as parts
 from dashboard.figures import Span, Words
+from dashboard.pages import emergency_access
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, trouble
 from dashboard.standing import standard
@@ -40,7 +41,9 @@ async def layout(patient_id: int) -> Any:
     """The page of one patient; the same answer where there is none and where this person may not see them."""
     person = identity.current()
     try:
-        found, devices = await asyncio.gather(queries.patient(patient_id), queries.devices_of(patient_id))
+        found, devices, opened = await asyncio.gather(
+            queries.patient(patient_id), queries.devices_of(patient_id), emergency_access.banner(patient_id)
+        )
     except UNREADABLE:
         return _alone(trouble())
     if found is None or not may(person, Permission.SEE_PATIENTS):
@@ -50,6 +53,7 @@ async def layout(patient_id: int) -> Any:
             dcc.Store(id="patient-id", data=patient_id),
             dcc.Store(id="patient-acts", data=0),
             parts.crumbs(found),
+            opened,
             parts.banner(found),
             html.Div(id="patient-said", className="said", role="status"),
             html.Div(

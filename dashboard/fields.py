@@ -1,0 +1,93 @@
+"""How are the forms of the pages made: labelled boxes, and what is said beneath them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import dash_mantine_components as dmc
+from dash import html
+
+_DAYS_OF_A_DATE = 3
+
+
+def box(name: str, label: str, hint: str = "", value: str = "", **more: Any) -> Any:
+    """A box for a line of text."""
+    return dmc.TextInput(id=name, label=label, description=hint or None, value=value, size="md", **more)
+
+
+def secret(name: str, label: str, complete: str, hint: str = "") -> Any:
+    """A box for a password."""
+    return dmc.PasswordInput(
+        id=name, label=label, description=hint or None, value="", size="md", autoComplete=complete,
+        visibilityToggleButtonProps={"aria-label": f"{label}: show or hide"},
+    )  # fmt: skip
+
+
+def lines(name: str, label: str, hint: str = "", value: str = "", **more: Any) -> Any:
+    """A box for several lines."""
+    return dmc.Textarea(
+        id=name, label=label, description=hint or None, value=value, autosize=True, minRows=2, size="md", **more
+    )
+
+
+def choice(
+    name: str, label: str, options: Sequence[tuple[str, str]], value: str = "", hint: str = "", **more: Any
+) -> Any:
+    """One of several; the first may stand for none."""
+    return dmc.Select(
+        id=name,
+        label=label,
+        description=hint or None,
+        data=[{"value": key, "label": words} for key, words in options],
+        value=value,
+        allowDeselect=False,
+        size="md",
+        comboboxProps={"shadow": "md"},
+        **more,
+    )
+
+
+def button(name: Any, words: str, *, quiet: bool = False) -> Any:
+    """A button: the act of a form, or a quiet one beside it."""
+    return html.Button(
+        words, id=name, className="button button-quiet" if quiet else "button", type="button", n_clicks=0
+    )
+
+
+def said(name: str) -> Any:
+    """Where the outcome of an act is announced."""
+    return html.Div(id=name, className="said", role="status")
+
+
+def good(*words: Any) -> Any:
+    """An outcome as it was wanted."""
+    return html.Div(list(words), className="outcome outcome-good")
+
+
+def bad(words: str) -> Any:
+    """An outcome that needs another try; nothing was changed."""
+    return html.Div(words, className="outcome outcome-bad", role="alert")
+
+
+def table(columns: Sequence[str], rows: Sequence[Any]) -> Any:
+    """A plain table; a column without a name has its buttons."""
+    head = [html.Th(name, scope="col") if name else html.Td() for name in columns]
+    return html.Table([html.Thead(html.Tr(head)), html.Tbody(list(rows))], className="list")
+
+
+def read_date(text: str) -> date | None:
+    """Read a day as people type it, day first: ``6 5 1940``, ``06/05/1940``, ``06051940``, or ``1940-05-06``."""
+    parts = "".join(c if c.isdigit() and c.isascii() else " " for c in text).split()
+    if len(parts) == 1 and len(parts[0]) == len("06051940"):
+        parts = [parts[0][:2], parts[0][2:4], parts[0][4:]]
+    if len(parts) != _DAYS_OF_A_DATE:
+        return None
+    if len(parts[0]) == len("1940"):
+        parts.reverse()
+    day, month, year = (int(part) for part in parts)
+    try:
+        return date(year, month, day) if len(parts[2]) == len("1940") else None
+    except ValueError:
+        return None
