@@ -74,3 +74,53 @@ insert into handover (organisation_id, patient_id, number, version, sections, fa
 values (%(organisation)s, %(patient)s, %(number)s, %(version)s, %(sections)s, %(facts)s, %(account)s, %(name)s, %(role)s)
 returning handover_id, patient_id, number, version, sections, facts, signed_by, signed_name, signed_role, signed_at,
           true as counts
+
+-- name: shift_sites
+select site_id, name, kind, time_zone, shift_times::text[] as shift_times
+from site
+where site_id = any ((select visible_sites())::integer[])
+order by kind <> 'care_home', name
+
+-- name: shift_episodes
+-- Everything that was active at some time since the beginning, with how severe it was then (0: it was not yet).
+select e.episode_id, e.patient_id, e.rule, e.phase, e.severity, e.peak_severity, e.sentence, e.activated_at,
+       e.resolved_at, e.acknowledged_at, a.name as acknowledged_name,
+       coalesce(e.snoozed_until > now(), false) as is_snoozed,
+       case when e.activated_at > %(since)s then 0 else coalesce(b.severity, e.severity) end as before
+from episode e
+join patient p using (patient_id)
+left join account a on a.account_id = e.acknowledged_by
+left join lateral (
+    select v.severity from episode_event v
+    where v.episode_id = e.episode_id and v.kind in ('activated', 'severity') and v.at <= %(since)s and not v.retracted
+    order by v.at desc, v.event_id desc limit 1
+) b on true
+where p.site_id = %(site)s and p.discharged_at is null and e.activated_at is not null
+  and (e.phase = 'active' or (e.phase = 'resolved' and e.resolved_at > %(since)s))
+order by e.patient_id, e.severity desc, e.activated_at, e.episode_id
+
+-- name: shift_notes
+select n.patient_id, n.at, n.body, a.name as account
+from note n join patient p using (patient_id) join account a using (account_id)
+where p.site_id = %(site)s and p.discharged_at is null and n.at > %(since)s
+order by n.at
+
+-- name: shift_handovers
+select h.shift_handover_id, h.site_id, h.since, h.until, h.number, h.version, h.document, h.signed_by, h.signed_name,
+       h.signed_role, h.signed_at, h.version = max(h.version) over (partition by h.number) as counts
+from shift_handover h
+where h.site_id = %(site)s and (%(handover)s::bigint is null or h.number =
+    (select x.number from shift_handover x where x.shift_handover_id = %(handover)s and x.site_id = %(site)s))
+order by h.number desc, h.version desc
+limit 60
+
+-- name: next_shift_number
+select coalesce(max(number), 0) + 1 as number from shift_handover where site_id = %(site)s
+
+-- name: sign_shift
+insert into shift_handover (organisation_id, site_id, since, until, number, version, document, signed_by, signed_name,
+                            signed_role)
+values (%(organisation)s, %(site)s, %(since)s, %(until)s, %(number)s, %(version)s, %(document)s, %(account)s, %(name)s,
+        %(role)s)
+returning shift_handover_id, site_id, since, until, number, version, document, signed_by, signed_name, signed_role,
+          signed_at, true as counts

@@ -69,10 +69,10 @@ def draft(
     return Draft(sections, facts)
 
 
-def moment(at: datetime, zone: str) -> str:
+def moment(at: datetime, zone: str, *, year: bool = True) -> str:
     """Write an instant for a document: ``25 Nov 2026 18:04``."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y %H:%M}"
+    return f"{local.day} {local:%b %Y %H:%M}" if year else f"{local.day} {local:%b %H:%M}"
 
 
 def room(named: str) -> str:
@@ -121,7 +121,7 @@ def _assessment(patient: Row, at: Situation, trend: Scores | None, zone: str) ->
         told.append(care.against_usual(at.scores, 0, patient["usual_news2"]))
     if trend is not None and len(trend.at) > 1:
         steps = [
-            f"{moment(instant(int(when)), zone)}: {_bounds(lower, upper)}"
+            f"{moment(instant(int(when)), zone, year=False)}: {_bounds(lower, upper)}"
             for when, lower, upper in list(zip(trend.at, trend.lower, trend.upper, strict=True))[-MOST_TREND:]
         ]
         told.append(f"{words.LATEST_OF_HOUR}: {'; '.join(steps)}.")
@@ -161,7 +161,7 @@ def _values(at: Situation, zone: str) -> list[str]:
         value = sign.format(float(at.recent[0, sign.code]))
         if sign.name == "consciousness":
             value = f"{value} ({_LETTERS[value]})"
-        label = sign.label
+        label = "Air or oxygen" if sign.name == "on_oxygen" else sign.label
         if sign.name in _TOGETHER and (other := rows.value_cell(at, 0, BY_NAME[_TOGETHER[sign.name]].code)):
             label, value = text.BLOOD_PRESSURE, f"{cell['text']}/{other['text']} {sign.display_unit}"
         stale = f" ({words.TOO_OLD})" if cell["stale"] else ""

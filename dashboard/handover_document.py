@@ -72,6 +72,31 @@ def of_patient(row: Row) -> Document:
     )
 
 
+def of_shift(row: Row) -> Document:
+    """Lay out a signed shift handover."""
+    told, zone = row["document"], row["document"]["time_zone"]
+    span = f"{moment(row['since'], zone)} to {moment(row['until'], zone)} ({zone})"
+    parts = []
+    for group, heading in words.GROUPS.items():
+        mine = [e for e in told["entries"] if e["group"] == group]
+        if mine:
+            parts.append(Part(heading, tuple(line for e in mine for line in _entry_lines(e))))
+    parts.append(Part(words.REST, (words.rest(told["rest"]),)))
+    if told["general"]:
+        parts.append(Part(words.GENERAL, tuple(told["general"].splitlines())))
+    name = words.shift_version(row["number"], row["version"])
+    foot = (name if row["counts"] else f"{name} ({words.SUPERSEDED})", signature(row, zone), words.NOT_A_DEVICE)
+    return Document(words.SHIFT, (told["site"], span), tuple(parts), foot, row["signed_name"])
+
+
+def _entry_lines(entry: Row) -> list[str]:
+    """A patient's lines: whom it is about first, then what happened, then the note of whoever signed."""
+    who = f"{entry['place']}, {entry['name']}" if entry["place"] else entry["name"]
+    marks = f" ({', '.join(entry['marks'])})" if entry["marks"] else ""
+    note = [f"   {words.NOTE}: {line}" for line in entry["note"].splitlines() if line]
+    return [f"{who[:1].upper()}{who[1:]}{marks}", *(f"   {line}" for line in entry["lines"]), *note]
+
+
 def signature(row: Row, zone: str) -> str:
     """Say who signed, in which role and when, in the site's zone."""
     at = f"{moment(row['signed_at'], zone)} ({zone})"
@@ -138,8 +163,11 @@ def _style(size: float, *, strong: bool = False, before: float = 0, after: float
 
 
 def _paragraph(line: str, size: float, *, strong: bool = False) -> Paragraph:
-    # what people typed is text and never mark-up
-    return Paragraph(escape(line) or "&nbsp;", _style(size, strong=strong))
+    # what people typed is text and never mark-up; three blanks before a line set it in
+    style = _style(size, strong=strong)
+    if line.startswith("   "):
+        style = ParagraphStyle(f"{style.name}-in", parent=style, leftIndent=5 * mm)
+    return Paragraph(escape(line.strip()) or "&nbsp;", style)
 
 
 class _Marked(Paragraph):  # type: ignore[misc]

@@ -31,6 +31,7 @@ THEME = {
 CARE = (
     ("/", "triage", text.TRIAGE, Permission.SEE_PATIENTS),
     ("/residents", "residents", text.RESIDENTS, Permission.SEE_PATIENTS),
+    ("/handover", "handover", text.HANDOVER, Permission.SEE_PATIENTS),
     ("/enrol", "enrol", accounts.ENROL, Permission.REGISTER_PATIENTS),
     ("/emergency", "emergency", accounts.EMERGENCY, Permission.OPEN_IN_EMERGENCY),
 )  # fmt: skip

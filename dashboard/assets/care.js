@@ -7,9 +7,10 @@
 
   function again() {
     waiting = null;
-    if (!document.getElementById("residents-list")) return;
     turn += 1;
-    window.dash_clientside.set_props("residents-turn", { data: turn });
+    [["residents-list", "residents-turn"], ["shift-list", "shift-turn"]].forEach(function (pair) {
+      if (document.getElementById(pair[0])) window.dash_clientside.set_props(pair[1], { data: turn });
+    });
   }
 
   document.addEventListener("homeward:changed", function () {

@@ -29,6 +29,7 @@ from dashboard.pages import (
     quarantine,
     residents,
     round_list,
+    shift_handover,
     sites,
     system,
     triage,
@@ -39,6 +40,7 @@ _FIXED = (
     triage,
     residents,
     round_list,
+    shift_handover,
     devices,
     quarantine,
     system,
@@ -58,7 +60,12 @@ _OF_A_PATIENT = (
 _LAYOUTS = {page.PATH: page.layout for page in _FIXED}
 PATHS = (*_LAYOUTS, *(page.PATH for page in _OF_A_PATIENT))
 # pages that show many patients at once, as the audit log calls them
-_LISTS = {triage.PATH: "triage", residents.PATH: "residents", round_list.PATH: "round_list"}
+_LISTS = {
+    triage.PATH: "triage",
+    residents.PATH: "residents",
+    round_list.PATH: "round_list",
+    shift_handover.PATH: "shift",
+}
 # vendored and fetched when the first chart is drawn, so not part of every page
 _LAZY = r"plotly-basic"
 _PATIENT = [(re.compile(page.PATH.format(patient_id=r"(\d{1,9})") + r"\Z"), page.layout) for page in _OF_A_PATIENT]

@@ -54,7 +54,6 @@ async def layout(patient_id: int) -> Any:
                 [html.Div([html.H1(f"{words.TITLE}: {name}"), html.P(words.LEAD if signs else words.MAY_NOT_SIGN)])],
                 className="page-head",
             ),
-            html.Div(id="handover-said", className="said", role="status"),
             html.Div(id="handover-changed", role="status"),
             html.Div(id="handover-banner"),
             html.Div(
@@ -95,7 +94,11 @@ def _form(signs: bool) -> Any:
         html.Button(words.ANEW, id="handover-anew", className="button quiet", type="button"),
     ]  # fmt: skip
     return html.Section(
-        [*fields, html.Div(acts, className="resident-acts")],
+        [
+            *fields,
+            html.Div(acts, className="resident-acts"),
+            html.Div(id="handover-said", className="said", role="status"),
+        ],
         className="card section handover-form",
         **{"aria-label": words.TITLE},
     )

@@ -78,17 +78,27 @@ GENERAL = "About the shift as a whole"
 NOBODY = "Nobody."
 WAITS = "waiting for a response"
 SILENT = "not reporting"
-SPANS = {"shift": "This shift", "last": "The shift before", "24h": "24 hours"}
+SPANS = {"shift": "This shift", "12h": "12 hours", "24h": "24 hours"}
 SPAN = "Which time"
 PRINT = "Print"
-CHOOSE_SITE = "Choose a place at the top of the page."
-OVER = "over"
-NO_ALERT = "no alert"
+NO_SITE = "You work for no place that has patients."
+CHANGED = "Something has changed since you looked: it is shown now. Read it, then sign."
+SHIFT_STALE = "Something has changed since this was written."
+OVER = "Over since"
+LESS = "Less severe than before: now"
+MORE = "More severe than before: it was"
+SCORE_NOW = "Last score"
+SIGNED_SHIFTS = "Signed shift handovers"
 
 
 def version_of(number: int, version: int) -> str:
     """Name a signed document."""
     return f"Handover {number}, version {version}"
+
+
+def shift_version(number: int, version: int) -> str:
+    """Name a signed shift handover."""
+    return f"Shift handover {number}" + (f", version {version}" if version > 1 else "")
 
 
 def signature(name: str, role: str, at: str) -> str:

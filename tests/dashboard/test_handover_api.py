@@ -115,3 +115,33 @@ def test_nobody_signs_in_anothers_name(served: Served) -> None:
             connection.execute(
                 statement, [north.organisation_id, north.patients[0].patient_id, north.accounts["nurse"]]
             )
+
+
+def test_a_shift_is_drafted_signed_and_its_notes_corrected(served: Served) -> None:
+    north = served.trusts.north
+    home, patient = north.sites["Elm House"], north.patients[0]
+    to = f"/api/v1/sites/{home}/handovers"
+    with served.client("carer") as client:
+        since = "2020-01-01T00:00:00+00:00"
+        assert client.get(f"{to}/draft", params={"since": since}).status_code == 422
+        draft = client.get(f"{to}/draft").json()
+        assert {e["patient_id"] for e in draft["entries"]} == {p.patient_id for p in north.patients[:2]}
+        given = {"since": draft["since"], "stamp": draft["stamp"], "notes": {str(patient.patient_id): "Call the son."}}
+        assert client.post(to, json=given | {"stamp": "0" * 32}).status_code == 409
+        signed = client.post(to, json=given).json()
+        assert (signed["number"], signed["version"], signed["signed_name"]) == (1, 1, "Carer")
+        one = f"{to}/{signed['shift_handover_id']}"
+        assert "Call the son." in client.get(f"{one}/text").text
+        assert client.get(f"{one}/pdf").content[:5] == b"%PDF-"
+        again = client.post(f"{one}/versions", json={"notes": {}, "general": "Quiet otherwise."})
+        assert (again.status_code, again.json()["version"]) == (201, 2)
+        assert "Call the son." in str(again.json()["document"])
+        assert client.post(f"{one}/versions", json={}).status_code == 409
+        assert [(h["version"], h["counts"]) for h in client.get(to).json()] == [(2, True), (1, False)]
+        assert client.get(f"/api/v1/sites/{north.sites['Oak House']}/handovers").status_code == 404
+        assert client.get(f"/api/v1/sites/{north.sites['Oak House']}/handovers/draft").status_code == 404
+    with served.client("technician") as client:
+        assert client.get(to).status_code == 403
+    with served.client("reader") as client:
+        assert client.get(to).status_code == 200
+        assert client.post(to, json=given).status_code == 403

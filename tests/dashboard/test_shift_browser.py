@@ -1,0 +1,73 @@
+"""Can whoever ends a shift read what happened, add what they know, sign it, and is nothing signed that was not seen?"""
+
+import io
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from pypdf import PdfReader
+
+from tests.dashboard.bedside import TABLET, browser, house, sign_in, violations
+from tests.dashboard.conftest import connect
+from tests.dashboard.test_pages_browser import House
+from tests.dashboard.test_residents_browser import raise_amber
+
+__all__ = ["browser", "house"]  # fixtures
+pytestmark = pytest.mark.browser
+
+
+def opened(house: House, browser: Browser, scheme: str = "light") -> Page:
+    """A carer's tablet on the page, over the last day."""
+    page = sign_in(house, browser, "carer", TABLET, scheme)
+    page.goto(f"{house.url}/handover")
+    page.locator("#shift-span").get_by_text("24 hours").click()
+    expect(page.locator("#shift-lead")).to_contain_text("Willow Court")
+    expect(page.locator("#shift-list .resident").first).to_be_visible()
+    return page
+
+
+def test_what_was_seen_is_signed_with_notes_and_nothing_else(house: House, browser: Browser) -> None:
+    page = opened(house, browser)
+    first = page.locator("#shift-list .resident").first
+    expect(first).to_contain_text("since")
+    name = first.locator("h3").inner_text()
+    first.locator("textarea").fill("Family told. <img src=x onerror=document.title='hacked'>")
+    page.get_by_label("About the shift as a whole").fill("Two agency carers tonight.")
+    # something happens between reading and signing
+    well = house.seeded.patients[9]
+    raise_amber(house, well)
+    expect(page.locator("#shift-changed")).to_contain_text("Something has changed")
+    page.get_by_role("button", name="Sign", exact=True).tap()
+    expect(page.locator("#shift-said")).to_contain_text("Read it, then sign")
+    expect(page.locator("#shift-list")).to_contain_text("NEWS2 5.")
+    mine = page.locator("#shift-list .resident", has_text=name)
+    expect(mine.locator("textarea")).to_have_value("Family told. <img src=x onerror=document.title='hacked'>")
+    expect(page.locator("#shift-changed")).to_be_empty()
+    page.get_by_role("button", name="Sign", exact=True).tap()
+    expect(page.locator("#shift-said")).to_contain_text("Shift handover 1: signed.")
+    listed = page.locator("#shift-signed li")
+    expect(listed).to_contain_text("Signed by Leah Doyle (carer)")
+    to = house.url + str(listed.get_by_role("link").get_attribute("href"))
+    printed = " ".join(
+        " ".join(p.extract_text().split()) for p in PdfReader(io.BytesIO(page.request.get(to).body())).pages
+    )
+    assert name in printed
+    assert "Note: Family told. <img src=x" in printed
+    assert "Two agency carers tonight." in printed
+    assert "NEWS2 5." in printed
+    assert page.title() == "Homeward"
+    with connect(house.database) as connection:
+        found = connection.execute("select count(*) from audit_log where action = 'shift_handover_signed'").fetchone()
+    assert found == (1,)
+    page.emulate_media(media="print")
+    expect(page.get_by_role("button", name="Sign", exact=True)).to_be_hidden()
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_accessibility_violation_and_nothing_scrolls_sideways(house: House, browser: Browser, scheme: str) -> None:
+    page = opened(house, browser, scheme)
+    for width in (360, 768, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+    assert violations(page) == []
+    page.context.close()
