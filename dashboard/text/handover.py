@@ -108,4 +108,6 @@ def signature(name: str, role: str, at: str) -> str:
 
 def rest(count: int) -> str:
     """Say how many have nothing to be told."""
-    return f"{count} others: no alert at the beginning and none now." if count != 1 else "1 other: no alert."
+    if not count:
+        return "There is nobody else."
+    return f"{count} {'other' if count == 1 else 'others'}: no alert in this time."

@@ -140,6 +140,8 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
     soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     sections = dict.fromkeys(("situation", "background", "assessment", "recommendation"), "x")
     bodies: dict[str, dict[str, object]] = {
+        "versions": {},
+        "/sites/{site_id}/handovers": {"since": soon, "stamp": "0" * 32},
         "handovers": {"sections": sections},
         "notes": {"body": "x"},
         "snooze": {"until": soon},
