@@ -46,6 +46,7 @@ EXPECTED = {
     "schemas.database.DatabaseError",
     "alerts.cohort.CohortError",
     "alerts.documents.PolicyError",
+    "ingest.history_file.HistoryError",
     "ingest.replay.ReplayError",
     "device_sim.provisioning.ProvisioningError",
     "device_sim.publisher.PublishError",

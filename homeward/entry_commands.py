@@ -1,7 +1,8 @@
-"""Which commands concern the other ways in, and what could not come in: tokens, text messages, the quarantine?"""
+"""Which commands concern the other ways in: tokens, text messages, history, and what could not come in?"""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,8 +24,39 @@ quarantine = typer.Typer(no_args_is_help=True, help="What could not be stored: l
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     device.command("token")(device_token)
+    app.command("import")(import_history)
     app.add_typer(quarantine, name="quarantine")
     app.add_typer(sms, name="sms")
+
+
+def import_history(
+    file: Annotated[Path, typer.Argument(help="CSV with a header, or .csv.gz: long, wide, or of omblepy.")],
+    named: Annotated[list[str] | None, typer.Option("--map", help="What a column is: COLUMN=NAME.")] = None,
+    units: Annotated[list[str] | None, typer.Option("--unit", help="In which unit (UCUM): NAME=UNIT.")] = None,
+    zone: Annotated[str | None, typer.Option("--tz", help="Where times have no offset: such as Europe/London.")] = None,
+    patient: Annotated[int | None, typer.Option(help="Whose it is, where no column says so.")] = None,
+    device: Annotated[str | None, typer.Option(help="By which device, where no column says so.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything and store nothing.")] = False,
+    refused: Annotated[Path | None, typer.Option(help="Where refused rows are told; else beside the file.")] = None,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Bring in history from a file; nobody is paged for it. The exit code is 3 where some of it was refused."""
+    from homeward import import_command
+
+    code = import_command.run(
+        file,
+        named=named or [],
+        units=units or [],
+        zone=zone,
+        patient=patient,
+        device=device,
+        dry_run=dry_run,
+        refused=refused,
+        organisation=organisation,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
 
 
 def device_token(

@@ -16,8 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from homeward.installation import ADMIN_ROLE
+from homeward.logs import log_to_file
 from homeward.provisioning import ProvisioningError, find_organisation
 from homeward.reporting import addresses, report, report_rows
+from homeward.settings import load_settings
 from ingest.quarantine_replay import Chosen, Replayed, discard, left, newest, replay
 from ingest.registry import RegistryKeeper
 from ingest.service import ROLE
@@ -94,6 +96,7 @@ def _chosen(
 
 @contextmanager
 def _ingest(organisation: str | None) -> Iterator[tuple[ConnectionPool, int]]:
+    log_to_file(load_settings().home / "logs" / "homeward.log")
     where = addresses()
     with (
         open_pool(where.database_url(ADMIN_ROLE), ADMIN_ROLE) as admin,

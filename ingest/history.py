@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import psycopg
+from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from ingest.admission import Admitted, Incoming
-from ingest.registry import RegistryKeeper
+from ingest.rebuild import rebuild
+from ingest.registry import UNSCORED, Registry, RegistryKeeper
+from ingest.sql import QUERIES
+from ingest.states import UnreadableStatesError
 from ingest.writer import Outcome, write_batch
 from schemas.observation import ObservationBatch
 
@@ -47,14 +52,41 @@ def load(
         end = min(start + SLICE, len(ordered))
         # an instant is not cut in two: its second half would come late
         end = int(np.searchsorted(ordered.observed_at, ordered.observed_at[end - 1], side="right"))
-        part = ordered.take(np.arange(start, end))
-        whole = Admitted([_IMPORT], part, np.zeros(len(part), np.intp), [], registry)
-        with pool.connection() as connection:
-            outcome: Outcome = write_batch(connection, whole, int(part.observed_at[-1]), page=False)
-        stored += int(outcome.stored.sum())
+        stored += store(pool, registry, ordered.take(np.arange(start, end)))
         start = end
         progress(start)
     return stored
 
 
+def store(pool: ConnectionPool, registry: Registry, part: ObservationBatch) -> int:
+    """Store and score the next observations of a past, in the order of their times; give how many were new."""
+    whole = Admitted([_IMPORT], part, np.zeros(len(part), np.intp), [], registry)
+    for left in reversed(range(_TRIES)):
+        try:
+            with pool.connection() as connection:
+                outcome: Outcome = write_batch(connection, whole, int(part.observed_at[-1]), page=False)
+            return int(outcome.stored.sum())
+        except psycopg.errors.TransactionRollback:
+            if not left:
+                raise
+        except UnreadableStatesError as old:
+            if not left:
+                raise
+            rebuild(pool, old.patients)
+    raise AssertionError("the last try returns or raises")
+
+
+def mark_past(pool: ConnectionPool, registry: Registry, patients: NDArray[np.int32], since: int, now: int) -> None:
+    """Mark the episodes recorded since then of which nobody can act on any more.
+
+    While a past is walked through the clock stands in it, and what happened there looks as if it were happening.
+    """
+    people = registry.people[patients]
+    scored = people["policy"] != UNSCORED
+    horizon = now - registry.bank.actionable[people["policy"][scored]]
+    with pool.connection() as connection:
+        connection.execute(QUERIES["mark_past"], [patients[scored].tolist(), horizon.tolist(), since])
+
+
+_TRIES = 3
 _IMPORT = Incoming("import", b"", 0, "")

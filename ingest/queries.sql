@@ -261,3 +261,10 @@ select pg_advisory_unlock(%s, %s);
 
 -- name: next_due
 select (extract(epoch from min(next_due_at)) * 1000000)::bigint from patient_state;
+
+-- name: mark_past
+update episode e set retrospective = true
+from unnest(%b::int[], %b::bigint[]) as u(patient_id, horizon)
+where e.patient_id = u.patient_id and not e.retrospective
+    and e.recorded_at >= timestamptz 'epoch' + %b::bigint * interval '1 microsecond'
+    and e.activated_at < timestamptz 'epoch' + u.horizon * interval '1 microsecond';

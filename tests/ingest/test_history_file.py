@@ -1,0 +1,92 @@
+"""Is a table of history understood by its header, and refused where it could mean something else?"""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homeward.import_command import pairs
+from ingest.history_file import BLOCK, HistoryError, Table
+from schemas.vital_signs import BY_NAME
+
+
+def table(text: str, zone: str | None = None, named: dict[str, str] | None = None, **units: str) -> Table:
+    """A table from text."""
+    return Table(io.StringIO(text, newline=""), "history.csv", named or {}, units, zone)
+
+
+@pytest.mark.parametrize(
+    ("text", "named", "units", "says"),
+    [
+        ("", {}, {}, "empty"),
+        ("a,b\n1,2\n", {}, {}, "history.csv:1: no column for the time"),
+        ("time,a\n1,2\n", {}, {}, "expected either columns"),
+        ("time,vital\n", {}, {}, "expected either columns"),
+        ("time,vital,value,pulse\n", {}, {}, "expected either columns"),
+        ("time,pulse,hr\n", {"hr": "pulse"}, {}, "two columns for pulse"),
+        ("time,time,pulse\n", {}, {}, "two columns for time"),
+        ("time,pulse\n", {"hr": "pulse"}, {}, "no column 'hr'"),
+        ("time,pulse,x\n", {"x": "nonsense"}, {}, "is not one of"),
+        ("time,pulse\n", {}, {"x": "kg"}, "not one of"),
+    ],
+)
+def test_a_header_that_says_too_little_or_too_much(
+    text: str, named: dict[str, str], units: dict[str, str], says: str
+) -> None:
+    with pytest.raises(HistoryError, match=says):
+        table(text, named=named, **units)
+
+
+def test_options_are_two_words() -> None:
+    assert pairs(["A = b", "c=d=e"], "--map") == {"A": "b", "c": "d=e"}
+    with pytest.raises(HistoryError, match="--map pulse: expected two words"):
+        pairs(["pulse"], "--map")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 10**9),
+            st.sampled_from(["pulse", "spo2", "temperature"]),
+            st.floats(30, 100).map(lambda x: round(x, 1)),
+        ),
+        max_size=60,
+    )
+)
+def test_long_and_wide_say_the_same(rows: list[tuple[int, str, float]]) -> None:
+    names = ["pulse", "spo2", "temperature"]
+    times = [(datetime(2001, 1, 1, tzinfo=UTC) + timedelta(seconds=s)).isoformat() for s, _, _ in rows]
+    long = "\n".join(["time,vital,value", *(f"{t},{n},{v}" for t, (_, n, v) in zip(times, rows, strict=True))])
+    wide_rows = [
+        ",".join([t, *(str(v) if n == name else "" for name in names)])
+        for t, (_, n, v) in zip(times, rows, strict=True)
+    ]
+    wide = "\n".join([",".join(["time", *names]), *wide_rows])
+    found = [
+        [(b.at[i], b.vital[i], b.value[i]) for b in table(text).blocks() for i in range(len(b.at))]
+        for text in (long, wide)
+    ]
+    assert found[0] == found[1]
+    assert [(v, x) for _, v, x in found[0]] == [(BY_NAME[n].code, x) for _, n, x in rows]
+
+
+@given(st.text(max_size=300))
+def test_no_table_crashes_and_every_row_is_accounted_for(text: str) -> None:
+    try:
+        blocks = list(table("time,vital,value\n" + text).blocks())
+    except HistoryError:
+        return
+    for block in blocks:
+        assert len({*block.line, *(row.line for row in block.refused)}) <= block.rows
+
+
+def test_lines_are_counted_through_all_blocks() -> None:
+    count = BLOCK + 10
+    text = "time,pulse\n" + "2026-01-01T00:00:00Z,70\n" * (count - 1) + "never,70\n"
+    blocks = list(table(text).blocks())
+    assert [b.rows for b in blocks] == [BLOCK, 10]
+    assert [(r.line, r.reason) for b in blocks for r in b.refused] == [(count + 1, "wrong_type")]
