@@ -19,3 +19,9 @@ LONGEST_DETAIL = 400
 
 LONGEST_MEASUREMENT = 300 * SECOND
 """A value of a span no longer than this was measured in it, such as a cuff's; what spans more is a summary."""
+
+SHARE = 100
+"""Messages that a device may have in a crowded micro-batch, a twentieth of a full one; what is more waits."""
+
+KEPT_A_DAY = 256 * 1024 * 1024
+"""Bytes that are kept of what waited of one sender in a day; a disk that one device can fill stops everybody."""

@@ -26,6 +26,7 @@ from ingest.device_clocks import DeviceClocks
 from ingest.failures import describe
 from ingest.formats.decoded import Rejection
 from ingest.inbox import Delivery, Inbox
+from ingest.parking import Parked, Parking, put_aside, with_parked
 from ingest.rebuild import rebuild
 from ingest.registry import RegistryKeeper
 from ingest.states import UnreadableStatesError
@@ -66,6 +67,7 @@ class MicroBatches:
     ) -> None:
         self._pool, self._keeper, self._inbox = pool, keeper, inbox
         self._subscriber, self._counters, self._clocks = subscriber, counters, clocks
+        self._parking = Parking()
         self._summary_at, self._since_summary = time.monotonic() + _SUMMARY_S, [0, 0, 0, 0]
 
     def run(self, stop: threading.Event) -> None:
@@ -108,14 +110,19 @@ class MicroBatches:
             deliveries = [delivery for delivery in deliveries if not delivery.is_stale]
 
     def _write_and_confirm(self, deliveries: Sequence[Delivery]) -> None:
-        admitted = admit([delivery.incoming for delivery in deliveries], self._keeper)
-        self._store(deliveries, admitted)
+        now, parked = self._parking.divide(deliveries, self._keeper.registry)
+        admitted = admit([delivery.incoming for delivery in now], self._keeper)
+        self._store(now, with_parked(admitted, parked), parked)
 
-    def _store(self, deliveries: Sequence[Delivery], admitted: Admitted) -> None:
+    def _store(self, deliveries: Sequence[Delivery], admitted: Admitted, parked: Sequence[Parked] = ()) -> None:
         started, now = time.monotonic(), time.time_ns() // 1000
         with self._pool.connection() as connection:
-            outcome = write_batch(connection, admitted, now)
+            outcome = write_batch(connection, admitted, now, put_aside=put_aside)
         self._subscriber.confirm(deliveries, _receipts(deliveries, outcome))
+        for group in parked:
+            self._subscriber.confirm(group.deliveries, _receipts_of_parked(group))
+            self._counters.count("messages_parked", len(group.deliveries))
+        self._parking.learn(deliveries, outcome)
         seconds = time.monotonic() - started
         self._clocks.note(admitted.heard)
         self._counters.count_batch(outcome, admitted.batch.received_at - admitted.batch.observed_at, seconds)
@@ -190,6 +197,13 @@ def _receipts(deliveries: Sequence[Delivery], outcome: Outcome) -> list[tuple[De
         for position, delivery in enumerate(deliveries)
         if delivery.response_topic is not None and _is_own(delivery)
     ]
+
+
+def _receipts_of_parked(parked: Parked) -> list[tuple[Delivery, bytes]]:
+    """Say of each message that it is put aside; how many observations it has is not known yet."""
+    receipt = {"stored": 0, "duplicate": 0, "quarantined": 1, "reasons": [parked.rejection.reason.value]}
+    written = msgspec.json.encode(receipt)
+    return [(d, written) for d in parked.deliveries if d.response_topic is not None and _is_own(d)]
 
 
 def _is_own(delivery: Delivery) -> bool:

@@ -44,6 +44,8 @@ class Registry:
     device_of : dict of device code → device_id
     device_organisation, hub : int32 arrays, indexed by device_id
         0: no such device; no hub.
+    spoken_for : int array, indexed by device_id
+        How many devices a hub speaks for; 0 for what is no hub.
     retired, by_hand : bool arrays, indexed by device_id
     zones : dict of device code → time zone
         Of those whose record states one; their clocks show that local time.
@@ -62,6 +64,7 @@ class Registry:
     device_of: dict[str, int]
     device_organisation: NDArray[np.int32]
     hub: NDArray[np.int32]
+    spoken_for: NDArray[np.intp]
     retired: NDArray[np.bool_]
     by_hand: NDArray[np.bool_]
     wearer_key: NDArray[np.int64]
@@ -117,10 +120,12 @@ def read_registry(connection: psycopg.Connection) -> Registry:
     nobody = np.zeros(1, PERSON)
     nobody["policy"] = UNSCORED
     key = wearer_key(_column(assignments, 0, np.int32), _column(assignments, 1, np.int32))
+    hub = _by_id(device_id, _column(devices, 2, np.int32))
     return Registry(
         device_of={row[3]: row[0] for row in devices},
         device_organisation=_by_id(device_id, _column(devices, 1, np.int32)),
-        hub=_by_id(device_id, _column(devices, 2, np.int32)),
+        hub=hub,
+        spoken_for=np.bincount(hub[hub > 0], minlength=len(hub)),
         by_hand=_by_id(device_id, _column(devices, 4, np.bool_)),
         retired=_by_id(device_id, _column(devices, 5, np.bool_)),
         wearer_key=key,

@@ -13,6 +13,7 @@ from ingest.inbox import Inbox
 from ingest.lane_session import Broker
 from ingest.lanes import LaneKeeper
 from ingest.micro_batch import MicroBatches
+from ingest.parcels import Parcels
 from ingest.presence import Presence
 from ingest.registry import RegistryKeeper
 from ingest.subscriber import Subscriber
@@ -43,11 +44,13 @@ def run(
         lanes = LaneKeeper(pool, subscriber, presence, counters)
         clocks = DeviceClocks()
         batches = MicroBatches(pool, keeper, inbox, subscriber, counters, clocks)
+        parcels = Parcels(pool, keeper, inbox)
         leave = threading.Event()
         threads = {
             "writer": threading.Thread(target=batches.run, args=(stop,), name="writer", daemon=True),
             "registry": threading.Thread(target=keeper.watch, args=(stop,), name="registry", daemon=True),
             "clocks": threading.Thread(target=clocks.run, args=(pool, leave), name="clocks", daemon=True),
+            "parcels": threading.Thread(target=parcels.run, args=(stop,), name="parcels", daemon=True),
             "lanes": threading.Thread(target=lanes.run, args=(leave,), name="lanes", daemon=True),
         }
         subscriber.start()
@@ -64,6 +67,7 @@ def run(
         threads["clocks"].join()
         subscriber.close()
         threads["registry"].join()
+        threads["parcels"].join()
     log.info("ingest left", action="ingest_left")
 
 

@@ -28,6 +28,8 @@ class Reason(StrEnum):
     CONTRADICTORY = "contradictory"
     UNKNOWN_NUMBER = "unknown_number"
     UNREADABLE_TEXT = "unreadable_text"
+    TOO_MANY = "too_many"
+    NOT_KEPT = "not_kept"
     UNPROCESSABLE = "unprocessable"
 
 
@@ -52,5 +54,7 @@ REMEDY: dict[Reason, str] = {
     Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
     Reason.UNKNOWN_NUMBER: "No patient has this telephone number; register it, then replay.",
     Reason.UNREADABLE_TEXT: "The text was not understood and its sender was asked; ring them, or enter it by hand.",
+    Reason.TOO_MANY: "The sender had more than its share; it is kept whole, and read when there is time. Find out why.",
+    Reason.NOT_KEPT: "The sender has used up what is kept of one in a day; the rest is only counted. Stop the sender.",
     Reason.UNPROCESSABLE: "Homeward itself failed on this message; report it, and replay after the next update.",
 }

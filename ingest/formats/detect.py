@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ingest.formats import bluetooth, export2garmin, fhir, json_document, native, omblepy, open_mhealth, theengs
+from ingest.formats import bluetooth, export2garmin, fhir, json_document, native, omblepy, open_mhealth, parcel, theengs
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.formats.json_document import Refused
-from ingest.limits import LARGEST_PAYLOAD
+from ingest.limits import LARGEST_PAYLOAD, LONGEST_DETAIL
 from schemas.quarantine import Reason
 
 NO_ZONES: Mapping[str, str] = {}
@@ -41,12 +41,32 @@ def decode(
     if len(payload) > LARGEST_PAYLOAD:
         detail = f"payload: {len(payload)} bytes; expected at most {LARGEST_PAYLOAD}, send it in several messages"
         out.rejections.append(Rejection(message, Reason.TOO_LARGE, detail))
+    elif payload.startswith(parcel.MAGIC):
+        _decode_parcel(payload, message, out, topic, sender, zones)
     elif omblepy.is_table(payload):
         omblepy.decode(payload, message, out, zones.get(sender))
     elif topic == export2garmin.TOPIC or export2garmin.is_line(payload):
         export2garmin.decode(payload, message, out)
     else:
         _decode_json(payload, message, out, topic, sender, zones)
+
+
+def _decode_parcel(
+    payload: bytes, message: int, out: Decoded, topic: str, sender: str, zones: Mapping[str, str]
+) -> None:
+    try:
+        contents = parcel.unpack(payload)
+    except Refused as refused:
+        out.rejections.append(Rejection(message, refused.reason, str(refused)))
+        return
+    for position, content in enumerate(contents):
+        known = len(out.rejections)
+        if content.startswith(parcel.MAGIC):
+            out.rejections.append(Rejection(message, Reason.MALFORMED, "payload: a parcel in a parcel"))
+        else:
+            decode(content, message, out, topic, sender, zones)
+        for rejection in out.rejections[known:]:
+            rejection.detail = f"({position}) {rejection.detail}"[:LONGEST_DETAIL]
 
 
 def _decode_json(payload: bytes, message: int, out: Decoded, topic: str, sender: str, zones: Mapping[str, str]) -> None:

@@ -148,7 +148,7 @@ def _read_set(one: Any, message: int, where: str, out: Decoded) -> Iterator[Reje
     try:
         _take(msgspec.convert(one | {"values": values}, NativeMessage), message, out)
     except msgspec.ValidationError as invalid:
-        yield Rejection(message, Reason.WRONG_TYPE, f"{where}{invalid}", len(values), device)
+        yield Rejection(message, Reason.WRONG_TYPE, f"{where}set: {invalid}", len(values), device)
 
 
 def _note_sequence(one: Any, message: int, out: Decoded) -> None:
@@ -181,7 +181,7 @@ def _whole_set(one: Any, where: str) -> tuple[Reason, str] | None:
         rest = {name: one[name] for name in one if name != "values"}
         msgspec.convert(rest | {"values": {"pulse": 0.0}}, NativeMessage)
     except msgspec.ValidationError as invalid:
-        return Reason.WRONG_TYPE, f"{where}{invalid}"
+        return Reason.WRONG_TYPE, f"{where}set: {invalid}"
     return None
 
 

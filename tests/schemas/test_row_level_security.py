@@ -222,6 +222,8 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "insert into device_account (device_id, organisation_id, numbers, observations, duplicates, since) "
                 "select min(device_id), organisation_id, '{[1,2)}', 1, 0, now() from device "
                 "where organisation_id = %(organisation)s group by organisation_id",
+                "insert into device_excess (device_id, organisation_id, messages, not_kept) "
+                "values (%(device)s, %(organisation)s, 1, 0)",
                 "insert into audit_log (organisation_id, action, object) values (%(organisation)s, 'x', 'x')",
                 "insert into device_token (device_id, organisation_id, token_hash) "
                 "values (%(device)s, %(organisation)s, sha256(%(tag)s))",
