@@ -27,9 +27,9 @@ from alerts.documents import (
     QualityRule,
     Range,
     ScoreRule,
-    vital_named,
 )
 from alerts.places import line_of
+from alerts.reach import check_reach
 from alerts.state import SLOTS
 
 
@@ -100,14 +100,17 @@ def check(document: Document) -> None:
         seen.add(rule.name)
         if isinstance(rule, Graded):
             _check_thresholds(rule, where)
-        if isinstance(rule, LimitRule) and rule.night is not None:
-            _check_night(rule, rule.night, where)
         if isinstance(rule, Graded | CombinationRule | QualityRule) and rule.latching and rule.quiet:
             raise PolicyError(f"{where}: latching has no episode to hold in a quiet rule; take one of the two out")
         if isinstance(rule, Personal) and rule.personal is not None:
             _check_range(rule.personal, where)
     # compiling reads every duration, vital sign and name, so what it refuses is refused here
     PolicyBank([Policy(document, "")])
+    for rule in document.rules:
+        where = f"policy {document.name}, rule {rule.name}"
+        check_reach(rule, document, where)
+        if isinstance(rule, LimitRule) and rule.night is not None:
+            _check_night(rule, rule.night, document, where)
 
 
 def _check_thresholds(rule: Graded, where: str) -> None:
@@ -118,17 +121,9 @@ def _check_thresholds(rule: Graded, where: str) -> None:
     for (milder, mild), (worse, bad) in pairwise(stated):
         if (bad > mild) if low else (bad < mild):
             raise PolicyError(f"{where}: {worse} = {bad:g} would be met before {milder} = {mild:g}; exchange them")
-    if isinstance(rule, LimitRule | AverageRule) and rule.vital != "news2":
-        vital = vital_named(rule.vital, where)
-        for word, threshold in stated:
-            if not vital.is_plausible(threshold):
-                raise PolicyError(
-                    f"{where}: {word} = {threshold:g} can never be met: {vital.label} is taken as plausible from "
-                    f"{vital.plausible_low:g} to {vital.plausible_high:g} {vital.display_unit}"
-                )
 
 
-def _check_night(rule: LimitRule, night: Night, where: str) -> None:
+def _check_night(rule: LimitRule, night: Night, document: Document, where: str) -> None:
     if night.begins == night.ends:
         raise PolicyError(f"{where}: night: from and to are both {night.begins}; a night has a beginning and an end")
     stated = {w: t for w in ("yellow", "amber", "red", "extreme") if (t := getattr(night, w)) is not None}
@@ -137,7 +132,9 @@ def _check_night(rule: LimitRule, night: Night, where: str) -> None:
     new = [w for w in stated if getattr(rule, w) is None]
     if new:
         raise PolicyError(f"{where}: night: {new[0]} is no threshold of the day; state it there too, or leave it out")
-    _check_thresholds(msgspec.structs.replace(rule, **stated), f"{where}, night")
+    at_night = msgspec.structs.replace(rule, **stated)
+    _check_thresholds(at_night, f"{where}, night")
+    check_reach(at_night, document, f"{where}, night")
 
 
 def _check_range(permitted: Range, where: str) -> None:

@@ -125,3 +125,30 @@ def test_a_bank_finds_the_rules_of_each_policy() -> None:
     assert found is not None
     assert found.title == "Low oxygen saturation"
     assert bank.rule(1, rule_key("low_saturation")) is None
+
+
+NO_GAP = {"consecutive = 2 }": 'consecutive = 2, hold = "1 min" }', 'gap = "30 min"': 'gap = "0 s"'}
+BOTH_RED = {"at_least = 1\neach": "at_least = 2\neach", 'each = "amber"': 'each = "red"'}
+
+
+@pytest.mark.parametrize(
+    ("template", "changes", "message"),
+    [
+        ("care_home_news2", {"red = 7": "red = 21"}, "red = 21 can never be met: NEWS2 goes from 0 to 20"),
+        ("care_home_news2", {"yellow = 3": "yellow = 0"}, "yellow = 0 is always met: NEWS2 goes from 0 to 20"),
+        ("pulse_oximetry_home", {"extreme = 83": "extreme = 20"}, "extreme = 20 can never be met"),
+        ("pulse_oximetry_home", NO_GAP, "lets no time count towards hold"),
+        ("heart_failure", {"amber = 2.1": "amber = 2000"}, "can never be met: values are at most"),
+        ("heart_failure", {"yellow = 1.36": "yellow = 0"}, "is met by no change at all; state more than 0"),
+        ("deterioration", BOTH_RED, "of its rules 1 can be red or worse, and at_least = 2"),
+        ("blood_pressure_home", {'at_most = "14 h"': 'at_most = "30 min"'}, "at_most: 30 min holds no multiple of 1 h"),
+        ("care_home_news2", {'every = "12 h"': 'every = "0 s"'}, "every: 0 s is always over"),
+    ],
+)
+def test_a_rule_that_is_never_met_or_always_is_refused(template: str, changes: dict[str, str], message: str) -> None:
+    text = shipped(template).text
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    with pytest.raises(PolicyError, match=message):
+        parse(text)

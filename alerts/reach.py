@@ -1,0 +1,118 @@
+"""Can each rule of a policy be met at all, and not by everything?
+
+A threshold that no value reaches is a rule that somebody relies on and that never speaks; one that every value reaches
+is never silent. Both are refused before they are published.
+"""
+
+from __future__ import annotations
+
+from alerts.documents import (
+    AverageRule,
+    ChangeRule,
+    CombinationRule,
+    DisagreementRule,
+    Document,
+    Graded,
+    LimitRule,
+    OutlierRule,
+    OverdueRule,
+    PolicyError,
+    QualityRule,
+    RepeatRule,
+    Rule,
+    ScoreRule,
+    SlopeRule,
+    Trend,
+    duration,
+)
+from alerts.news2 import news2
+from schemas.episode import Severity
+from schemas.vital_signs import BY_NAME
+
+WORDS = ("yellow", "amber", "red")
+# what the chart gives somebody with the most points in every parameter
+HIGHEST = int(news2([4], [60], [1], [60], [25], ["U"], [30], [1]).aggregate[0])
+
+
+def check_reach(rule: Rule, document: Document, where: str) -> None:
+    """Raise `PolicyError` where a rule can never be met, or is met by whatever is observed."""
+    if isinstance(rule, Graded):
+        _check_hold(rule, where)
+        for word in WORDS:
+            if (threshold := getattr(rule, word)) is not None:
+                _check_threshold(rule, word, threshold, where)
+    if isinstance(rule, LimitRule) and rule.extreme is not None:
+        _check_plausible(rule.vital, "extreme", rule.extreme, where)
+    if isinstance(rule, ChangeRule) and rule.least is not None and rule.vital != "news2":
+        _check_plausible(rule.vital, "least", rule.least, where)
+    if isinstance(rule, CombinationRule):
+        _check_combination(rule, document, where)
+    if isinstance(rule, RepeatRule):
+        step, most = duration(rule.multiple_of, f"{where}, multiple_of"), duration(rule.at_most, f"{where}, at_most")
+        if not 0 < step <= most:
+            raise PolicyError(
+                f"{where}, at_most: {rule.at_most} holds no multiple of {rule.multiple_of}; exchange them"
+            )
+    if isinstance(rule, OverdueRule) and not duration(rule.every, f"{where}, every"):
+        raise PolicyError(f"{where}, every: {rule.every} is always over; state how often an observation is expected")
+
+
+def _check_threshold(rule: Graded, word: str, threshold: float, where: str) -> None:
+    if isinstance(rule, LimitRule | AverageRule) and rule.vital != "news2":
+        _check_plausible(rule.vital, word, threshold, where)
+    elif isinstance(rule, ScoreRule):
+        if not 1 <= threshold <= HIGHEST:
+            what = "is always met" if threshold < 1 else "can never be met"
+            raise PolicyError(f"{where}: {word} = {threshold:g} {what}: NEWS2 goes from 0 to {HIGHEST}")
+    elif isinstance(rule, Trend | DisagreementRule | OutlierRule) and not isinstance(rule, AverageRule):
+        if threshold <= 0:
+            raise PolicyError(f"{where}: {word} = {threshold:g} is met by no change at all; state more than 0")
+        in_units = isinstance(rule, SlopeRule | DisagreementRule) or (
+            isinstance(rule, ChangeRule) and rule.reference != "spread"
+        )
+        widest = _width(rule.vital)
+        if in_units and threshold > widest:
+            raise PolicyError(f"{where}: {word} = {threshold:g} can never be met: values are at most {widest:g} apart")
+
+
+def _width(vital: str) -> float:
+    if vital == "news2":
+        return HIGHEST
+    return BY_NAME[vital].plausible_high - BY_NAME[vital].plausible_low
+
+
+def _check_plausible(name: str, word: str, threshold: float, where: str) -> None:
+    vital = BY_NAME[name]
+    if not vital.is_plausible(threshold):
+        raise PolicyError(
+            f"{where}: {word} = {threshold:g} can never be met: {vital.label} is taken as plausible from "
+            f"{vital.plausible_low:g} to {vital.plausible_high:g} {vital.display_unit}"
+        )
+
+
+def _check_hold(rule: Graded, where: str) -> None:
+    ways = [rule.raise_after, rule.clear_after, *(getattr(rule.raise_after, word) for word in WORDS)]
+    holds = [duration(way.hold, f"{where}, hold") for way in ways if way is not None]
+    if max(holds) and not duration(rule.gap, f"{where}, gap"):
+        raise PolicyError(f"{where}, gap: 0 lets no time count towards hold, which is never reached; state a gap")
+
+
+def _check_combination(rule: CombinationRule, document: Document, where: str) -> None:
+    named = {other.name: other for other in document.rules}
+    able = [name for name in dict.fromkeys(rule.of) if _worst(named[name]) >= Severity.of(rule.each)]
+    if len(able) < rule.at_least:
+        raise PolicyError(
+            f"{where}: can never be met: of its rules {len(able)} can be {rule.each} or worse, and at_least = "
+            f"{rule.at_least}"
+        )
+
+
+def _worst(rule: Rule) -> Severity:
+    """Give the worst severity that a rule can have."""
+    if isinstance(rule, OverdueRule | QualityRule):
+        return Severity.of(rule.severity)
+    stated = [Severity.of(word) for word in WORDS if getattr(rule, word, None) is not None]
+    if isinstance(rule, ScoreRule):
+        stated += [Severity.of(word) for word in WORDS if getattr(rule.over_usual, word) is not None]
+        stated += [Severity.of(rule.red_score)] if rule.red_score else []
+    return max(stated, default=Severity.NONE)
