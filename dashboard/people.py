@@ -347,7 +347,7 @@ async def _make_link(connection: psycopg.AsyncConnection[Any], person: Person, a
         hash=token_hash(link.token),
         organisation=person.organisation_id,
         account=account_id,
-        by=person.account_id,
+        by=person.account_id or None,
         expires_at=link.expires_at,
     )
     await _note(connection, "password_link_made", account_id)

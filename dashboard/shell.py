@@ -33,7 +33,7 @@ CARE = (
     ("/residents", "residents", text.RESIDENTS, Permission.SEE_PATIENTS),
     ("/handover", "handover", text.HANDOVER, Permission.SEE_PATIENTS),
     ("/enrol", "enrol", accounts.ENROL, Permission.REGISTER_PATIENTS),
-    ("/emergency", "emergency", accounts.EMERGENCY, Permission.OPEN_IN_EMERGENCY),
+    ("/emergency", "emergency", accounts.EMERGENCY_SHORT, Permission.OPEN_IN_EMERGENCY),
 )  # fmt: skip
 RUNNING = (
     ("/devices", "devices", text.DEVICES, Permission.SEE_DEVICES),

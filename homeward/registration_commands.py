@@ -1,4 +1,4 @@
-"""Which commands take people into care and set up sites?
+"""Which commands take people into care, set up sites and look after accounts?
 
 The same functions as behind the pages, for the command line in the person's place.
 """
@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from homeward.administration import Json, Organisation
+from homeward.administration import Json, Organisation, user
 
 Result = TypeVar("Result")
 Patient = Annotated[int, typer.Argument(help="The patient's number.")]
@@ -53,6 +53,60 @@ def acting(organisation: str | None, act: Callable[[], Awaitable[Result]]) -> Re
                 identity.leave(tokens)
 
     return asyncio.run(run())
+
+
+@user.command("disable")
+def disable_user(sign_in: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Let nobody sign in to an account any more, and end its sessions."""
+    _change_account(sign_in, "disable", "is disabled", organisation, as_json)
+
+
+@user.command("enable")
+def enable_user(sign_in: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Let an account be signed in to again."""
+    _change_account(sign_in, "enable", "is enabled", organisation, as_json)
+
+
+@user.command("reset-second-factor")
+def reset_second_factor(sign_in: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Take an account's second factor away, where telephone and recovery codes are lost."""
+    _change_account(sign_in, "reset_second_factor", "has no second factor any more", organisation, as_json)
+
+
+@user.command("link")
+def make_link(sign_in: str, organisation: Organisation = None, as_json: Json = False) -> None:
+    """Make a link by which its holder chooses a password, once and within a day."""
+    from dashboard import people
+    from homeward.reporting import report
+
+    async def act() -> people.Link:
+        return await people.make_link(await _account_number(sign_in))
+
+    link = acting(organisation, act)
+    path = people.link_path(link)
+    words = f"Hand over this address of the dashboard, good once until {link.expires_at:%Y-%m-%d %H:%M} UTC: {path}"
+    report({"sign_in": sign_in.lower(), "path": path, "expires_at": link.expires_at}, as_json, words)
+
+
+def _change_account(sign_in: str, act_name: str, outcome: str, organisation: str | None, as_json: bool) -> None:
+    from dashboard import people
+    from homeward.reporting import report
+
+    async def act() -> None:
+        await getattr(people, act_name)(await _account_number(sign_in))
+
+    acting(organisation, act)
+    report({"sign_in": sign_in.lower()}, as_json, f"{sign_in.lower()} {outcome}.")
+
+
+async def _account_number(sign_in: str) -> int:
+    from dashboard import people
+    from homeward.provisioning import ProvisioningError
+
+    found = [a for a in await people.accounts(sign_in) if a["sign_in"] == sign_in.lower()]
+    if not found:
+        raise ProvisioningError(f"There is no account {sign_in!r} in this organisation.")
+    return int(found[0]["account_id"])
 
 
 @patient.command("add")

@@ -136,6 +136,8 @@ def _row(entry: dict[str, Any], now: datetime) -> Any:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{_plain(name).lower()} {inner}" for name, inner in value.items())[:200] or "–"
     if isinstance(value, list):
         return ", ".join(map(str, value[:20])) + (" …" if len(value) > 20 else "")
     return str(value)[:200]

@@ -73,7 +73,7 @@ def _who() -> Any:
         fields.box(_id("born_on"), words.BORN_ON, words.BORN_HINT, required=True, debounce=True, autoComplete="off"),
         fields.box(_id("nhs_number"), words.NHS_NUMBER, words.NHS_HINT, debounce=True, autoComplete="off"),
         fields.choice(_id("sex"), words.SEX, list(words.SEX_WORDS.items()), "unknown"),
-        dmc.Checkbox(id=_id("pregnant"), label=words.PREGNANT, checked=False, size="md", style={"marginTop": "34px"}),
+        dmc.Checkbox(id=_id("pregnant"), label=words.PREGNANT, checked=False, size="md", className="beside-a-label"),
     )
 
 

@@ -206,6 +206,7 @@ EMERGENCIES = "Opened in an emergency"
 EMERGENCY_COLUMNS = ("When", "Who", "Patient", "Reason", "Until")
 
 EMERGENCY = "Emergency access"
+EMERGENCY_SHORT = "Emergency"
 EMERGENCY_LEAD = (
     "Opens a patient who is not at your sites, when waiting would harm them. Everybody who checks the record sees it."
 )
