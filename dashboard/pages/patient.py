@@ -15,7 +15,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dashboard import actions, charts, figures, identity, queries, rows, text, timeline
 from dashboard import patient_parts as parts
 from dashboard.figures import Span, Words
-from dashboard.pages import emergency_access
+from dashboard.pages import emergency_access, leaving
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, trouble
 from dashboard.standing import standard
@@ -72,6 +72,7 @@ async def layout(patient_id: int) -> Any:
                             _notes() if may(person, Permission.WRITE_NOTES) else None,
                             parts.devices_section(devices),
                             parts.timeline_section(found),
+                            await leaving.section(found),
                         ],
                         className="side-column",
                     ),
@@ -264,6 +265,7 @@ async def save_note(_: int | None, body: str | None, patient_id: int, acts: int)
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    leaving.register(app)
     patient, live, acts = Input("patient-id", "data"), Input("live-patient", "data"), Input("patient-acts", "data")
     app.callback(
         Output("patient-episodes", "children"),

@@ -166,6 +166,30 @@ def test_a_patient_is_registered_with_pathway_and_device_in_one_go(trust: Trust,
     page.context.close()
 
 
+def test_a_patient_is_moved_and_discharged_from_their_page(trust: Trust, browser: Browser) -> None:
+    patient = trust.trusts.north.patients[3]
+    page = trust.open(browser, "nurse", f"/patients/{patient.patient_id}")
+    page.get_by_text("Discharge or move").click()
+    choose(page, "leave-site", "Elm House")
+    page.get_by_role("button", name="Move to another site").click()
+    expect(page.locator("#leave-said")).to_contain_text("Moved")
+    page.get_by_role("button", name="Discharge", exact=True).click()
+    expect(page.locator("#leave-said")).to_contain_text("A reason is needed")
+    page.locator("#leave-reason").fill("Well again")
+    page.get_by_role("button", name="Discharge", exact=True).click()
+    expect(page.locator("#leave-said")).to_contain_text("Discharged")
+    page.reload()
+    page.get_by_text("Take into care again").first.click()
+    choose(page, "leave-site", "Elm House")
+    page.locator("#leave-reason").fill("Back home")
+    page.get_by_role("button", name="Take into care again").click()
+    expect(page.locator("#leave-said")).to_contain_text("In care again")
+    assert trust.ask("select site_id, discharged_at from patient where patient_id = %s", patient.patient_id) == [
+        (trust.trusts.north.sites["Elm House"], None)
+    ]
+    page.context.close()
+
+
 def test_pathways_are_offered_to_whom_they_are_meant_for(trust: Trust, browser: Browser) -> None:
     page = trust.open(browser, "nurse", "/enrol")
     page.get_by_label("Date of birth").fill("1 2 2015")
