@@ -3,8 +3,9 @@
 `plan` is pure: the same ladder, severity and beginning give the same steps, so the notifier, the preview on the page
 and a look back at what should have happened agree.
 
-A tier that is closed at its time is passed over. Where all of them are, the plan begins when the first one opens: it is
-late, but it is not lost. Quiet hours put off what is not red to their end.
+A tier that is closed at its time is passed over, and those after it move up: nobody waits for somebody who is not told.
+Where all of them are closed, the plan begins when the first one opens: late, but not lost. Quiet hours put off what is
+not red to their end.
 """
 
 from __future__ import annotations
@@ -139,24 +140,20 @@ def plan(ladder: Ladder, severity: int, begun: datetime, zone: str) -> list[Step
         In the order of their instants; empty where no tier is for this severity or none ever opens.
     """
     tiers = [tier for tier in ladder.tiers if tier.is_for(severity)]
-    if steps := _steps(ladder, tiers, severity, begun, zone):
-        return steps
+    if not tiers:
+        return []
+    earliest = begun + timedelta(minutes=min(tier.after_min for tier in tiers))
     opening = hours.first_when(
-        begun, lambda at: any(_may(ladder, tier, severity, at, zone) for tier in tiers), _LOOK_AHEAD
+        earliest, lambda at: any(_may(ladder, tier, severity, at, zone) for tier in tiers), _LOOK_AHEAD
     )
     if opening is None:
         return []
+    # whoever is the first to be open is told then, and the others so much later as they come after that one
     first = min(tier.after_min for tier in tiers if _may(ladder, tier, severity, opening, zone))
-    return _steps(ladder, tiers, severity, opening - timedelta(minutes=first), zone, opening)
-
-
-def _steps(
-    ladder: Ladder, tiers: list[Tier], severity: int, begun: datetime, zone: str, earliest: datetime | None = None
-) -> list[Step]:
     found = []
     for tier in tiers:
-        at = begun + timedelta(minutes=tier.after_min)
-        if earliest is None or at >= earliest:
+        at = opening + timedelta(minutes=tier.after_min - first)
+        if at >= opening:
             at = _after_quiet(ladder, severity, at, zone)
             if hours.is_open(tier.hours, at, zone):
                 found.append(Step(at, tier))

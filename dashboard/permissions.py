@@ -31,6 +31,7 @@ class Permission(StrEnum):
     OPEN_IN_EMERGENCY = "open_in_emergency"
     MANAGE_ACCOUNTS = "manage_accounts"
     MANAGE_SITES = "manage_sites"
+    SET_UP_MESSAGES = "set_up_messages"
 
 
 _CARE = frozenset(
@@ -55,6 +56,7 @@ _GOVERNING = frozenset(
         Permission.REGISTER_PATIENTS,
         Permission.MANAGE_ACCOUNTS,
         Permission.MANAGE_SITES,
+        Permission.SET_UP_MESSAGES,
     }
 )
 

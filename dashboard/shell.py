@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
-from dashboard.text import accounts
+from dashboard.text import accounts, messages
 from dashboard.wording import initials
 
 THEME = {
@@ -42,6 +42,7 @@ RUNNING = (
     ("/sites", "sites", accounts.SITES_TITLE, Permission.MANAGE_SITES),
     ("/policies", "policies", accounts.POLICIES, Permission.SEE_POLICIES),
     ("/audit", "audit", accounts.AUDIT, Permission.SEE_AUDIT),
+    ("/messages", "messages", messages.MESSAGES, Permission.SET_UP_MESSAGES),
     ("/system", "system", text.SYSTEM, Permission.SEE_SYSTEM),
 )
 # what is done with patients, and what those do who run the place
@@ -204,6 +205,7 @@ def _menu(person: identity.Person) -> Any:
                         className="person-name",
                     ),
                     html.A([icon("account"), accounts.ACCOUNT], href="/account", className="person-act"),
+                    html.A([icon("messages"), messages.OWN], href="/account/messages", className="person-act"),
                     html.Button(
                         [icon("sign-out"), text.SIGN_OUT],
                         id="sign-out",

@@ -26,3 +26,175 @@ def nobody(jobs: int) -> str:
         f"{jobs} alerts reach nobody: nobody is on call, whoever is has no address yet, or there is no ladder. "
         "They are tried again every minute."
     )
+
+
+# the frame of the four pages
+MESSAGES_LEAD = "Who is told of an alert that nobody takes on, by which way, and what became of each message."
+PARTS = (
+    ("/messages", "Sent"),
+    ("/messages/ladders", "Ladders"),
+    ("/messages/rotas", "Rotas"),
+    ("/messages/channels", "Channels"),
+)
+PARTS_LABEL = "Parts of messages"
+REASON = "Why this change? It is kept with the version."
+PUBLISH = "Publish"
+PUBLISHED = "Version {version} is in force."
+FAILED = "This could not be stored. Nothing was changed; try again."
+REMOVE = "Remove"
+TEST = "Send a test"
+TEST_SENT = "A test message is on its way; its outcome appears under Sent."
+
+WAYS = {
+    "email": "E-mail",
+    "sms": "Text message",
+    "webhook": "Webhook",
+    "wall": "Display at the site",
+    "apprise": "Team chat",
+}
+STATES = {
+    "waiting": ("Waiting", ""),
+    "delivered": ("Delivered", "good"),
+    "failed": ("Failed", "bad"),
+    "cancelled": ("Not needed", ""),
+}
+PURPOSES = {"alert": "Alert", "test": "Test", "code": "Code"}
+
+# sent
+SENT = "Messages sent"
+SENT_COLUMNS = ("When", "What", "Site", "To", "Tier", "Outcome")
+SENT_EMPTY = "Nothing has been sent yet."
+STATUS = "Outcome"
+ANY_STATUS = "Any outcome"
+FIXED_ADDRESS = "A fixed address"
+ATTEMPTS = "{count} attempts"
+
+# one's own
+OWN = "Your messages"
+OWN_LEAD = "Where you are told of alerts when it is your turn. An address is used once you have confirmed it."
+ADDRESSES = "Your addresses"
+NO_ADDRESS = "You have no address yet: nobody can reach you. Add one below."
+ADD = "Add an address"
+KIND = "Kind"
+ADDRESS = "Address"
+ADDRESS_HINT = "name@trust.example, or 07700 900123"
+SEND_CODE = "Send a code"
+CODE_SENT = "A code is on its way. Enter it beside the address within 15 minutes."
+CODE = "Code"
+CONFIRM = "Confirm"
+CONFIRMED = "This address is confirmed. You can be told there."
+USED = "Tell me here"
+CONFIRMED_SINCE = "Confirmed"
+NOT_CONFIRMED = "Not confirmed yet"
+OWN_TEST_SENT = "A test message is on its way. Its outcome appears below."
+REMOVED = "The address was removed."
+CHANGED = "Saved."
+TOLD = "What you were told lately"
+TOLD_EMPTY = "Nothing yet."
+TOLD_COLUMNS = ("When", "What", "Way", "Outcome")
+
+# ladders
+LADDERS = "Ladders"
+LADDERS_LEAD = "If nobody acknowledges an alert, one tier after the other is told. Red ignores quiet hours."
+SITE = "Site"
+ORGANISATION = "Whole organisation"
+NO_LADDER = "No ladder is in force here: nobody is told of alerts."
+FALLS_BACK = "This site has no ladder of its own; the whole organisation's holds."
+VERSION = "Version {version}, {author}, {at}: {reason}"
+AT_ONCE = "At once"
+AFTER = "After {minutes} min without acknowledgement"
+FROM_SEVERITY = "from {severity} on"
+ALWAYS = "always"
+QUIET = "Quiet hours {hours}: only red is told"
+TRY = "Try it"
+TRY_SEVERITY = "An alert that is"
+TRY_DAY = "raised on"
+TRY_TIME = "at"
+TRY_NOBODY = "reaches nobody."
+TRY_BAD_TIME = "Write the time like 03:00."
+TRY_LEAD = "A {severity} alert at {time} on {day}, if nobody acknowledges it:"
+REACHES_NOBODY = "nobody can be reached"
+NO_WAY = "no confirmed address"
+CHANGE_LADDER = "Change this ladder"
+TIER = "Tier {number}"
+TIER_NAME = "Name"
+TIER_AFTER = "After minutes"
+TIER_SEVERITY = "From severity"
+TIER_DAYS = "On days"
+TIER_START = "From"
+TIER_END = "Until"
+TIER_WHO = "Who"
+TIER_BY = "People by"
+TIER_ADDRESSES = "Fixed addresses"
+TIER_ADDRESSES_HINT = "E-mail addresses or telephone numbers, with commas between"
+BY = {"chosen": "The ways they have chosen", "email": "E-mail", "sms": "Text message"}
+QUIET_FROM = "Quiet from"
+QUIET_TO = "Quiet until"
+QUIET_HINT = "Leave both empty for no quiet hours"
+EMPTY_TIER = "A tier without a name is left out."
+WALL = "Display at the site"
+A_PERSON = "{name} ({role})"
+A_ROTA = "On call: {name}"
+A_CHANNEL = "{way}: {name}"
+DAYS = {
+    "mon": "Monday",
+    "tue": "Tuesday",
+    "wed": "Wednesday",
+    "thu": "Thursday",
+    "fri": "Friday",
+    "sat": "Saturday",
+    "sun": "Sunday",
+}
+
+# rotas
+ROTAS = "Rotas"
+ROTAS_LEAD = (
+    "Who is on call when. Shifts may not overlap; what no shift covers is a hole, in which the next tier is told."
+)
+ROTA = "Rota"
+NEW_ROTA = "A new rota"
+NO_ROTAS = "There is no rota yet. Make one below."
+ROTA_NAME = "Name of the rota"
+WEEK_OF = "Week from {day}"
+HOLES = "Nobody is on call: {holes}"
+NO_HOLES = "Somebody is on call at every hour of the week."
+NOBODY_ON_CALL = "Nobody"
+OVERRIDE_MARK = "exception"
+CHANGE_ROTA = "Change this rota"
+SHIFT = "Shift {number}"
+SHIFT_PERSON = "Person"
+EXCEPTION = "Exception {number}"
+EXCEPTION_FROM = "From, such as 2026-12-24 20:00"
+EXCEPTION_TO = "Until"
+NOBODY_AT_ALL = "Nobody"
+BAD_INSTANT = "{where}: write the time like 2026-12-24 20:00."
+NO_SUCH_INSTANT = "{where}: this hour does not exist on that day, because the clocks go forward."
+
+# channels
+CHANNELS = "Channels"
+CHANNELS_LEAD = (
+    "Ways of the organisation. Secrets are sealed when they are stored and never shown again. "
+    "Messages carry a name only where that is chosen here."
+)
+CHANNELS_EMPTY = "No channel is set up. E-mail and the display at the site need none."
+CHANNEL_COLUMNS = ("Name", "Kind", "Messages carry", "Leads to", "")
+CHANNEL_NAME = "Name"
+CHANNEL_KIND = "Kind"
+CHANNEL_IDENTITY = "Messages carry"
+IDENTITIES = {"none": "No identity", "initials": "Initials", "name": "The name"}
+CHANNEL_KINDS = {
+    "webhook": "Webhook (signed)",
+    "apprise": "Teams, Slack and others (apprise)",
+    "sms_notify": "Text messages by GOV.UK Notify",
+    "sms_gateway": "Text messages by a gateway",
+    "email": "E-mail: what it may carry",
+}
+CHANNEL_URL = "Address"
+CHANNEL_URL_HINT = "For a webhook or a gateway: https://…"
+CHANNEL_TEMPLATE = "Template's id"
+CHANNEL_TEMPLATE_HINT = "For GOV.UK Notify: a template with the one field ((message))"
+CHANNEL_SECRET = "Secret"
+CHANNEL_SECRET_HINT = "Webhook: the signing secret. Gateway: its token. Notify: the API key. Team chat: slack://…"
+ADD_CHANNEL = "Add a channel"
+CHANNEL_ADDED = "The channel is set up. Send a test, then name it in a ladder."
+CHANNEL_REMOVED = "The channel is out of use."

@@ -75,6 +75,21 @@ def test_days_and_nights_have_their_own_tier_and_the_doctor_is_next() -> None:
     assert [s.tier.name for s in plan(found, Severity.AMBER, sunday_3 + timedelta(hours=8), LONDON)] == ["Day"]
 
 
+def test_those_after_a_closed_tier_move_up() -> None:
+    found = ladder.read(
+        {
+            "tiers": [
+                {"name": "Night", "receivers": WALL, "after_min": 2, "hours": {"start": "20:00", "end": "08:00"}},
+                {"name": "Nurse", "receivers": WALL, "after_min": 12},
+                {"name": "Doctor", "receivers": WALL, "after_min": 30},
+            ]
+        }
+    )
+    noon = datetime(2026, 6, 13, 11, tzinfo=UTC)
+    told = [(s.tier.name, (s.at - noon) / timedelta(minutes=1)) for s in plan(found, Severity.RED, noon, LONDON)]
+    assert told == [("Nurse", 2), ("Doctor", 20)]
+
+
 def test_where_all_are_closed_the_plan_begins_when_the_first_opens() -> None:
     office = {"days": ["mon", "tue", "wed", "thu", "fri"], "start": "09:00", "end": "17:00"}
     found = ladder.read(
