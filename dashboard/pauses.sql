@@ -1,8 +1,9 @@
 -- A patient in hospital or away is paused. Each statement runs in a transaction that acts for the person at work.
 
 -- name: look_at
--- Waits for whoever is scoring the patient; gives the instant at which the act takes effect.
-select look_at_patient(%(patient)s) as at
+-- Waits for whoever is scoring the patient; gives the instant at which the act takes effect: now, although a device whose
+-- clock is ahead may have sent an observation from later.
+select least(look_at_patient(%(patient)s), clock_timestamp()) as at
 
 -- name: pause_in_force
 select x.pause_id, x.since, x.ends_at as until, x.reason, a.name as by
