@@ -26,7 +26,7 @@ from psycopg_pool import AsyncConnectionPool
 from dashboard import audit, forms, identity, second_factor, second_step
 from dashboard.forms import Forms
 from dashboard.identity import Person, Session
-from dashboard.incoming import agent_of, client_address, field, local_path
+from dashboard.incoming import agent_of, client_address, field, first_page, local_path
 from dashboard.passwords import PasswordCheck
 from dashboard.provider import Provider
 from dashboard.seal import Seal
@@ -235,7 +235,7 @@ def routes(sign_in: SignIn, sessions: Sessions, cookie: Cookie, pages: Forms, pr
             return HTMLResponse(text, status_code=429 if result.wait_s else 401, headers=headers)
         if isinstance(result, Ticket):
             return await second_step.show(pages, sign_in, result.sealed, target)
-        response = RedirectResponse(target, status_code=303)
+        response = RedirectResponse(first_page(target, result[1].person), status_code=303)
         cookie.give(response, result[0])
         return response
 

@@ -47,6 +47,10 @@ where patient_id = %(patient)s and phase = 'active'
 order by episode_id
 for update
 
+-- name: note_of_done
+insert into note (organisation_id, patient_id, account_id, body)
+values (%(organisation)s, %(patient)s, %(account)s, %(body)s)
+
 -- name: resident_name
 select p.given_name, p.family_name from patient p where p.patient_id = %(patient)s
 
@@ -124,3 +128,11 @@ values (%(organisation)s, %(site)s, %(since)s, %(until)s, %(number)s, %(version)
         %(role)s)
 returning shift_handover_id, site_id, since, until, number, version, document, signed_by, signed_name, signed_role,
           signed_at, true as counts
+
+-- name: ladder
+-- The ladder in force for a site, or for a patient's site: its own, else the organisation's.
+select l.document from ladder l
+where l.site_id is null
+   or l.site_id = coalesce(%(site)s::integer, (select p.site_id from patient p where p.patient_id = %(patient)s::integer))
+order by l.site_id is null, l.version desc
+limit 1

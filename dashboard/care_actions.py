@@ -41,12 +41,11 @@ async def done(patient_id: int, body: str) -> int | None:
         await store.rows(connection, act["add_events"], **noted, **by)
         await store.rows(
             connection,
-            act["add_note"],
+            own["note_of_done"],
             organisation=person.organisation_id,
             patient=patient_id,
             account=person.account_id,
             body=tidy,
-            key=None,
         )
         for episode in free:
             await audit.write(connection, person, "episode_acknowledged", f"episode/{episode}", patient=patient_id)

@@ -7,12 +7,20 @@ from urllib.parse import urlsplit
 from fastapi import Request
 from starlette.datastructures import FormData
 
+from dashboard.identity import Person
+from dashboard.permissions import HOMES
+
 
 def local_path(given: str) -> str:
     """Give the address to go to after sign-in: a page of this server, or the first page for anything else."""
     if not given.startswith("/") or given.startswith("//") or "\\" in given or not given.isprintable():
         return "/"
     return "/" if urlsplit(given).path.startswith(("/sign-in", "/sign-out", "/_dash", "/api/")) else given
+
+
+def first_page(target: str, person: Person) -> str:
+    """Give the page on which a person begins: the one they asked for, or that of their role."""
+    return HOMES.get(person.role, "/") if target == "/" else target
 
 
 def client_address(request: Request) -> str:

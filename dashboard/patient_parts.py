@@ -10,6 +10,7 @@ from dash import html
 
 from dashboard import rows, text
 from dashboard.shell import badge, icon, long_list
+from dashboard.text import care
 from dashboard.timeline import Entry
 from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
 from schemas.episode import Severity
@@ -40,6 +41,14 @@ def crumbs(patient: Row) -> Any:
         className="crumbs",
         **{"aria-label": text.BACK},
     )  # fmt: skip
+
+
+def ways_on(patient_id: int, enters: bool) -> Any:
+    """What is done at the bedside: a set of observations, and the handover."""
+    to = f"/patients/{patient_id}"
+    observe = html.A(care.OBSERVE, href=f"{to}/observe", className="button inside") if enters else None
+    handover = html.A(care.HANDOVER, href=f"{to}/handover", className="button quiet inside")
+    return html.Div([observe, handover], className="ways-on")
 
 
 def banner(patient: Row) -> Any:

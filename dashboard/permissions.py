@@ -77,6 +77,10 @@ PERMISSIONS = MappingProxyType(
 )
 
 
+HOMES = MappingProxyType({"carer": "/residents"})
+"""Where a role begins its day; everybody else begins with triage."""
+
+
 class NotPermittedError(Exception):
     """The person's role does not include this."""
 

@@ -19,7 +19,7 @@ from psycopg_pool import AsyncConnectionPool
 from dashboard import audit, forms
 from dashboard.forms import Forms
 from dashboard.identity import Person
-from dashboard.incoming import agent_of, local_path
+from dashboard.incoming import agent_of, first_page, local_path
 from dashboard.provider import Flow, Provider, ProviderError
 from dashboard.seal import BrokenSealError, Seal
 from dashboard.sessions import Sessions
@@ -85,7 +85,7 @@ def routes(
         if person is None:
             return failed(ProviderError("nobody has this identity here"), words.PROVIDER_UNKNOWN, 403)
         token, _ = await sessions.open(person, method="provider", agent=agent_of(request))
-        response = RedirectResponse(local_path(flow.target), status_code=303)
+        response = RedirectResponse(first_page(local_path(flow.target), person), status_code=303)
         cookie.give(response, token)
         response.delete_cookie(flow_cookie, path="/", secure=cookie.secure, httponly=True, samesite="lax")
         return response

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from dashboard import forms
 from dashboard.forms import Field, Forms
-from dashboard.incoming import agent_of, client_address, field, local_path
+from dashboard.incoming import agent_of, client_address, field, first_page, local_path
 from dashboard.seal import BrokenSealError
 from dashboard.text import sign_in as words
 
@@ -62,7 +62,8 @@ def routes(sign_in: SignIn, cookie: Cookie, pages: Forms) -> APIRouter:
         except BrokenSealError:
             body = forms.link("/sign-in", words.SIGN_IN_AGAIN, button=True)
             return pages.page(words.CODE_TITLE, words.TOO_LATE, body, status=401)
-        token, _, codes = result
+        token, session, codes = result
+        target = first_page(target, session.person)
         response: Response = RedirectResponse(target, status_code=303)
         if codes:
             body = (

@@ -21,6 +21,7 @@ from homeward import (
     notify_commands,
     registration_commands,
     retention_commands,
+    shift_commands,
     trials,
 )
 
@@ -32,6 +33,7 @@ trials.register(app)
 app.add_typer(retention_commands.retention, name="retention")
 entry_commands.register(app)
 notify_commands.register(app)
+shift_commands.register(app)
 registration_commands.register(app)
 
 # Failures that say by themselves what is wrong and what to do, wherever they come from.

@@ -19,7 +19,7 @@ import psycopg_pool
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from numpy.typing import NDArray
 
-from dashboard import care, identity, queries, rows, text
+from dashboard import care, identity, queries, rows, store, text
 from dashboard.permissions import Permission, may
 from dashboard.shell import badge, icon, trouble
 from dashboard.standing import NEWS2_CODES, Standard, score, standard
@@ -167,7 +167,11 @@ async def result(saved: Row | None, patient_id: int) -> Any:
     if not saved:
         return None
     try:
-        found, open_now = await asyncio.gather(queries.patient(patient_id), queries.episodes(patient_id, _now()))
+        found, open_now, ladders = await asyncio.gather(
+            queries.patient(patient_id),
+            queries.episodes(patient_id, _now()),
+            store.fetch_from("care.sql", "ladder", site=None, patient=patient_id),
+        )
     except UNREADABLE as exc:
         log.warning("result could not be read", extra={"action": "entry_unreadable", "error": type(exc).__name__})
         return trouble()
@@ -181,7 +185,7 @@ async def result(saved: Row | None, patient_id: int) -> Any:
         [
             html.H2(_outcome(receipt)),
             *_scored(found, followed, values),
-            _next(found, followed, active),
+            _next(found, followed, active, ladders[0]["document"] if ladders else None),
             html.Div(
                 [
                     html.A(words.BACK_TO_RESIDENTS, href="/residents", className="button inside"),
@@ -238,7 +242,7 @@ def _earlier(at: rows.Situation, values: NDArray[np.float64], zone: str) -> str:
     return ", ".join(f"{names[c]} {clock(instant(int(at.recent_at[0, c])), zone, _now())}" for c in codes)
 
 
-def _next(found: Row, followed: Standard | None, active: list[Row]) -> Any:
+def _next(found: Row, followed: Standard | None, active: list[Row], ladder: Any) -> Any:
     told = care.steps(followed, active)
     worst = Severity(max((e["severity"] for e in active), default=0))
     body: list[Any] = [html.Li(one) for one in told] or [html.Li(words.CARRY_ON)]
@@ -251,11 +255,14 @@ def _next(found: Row, followed: Standard | None, active: list[Row]) -> Any:
         if not due.is_overdue(at.now_us + MINUTE_US):
             when = f"{words.DUE_AT} {clock(instant(due.at_us), found['time_zone'], _now())}"
         body.append(html.Li(f"{when}."))
+    waiting = [e | {"since": e["activated_at"] or e["opened_at"]} for e in active if not e["acknowledged_at"]]
+    told_next = care.told_next(ladder, waiting, found["time_zone"], _now())
     source = f"{words.FROM_POLICY} {found['pathway']}, {text.POLICY_VERSION} {found['version']}." if followed else ""
     return html.Div(
         [
             html.H3([words.WHAT_NEXT, badge(int(worst), text.SEVERITY[worst]) if worst else None]),
             html.Ul([*body, *(html.Li(e["sentence"], className="muted") for e in active)], className="entry-next"),
+            html.P(told_next) if told_next else None,
             html.P(source, className="muted"),
         ]
     )

@@ -52,7 +52,10 @@ async def layout(patient_id: int) -> Any:
         [
             dcc.Store(id="patient-id", data=patient_id),
             dcc.Store(id="patient-acts", data=0),
-            parts.crumbs(found),
+            html.Div(
+                [parts.crumbs(found), parts.ways_on(patient_id, may(person, Permission.WRITE_NOTES))],
+                className="patient-top",
+            ),
             opened,
             parts.banner(found),
             html.Div(id="patient-said", className="said", role="status"),

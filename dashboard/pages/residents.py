@@ -12,7 +12,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import actions, care_actions, identity, queries, resident_list, store, text
+from dashboard import actions, care, care_actions, identity, queries, resident_list, store, text
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.resident_list import Resident
 from dashboard.shell import icon, trouble
@@ -92,6 +92,8 @@ async def residents_of(site: str | None) -> tuple[Row | None, list[Resident]]:
         store.fetch_from(FILE, "residents", site=chosen["site_id"], limit=MOST), queries.standards()
     )
     episodes = await store.fetch_from(FILE, "resident_episodes", patients=[r["patient_id"] for r in found])
+    ladders = await store.fetch_from(FILE, "ladder", site=chosen["site_id"], patient=None)
+    chosen = chosen | {"ladder": ladders[0]["document"] if ladders else None}
     return chosen, resident_list.residents(found, episodes, known, datetime.now(UTC))
 
 
@@ -112,16 +114,20 @@ async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
     now = datetime.now(UTC)
     lead = f"{where['name']}. {words.RESIDENTS_LEAD} {text.times_in(zone_name(where['time_zone'], now))}."
     acts = may(person, Permission.ACKNOWLEDGE)
-    return [_group(name, heading, resident_list.in_order(found, name), now, acts) for name, heading in _HEADINGS], lead
+    groups = [
+        _group(name, heading, resident_list.in_order(found, name), now, acts, where["ladder"])
+        for name, heading in _HEADINGS
+    ]
+    return groups, lead
 
 
-def _group(name: str, heading: str, found: list[Resident], now: datetime, acts: bool) -> Any:
+def _group(name: str, heading: str, found: list[Resident], now: datetime, acts: bool, ladder: Any) -> Any:
     if not found and name not in ("now", "due"):
         return None
     if not found:
         body: Any = html.P(words.NOBODY_NOW if name == "now" else words.NOBODY_DUE, className="muted")
     elif name in ("now", "taken"):
-        body = html.Ul([_card(r, now, acts) for r in found], className="resident-cards")
+        body = html.Ul([_card(r, now, acts, ladder) for r in found], className="resident-cards")
     else:
         body = html.Ul([_line(r, acts) for r in found], className="resident-lines card")
     return html.Section(
@@ -131,7 +137,7 @@ def _group(name: str, heading: str, found: list[Resident], now: datetime, acts: 
     )
 
 
-def _card(resident: Resident, now: datetime, acts: bool) -> Any:
+def _card(resident: Resident, now: datetime, acts: bool, ladder: Any) -> Any:
     level = resident.severity
     since = resident.since
     told = []
@@ -154,6 +160,7 @@ def _card(resident: Resident, now: datetime, acts: bool) -> Any:
             html.Div([html.P(one) for one in resident.steps], className="resident-steps"),
             html.P(" ".join(e["sentence"] for e in resident.episodes), className="resident-why"),
             html.P(" ".join(told), className="muted numeric"),
+            _told_next(resident, now, ladder),
             _taken(resident, now),
             _acts(resident, acts),
         ],
@@ -163,6 +170,12 @@ def _card(resident: Resident, now: datetime, acts: bool) -> Any:
 
 def _room(room: str) -> str:
     return f"Room {room}" if room.isdigit() else room[:1].upper() + room[1:]
+
+
+def _told_next(resident: Resident, now: datetime, ladder: Any) -> Any:
+    waiting = [e for e in resident.episodes if e["episode_id"] in resident.waiting]
+    told = care.told_next(ladder, waiting, resident.zone, now)
+    return html.P(told, className="muted numeric") if told else None
 
 
 def _taken(resident: Resident, now: datetime) -> Any:

@@ -44,7 +44,7 @@ class Trust:
             page.fill("#sign_in", name)
             page.fill("#password", PASSWORD)
             page.click("button[type=submit]")
-            page.wait_for_url(f"{self.url}/")
+            page.wait_for_url(re.compile(rf"{re.escape(self.url)}/(residents)?\Z"))
             self.cookies[name] = page.context.storage_state()
             page.context.close()
         page = self._page(browser, width, scheme, storage_state=self.cookies[name])

@@ -246,3 +246,14 @@ def test_over_tls_the_cookie_is_secure_and_bound_to_the_host(database: TestDatab
 )
 def test_after_sign_in_one_stays_on_this_server(given: str, expected: str) -> None:
     assert local_path(given) == expected
+
+
+def test_a_carer_begins_with_the_residents_and_everybody_goes_where_they_wanted(served: Served) -> None:
+    for sign_in, wanted, arrives in (
+        ("carer", "", "/residents"),
+        ("nurse", "", "/"),
+        ("carer", "/patients/3", "/patients/3"),
+    ):
+        with served.client() as client:
+            given = {"sign_in": sign_in, "password": PASSWORD, "next": wanted}
+            assert client.post("/sign-in", data=given).headers["location"] == arrives

@@ -76,7 +76,7 @@ class House:
         page.fill("#sign_in", name)
         page.fill("#password", seed.PASSWORD)
         page.click("button[type=submit]")
-        page.wait_for_url(f"{self.url}/")
+        page.wait_for_url(re.compile(rf"{re.escape(self.url)}/(residents)?\Z"))
         return page
 
 
