@@ -8,6 +8,8 @@ select q.quarantine_id, q.organisation_id, q.topic, q.payload, q.payload_sha256,
     (extract(epoch from q.received_at) * 1000000)::bigint as received_at
 from quarantine q
 where q.status = 'waiting' and q.quarantine_id > %(after)s and q.quarantine_id <= %(up_to)s
+    -- of these there is nothing to try again: their content was not kept
+    and (%(kept)s is false or q.reason <> 'not_kept')
     and (%(nobodys)s and q.organisation_id is null or q.organisation_id = %(organisation)s)
     and (%(items)s::bigint[] is null or q.quarantine_id = any(%(items)s))
     and (%(reason)s::text is null or q.reason = %(reason)s)
@@ -19,6 +21,7 @@ for update skip locked;
 -- name: left_waiting
 select count(*) from quarantine q
 where q.status = 'waiting' and q.quarantine_id > %(after)s and q.quarantine_id <= %(up_to)s
+    and (%(kept)s is false or q.reason <> 'not_kept')
     and (%(nobodys)s and q.organisation_id is null or q.organisation_id = %(organisation)s)
     and (%(items)s::bigint[] is null or q.quarantine_id = any(%(items)s))
     and (%(reason)s::text is null or q.reason = %(reason)s)

@@ -137,7 +137,7 @@ def replay(
 def discard(pool: ConnectionPool, chosen: Chosen, note: str, after: int = 0) -> list[int]:
     """Discard the next waiting messages for a reason, as a command; give their numbers, none where none is left."""
     with pool.connection() as connection, connection.transaction():
-        rows = _waiting(connection, chosen, after, AT_ONCE)
+        rows = _waiting(connection, chosen, after, AT_ONCE, kept=False)
         numbers = [int(row["quarantine_id"]) for row in rows]
         if numbers:
             connection.execute(_QUERIES["discard"], [note, numbers])
@@ -310,13 +310,15 @@ class _SecondTry:
         return Quarantined(now, np.zeros(size, np.int64), reasons, dict(by_reason))
 
 
-def _waiting(connection: psycopg.Connection, chosen: Chosen, after: int, most: int) -> list[_Row]:
+def _waiting(connection: psycopg.Connection, chosen: Chosen, after: int, most: int, *, kept: bool = True) -> list[_Row]:
+    """Lock the next rows that wait; ``kept`` leaves out those whose content was not kept."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_QUERIES["waiting"], _parameters(chosen, after) | {"limit": most}).fetchall()
+        return cursor.execute(_QUERIES["waiting"], _parameters(chosen, after, kept=kept) | {"limit": most}).fetchall()
 
 
-def _parameters(chosen: Chosen, after: int) -> dict[str, Any]:
+def _parameters(chosen: Chosen, after: int, *, kept: bool = True) -> dict[str, Any]:
     return {
+        "kept": kept,
         "organisation": chosen.organisation_id,
         "items": None if chosen.items is None else list(chosen.items),
         "reason": chosen.reason,

@@ -19,6 +19,7 @@ from dashboard.permissions import Permission, may
 from dashboard.shell import trouble
 from dashboard.text import quarantine as words
 from dashboard.wording import ago
+from schemas.quarantine import Reason
 
 PATH = "/quarantine"
 
@@ -94,7 +95,9 @@ def _acts(place: int, cause: dict[str, Any], person: identity.Person) -> Any:
     if not may(person, Permission.MEND_QUARANTINE):
         return html.P(words.NOT_MEND, className="muted")
     name = words.title(cause["reason"])
-    acts = [_button("replay", words.all_of(words.REPLAY, cause["messages"]), name)]
+    acts = []
+    if cause["reason"] != Reason.NOT_KEPT:
+        acts.append(_button("replay", words.all_of(words.REPLAY, cause["messages"]), name))
     if cause["reason"] == "unassigned" and cause["device_id"] and may(person, Permission.SEE_PATIENTS):
         acts.append(_assign(place))
     acts.append(_discard(f"all-{place}", words.all_of(words.DISCARD, cause["messages"]), name))

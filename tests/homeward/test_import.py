@@ -183,13 +183,21 @@ def test_the_quarantine_is_worked_off_by_command(house: House) -> None:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    assert {(row["reason"], row["messages"]) for row in run("list")} == {("unassigned", 2), ("implausible", 1)}
+    house.ask(
+        "insert into quarantine (organisation_id, topic, payload, reason, detail, received_at, sender) "
+        "values (%s, 'x', '{}', 'not_kept', 'x', now(), 'x') returning 1",
+        house.ward.organisation,
+    )
+    causes = {(row["reason"], row["messages"]) for row in run("list")}
+    assert causes == {("unassigned", 2), ("implausible", 1), ("not_kept", 1)}
     found = run("replay", "--all")
     assert (found["messages"], found["stored"], found["waiting"]) == (3, 2, 1)
     assert run("replay", "--reason", "unassigned")["messages"] == 0
     assert run("discard", "--reason", "implausible", "--because", "The probe was off")["messages"] == 1
     assert house.ask("select status, note from quarantine order by 1 desc limit 1") == [("replayed", "")]
     assert house.ask("select note from quarantine where status = 'discarded'") == [("The probe was off",)]
+    # of what was not kept there is nothing to try again, but it can be discarded
+    assert run("discard", "--reason", "not_kept", "--because", "Mended")["messages"] == 1
     done = homeward(house.folder / "home", "quarantine", "replay", HOMEWARD_DATABASE_URL=house.database.url)
     assert done.returncode == 1
     assert "Say which" in done.stderr
