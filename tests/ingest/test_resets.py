@@ -13,17 +13,22 @@ from tests.ingest.test_pauses import _due
 LATCHING = shipped("pulse_oximetry_home").text.replace("[[limit]]", "[[limit]]\nlatching = true", 1)
 
 
-def _latched(make_desk: Callable[..., Desk]) -> Desk:
-    desk = make_desk(1, "pulse_oximetry_home")
+def publish(desk: Desk, document: str) -> None:
+    """Put a second version of the ward's policy in force, as if it had been so for two hours."""
     desk.ask(
         """with p as (insert into policy (organisation_id, pathway_id, version, document, sha256, author, source,
             reason, published_at)
             select organisation_id, pathway_id, 2, %s, %s, 'a', 's', 'r', now() - interval '2 hours' from pathway
             returning policy_id, pathway_id)
         update pathway w set policy_id = p.policy_id from p where p.pathway_id = w.pathway_id returning 1""",
-        LATCHING,
-        hashlib.sha256(LATCHING.encode()).digest(),
+        document,
+        hashlib.sha256(document.encode()).digest(),
     )
+
+
+def _latched(make_desk: Callable[..., Desk]) -> Desk:
+    desk = make_desk(1, "pulse_oximetry_home")
+    publish(desk, LATCHING)
     return desk
 
 
