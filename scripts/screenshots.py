@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-DESK, PHONE = (1440, 900), (360, 780)
+DESK, TABLET, PHONE = (1440, 900), (768, 1024), (360, 780)
 NAME, CHART = ".cell-name", "#patient-chart .main-svg"
 LIST = f".ag-center-cols-container {NAME}"
 LONGEST_S = 600
@@ -59,6 +59,8 @@ def sign_in(browser: Browser, ready: dict[str, Any], role: str, size: tuple[int,
     page.fill("#sign_in", person["sign_in"])
     page.fill("#password", person["password"])
     page.click("button[type=submit]")
+    page.wait_for_selector("#live")
+    page.goto(ready["http"] + "/")  # a carer begins elsewhere
     page.wait_for_selector(LIST)
     page.wait_for_selector(".live-on")
     return page
@@ -89,7 +91,32 @@ def take(ready: dict[str, Any], folder: Path) -> None:
             page.context.close()
         page = sign_in(browser, ready, "carer", PHONE, "light")
         shoot(page, LIST, folder, "triage-phone")
+        take_care(browser, ready, folder)
         browser.close()
+
+
+def take_care(browser: Browser, ready: dict[str, Any], folder: Path) -> None:
+    """Take a carer's pages: the residents on a telephone, a set on a tablet, the sheet, and both handovers."""
+    page = sign_in(browser, ready, "carer", PHONE, "light")
+    page.goto(ready["http"] + "/residents")
+    shoot(page, ".resident", folder, "residents-phone")
+    page.set_viewport_size({"width": TABLET[0], "height": TABLET[1]})
+    worst = str(page.locator(".resident h3 a").first.get_attribute("href"))
+    page.goto(ready["http"] + worst + "/observe")
+    page.wait_for_selector("#observe-form[data-ready]")
+    page.fill("#observe-respiration_rate", "21")
+    page.fill("#observe-spo2", "93")
+    page.locator("label[for=observe-on_oxygen-0]").click()
+    page.wait_for_selector("#observe-preview:has-text('NEWS2 between')")
+    shoot(page, "#observe-form[data-ready]", folder, "observe")
+    page.set_viewport_size({"width": DESK[0], "height": DESK[1]})
+    page.goto(ready["http"] + worst + "/handover")
+    shoot(page, "#handover-situation:not(:empty)", folder, "handover")
+    page.goto(ready["http"] + "/handover")
+    shoot(page, "#shift-list .note-form", folder, "shift-handover")
+    page.goto(ready["http"] + "/residents/round")
+    shoot(page, ".round-table", folder, "round-list")
+    page.context.close()
 
 
 def main() -> None:
