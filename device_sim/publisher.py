@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,11 +26,17 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from device_sim.provisioning import lane_of
+from schemas.status import DeviceStatus, PartStatus
 from schemas.topic import backlog_topic, observations_topic, receipts_topic, status_topic
 
 CONNECT_TIMEOUT_S = 15.0
 # How long the broker keeps our session, and the receipts that come meanwhile, when the connection is lost.
 SESSION_EXPIRY_S = 3600
+
+
+FIRMWARE = "simulator"
+MOST_TOLD = 500
+"""Of how many devices a hub's status tells."""
 
 
 class PublishError(Exception):
@@ -78,6 +85,11 @@ class _Kept:
     handed_over: mqtt.MQTTMessageInfo | None
 
 
+def battery_of(device: str) -> int:
+    """Give a device a battery that is the same in every run, and low in one of a dozen."""
+    return 8 + zlib.crc32(f"battery of {device}".encode()) % 93
+
+
 class Publisher:
     """One login at the broker, publishing on its own topic for itself or, as a hub, for its devices."""
 
@@ -100,6 +112,11 @@ class Publisher:
         self._topic, self._backlog = observations_topic(lane, user), backlog_topic(lane, user)
         self._receipts = receipts_topic(lane, user)
         self._status = status_topic(lane, user)
+        self._user = user
+        session = uuid.uuid4().hex[:8]
+        self._said = DeviceStatus(True, session, battery_of(user), FIRMWARE)
+        # the same session in the Last Will: it may come after the next connection's word
+        self._offline = msgspec.json.encode({"online": False, "session": session})
         self._timeout_s = receipt_timeout_s
         self._clock = clock
         self._window = window
@@ -109,6 +126,7 @@ class Publisher:
         self._again: deque[bytes] = deque()
         self._number = 0
         self._connected = False
+        self._is_news = False
         self._refused: str | None = None
         self.tally = Tally()
         self._client = self._make_client(user, password, tls=parts.scheme == "mqtts")
@@ -116,7 +134,7 @@ class Publisher:
     def _make_client(self, user: str, password: str | None, *, tls: bool) -> mqtt.Client:
         client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"{user}-{uuid.uuid4().hex[:8]}",
+            client_id=f"{user}-{self._said.session}",
             protocol=mqtt.MQTTv5,
         )
         client.username_pw_set(user, password)
@@ -124,7 +142,7 @@ class Publisher:
             client.tls_set()
         client.reconnect_delay_set(1, 10)
         client.max_inflight_messages_set(self._window + 1)
-        client.will_set(self._status, b'{"online":false}', qos=1, retain=True)
+        client.will_set(self._status, self._offline, qos=1, retain=True)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_receipt
@@ -162,7 +180,7 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._client.is_connected():
-            self._client.publish(self._status, b'{"online":false}', qos=1, retain=True)
+            self._client.publish(self._status, self._offline, qos=1, retain=True)
             properties = Properties(PacketTypes.DISCONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = 0  # nobody comes back under this client id
             self._client.disconnect(properties=properties)
@@ -216,9 +234,22 @@ class Publisher:
                     return False
                 self._changed.wait(0.2)
 
+    def speak_for(self, device: str) -> None:
+        """Have the status tell of a device as well, as a hub does, from the next connection or `tend` on."""
+        if device != self._user and device not in self._said.devices and len(self._said.devices) < MOST_TOLD:
+            parts = {**self._said.devices, device: PartStatus(battery_of(device), FIRMWARE)}
+            self._said = msgspec.structs.replace(self._said, devices=parts)
+            self._is_news = True
+
+    def _tell(self) -> None:
+        if self._is_news and self._connected:
+            self._is_news = False
+            self._client.publish(self._status, msgspec.json.encode(self._said), qos=1, retain=True)
+
     def tend(self) -> None:
         """Publish again what is due for it; for times in which nothing new is published."""
         self._republish()
+        self._tell()
 
     def _send(self, correlation: bytes, kept: _Kept) -> None:
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
@@ -268,7 +299,7 @@ class Publisher:
         self._room = min(self._window, max(getattr(granted, "ReceiveMaximum", self._window + 1) - 1, 1))
         if not flags.session_present:
             client.subscribe(self._receipts, qos=1)
-        client.publish(self._status, b'{"online":true}', qos=1, retain=True)
+        client.publish(self._status, msgspec.json.encode(self._said), qos=1, retain=True)
         with self._changed:
             if not flags.session_present:
                 # receipts that were on their way are gone with the session

@@ -71,6 +71,7 @@ class Fleet:
     def publisher(self, device: str) -> Publisher:
         """Find, or connect, the publisher of a device."""
         if self._hub is not None:
+            self._hub.speak_for(device)
             return self._hub
         if device not in self._own:
             logins = self._broker.logins or {}

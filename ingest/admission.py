@@ -17,6 +17,7 @@ from ingest.formats import detect, native
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.limits import FUTURE_TOLERANCE, OLDEST
 from ingest.registry import Registry, RegistryKeeper
+from ingest.residents import RESIDENT_CODE
 from schemas import topic as topics
 from schemas.observation import Flag, ObservationBatch
 from schemas.quarantine import Reason
@@ -112,6 +113,21 @@ class _Admission:
         stated = np.fromiter((m.patient for m in messages), np.int32, len(messages))[self._message]
         worn = np.where(stated > 0, stated, registry.wearers(known, self._user, self._at))
         self._patient = np.where(self._device > 0, worn, 0)
+        self._disputed: dict[int, int] = {}
+        for position, code in decoded.resident.items():
+            self._name_resident(position, code)
+
+    def _name_resident(self, position: int, code: str) -> None:
+        """Give a set to the resident whom it names; where the device is somebody else's then, it is nobody's."""
+        device = self._device[position]
+        if device <= 0:
+            return
+        organisation = int(self._registry.device_organisation[device])
+        named = self._registry.residents.find(organisation, int(device), code, int(self._at[position]))
+        if named and self._patient[position] not in (0, named):
+            self._disputed[position] = int(self._patient[position])
+            named = 0
+        self._patient[position] = named
 
     def _devices(self) -> NDArray[np.int32]:
         """Find the device of each set: the sender itself, or one that the sender, its hub, speaks for."""
@@ -136,15 +152,19 @@ class _Admission:
         """Whether a device is not known, or nobody's."""
         return bool((self._patient == 0).any()) or bool(self._unzoned())
 
-    def strangers(self) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
-        """Give the codes that are not known, and the devices that are nobody's, their users and instants."""
+    def strangers(self) -> tuple[list[str], NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], list[str]]:
+        """Give the codes that are not known, the devices that are nobody's, their users and instants, and residents."""
         unknown = np.flatnonzero(self._device < 0)
         codes = {self._decoded.device[i] or "" for i in unknown}
         codes |= {self._messages[self._decoded.message[i]].sender for i in unknown}
         codes |= self._unzoned()
         codes = {c for c in codes if topics.DEVICE_CODE.match(c) and c not in self._registry.device_of}
         nobodys = np.flatnonzero((self._device > 0) & (self._patient == 0))
-        return sorted(codes), self._device[nobodys], self._user[nobodys], self._at[nobodys]
+        known = {code for _, code in self._registry.residents.patient_of} if self._decoded.resident else set()
+        residents = {c for c in self._decoded.resident.values() if RESIDENT_CODE.match(c) and c not in known}
+        # a set that names a resident waits for them, not for a wearer of its device
+        nobodys = nobodys[[i not in self._decoded.resident for i in nobodys]]
+        return sorted(codes), self._device[nobodys], self._user[nobodys], self._at[nobodys], sorted(residents)
 
     def _unzoned(self) -> set[str]:
         """Give the codes that are not known, of devices whose local time could not be read for that."""
@@ -205,6 +225,12 @@ class _Admission:
                 reason, detail = Reason.FUTURE_TIME, f"time: {ahead:.0f} s ahead; the clock of device {code!r} is wrong"
             elif early[i]:
                 reason, detail = Reason.TOO_OLD, f"time: {-ahead / 86_400:.0f} days ago; expected at most a year"
+            elif i in self._disputed:
+                reason = Reason.CONTRADICTORY
+                detail = f"resident: names somebody other than whose device {code!r} was; expected one of the two"
+            elif i in self._decoded.resident:
+                reason = Reason.UNASSIGNED
+                detail = f"device {code!r}: nobody of the code it names lived where it was at that time"
             else:
                 reason, detail = Reason.UNASSIGNED, f"device {code!r}, user {self._user[i]}: nobody's at that time"
             self._reject(i, reason, detail, int(size[i]))

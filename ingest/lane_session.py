@@ -25,7 +25,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from ingest.admission import Incoming
 from ingest.buffered_socket import BufferedClient, BufferedSocket
 from ingest.inbox import Delivery, Inbox
-from schemas.topic import FOREIGN_FILTERS, FOREIGN_LANE, Stream, lane_filter
+from ingest.statuses import StatusBook
+from schemas.topic import FOREIGN_FILTERS, FOREIGN_LANE, Stream, lane_filter, status_filter
 
 KEEPALIVE_S = 30
 SESSION_EXPIRY_S = 14 * 86_400
@@ -63,6 +64,7 @@ class LaneSession:
         stream: Stream,
         broker: Broker,
         inbox: Inbox,
+        statuses: StatusBook,
         opened: Callable[[LaneSession, Any], None],
         closed: Callable[[LaneSession, Any], None],
     ) -> None:
@@ -73,7 +75,8 @@ class LaneSession:
         self.wants_write = False
         self.is_connected = False
         self.is_leaving = False
-        self._inbox = inbox
+        self._inbox, self._statuses = inbox, statuses
+        self._status_request: int | None = None
         self._retry_s, self._retry_at = _RETRY_S[0], 0.0
         self._address = urlsplit(broker.url)
         client = BufferedClient(
@@ -189,16 +192,20 @@ class LaneSession:
         self.is_connected = flags.session_present
         if not flags.session_present:
             client.subscribe(lane_filter(self.lane, self.stream), _QOS)
+        if self.stream is Stream.LIVE:
+            # every time: the broker then gives each device's newest status again
+            self._status_request = client.subscribe(status_filter(self.lane), 0)[1]
         if self.lane == FOREIGN_LANE and self.stream is Stream.LIVE:
             # at every connection, as nothing comes twice: a session may be older than these subscriptions
             _, self._foreign = client.subscribe([(topic, _FOREIGN_OPTIONS) for topic in FOREIGN_FILTERS])
         log.debug("lane connected", action="lane_connected", lane=self.lane, session=flags.session_present)
 
     def _on_subscribe(self, _c: mqtt.Client, _u: Any, packet: int, reasons: list[Any], _p: Any) -> None:
-        if packet == self._foreign:
+        if packet in (self._foreign, self._status_request):
             # a broker whose rules do not know of these topics yet must not cost the lane
             if any(reason.is_failure for reason in reasons):
-                log.warning("broker refused the topics of gateways", action="gateways_refused", lane=self.lane)
+                what = "gateways" if packet == self._foreign else "status"
+                log.warning("broker refused some topics", action="topics_refused", lane=self.lane, topics=what)
         elif any(reason.is_failure for reason in reasons):
             log.error("broker refused the lane", action="lane_refused", lane=self.lane, reason=str(reasons[0]))
         else:
@@ -213,7 +220,10 @@ class LaneSession:
             self._plan_retry()
 
     def _on_message(self, _c: mqtt.Client, _u: Any, message: mqtt.MQTTMessage) -> None:
-        """Take a message that has properties; the others come straight from the wire."""
+        """Take a message that has properties, or a status; the others come straight from the wire."""
+        if not message.qos and (topic := _topic(message)).endswith("/status"):
+            self._statuses.put(topic, bytes(message.payload), time.time_ns() // 1000)
+            return
         properties = vars(message.properties) if message.properties else {}
         self._take(
             _topic(message),

@@ -12,10 +12,18 @@ select device_id, device_user, patient_id,
     (extract(epoch from least(upper(during), '3000-01-01')) * 1000000)::bigint
 from device_assignment order by device_id, device_user, lower(during) nulls first;
 
+-- name: placements
+-- where each device was, in the order in which it is looked up
+select device_id, site_id,
+    (extract(epoch from greatest(lower(during), '1900-01-01')) * 1000000)::bigint,
+    (extract(epoch from least(upper(during), '3000-01-01')) * 1000000)::bigint
+from device_placement order by device_id, lower(during) nulls first;
+
 -- name: people
 -- a patient without a pathway in force is stored and not scored: policy 0
 select p.patient_id, p.organisation_id, p.spo2_scale, coalesce(w.policy_id, 0),
-    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0), p.usual_news2, s.time_zone
+    coalesce((extract(epoch from e.started_at) * 1000000)::bigint, 0), p.usual_news2, s.time_zone,
+    p.site_id, p.resident_code
 from patient p join site s using (site_id)
 left join enrolment e on e.patient_id = p.patient_id and e.ended_at is null and p.discharged_at is null
 left join pathway w using (pathway_id);
@@ -34,7 +42,8 @@ select exists (select from device where code = any(%(codes)s) and retired_at is 
     or exists (
         select from unnest(%(devices)b::int[], %(users)b::int[], %(times)b::bigint[]) as u(device_id, device_user, at)
         join device_assignment a using (device_id, device_user)
-        where a.during @> timestamptz 'epoch' + u.at * interval '1 microsecond');
+        where a.during @> timestamptz 'epoch' + u.at * interval '1 microsecond')
+    or exists (select from patient where resident_code = any(%(residents)s));
 
 -- name: lock_states
 select patient_id, machine,

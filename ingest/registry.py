@@ -25,6 +25,7 @@ from alerts.overrides import own_policy
 from alerts.policy import parse_version
 from alerts.state import PERSON
 from alerts.zones import Zones
+from ingest.residents import Residents
 from ingest.sql import QUERIES
 
 CHANNEL = "homeward_registry"
@@ -59,6 +60,8 @@ class Registry:
         ``policy`` is `UNSCORED` where the patient is on no pathway.
     bank : PolicyBank
         The policies in force, and behind them those that are somebody's own.
+    residents : Residents
+        Who is meant by a code.
     """
 
     device_of: dict[str, int]
@@ -75,6 +78,7 @@ class Registry:
     people: NDArray[np.void]
     bank: PolicyBank
     zones: dict[str, str]
+    residents: Residents
 
     def wearers(self, device: NDArray[np.int32], user: NDArray[np.int32], at: NDArray[np.int64]) -> NDArray[np.int32]:
         """Find whose the observations of a device and its user are at an instant; 0 where nobody's."""
@@ -106,6 +110,7 @@ def read_registry(connection: psycopg.Connection) -> Registry:
         connection.execute("set transaction isolation level repeatable read, read only")
         devices = connection.execute(QUERIES["devices"], binary=True).fetchall()
         assignments = connection.execute(QUERIES["assignments"], binary=True).fetchall()
+        placements = connection.execute(QUERIES["placements"], binary=True).fetchall()
         people = connection.execute(QUERIES["people"], binary=True).fetchall()
         policies = connection.execute(QUERIES["policies_in_force"]).fetchall()
         overrides = connection.execute(QUERIES["overrides_in_force"]).fetchall()
@@ -136,6 +141,7 @@ def read_registry(connection: psycopg.Connection) -> Registry:
         people=_by_id(patient_id, persons, nobody[0]),
         bank=bank,
         zones={row[3]: row[6] for row in devices if row[6] is not None},
+        residents=Residents.of(people, _by_id(patient_id, _column(people, 7, np.int32)), placements),
     )
 
 
@@ -243,10 +249,16 @@ class RegistryKeeper:
         return found
 
     def read_if_known_now(
-        self, codes: Iterable[str], devices: NDArray[np.int32], users: NDArray[np.int32], at: NDArray[np.int64]
+        self,
+        codes: Iterable[str],
+        devices: NDArray[np.int32],
+        users: NDArray[np.int32],
+        at: NDArray[np.int64],
+        residents: Iterable[str] = (),
     ) -> bool:
-        """Read again where an unknown sender, or an unassigned device, has been entered since; say whether it was."""
+        """Read again where an unknown sender or resident, or an unassigned device, has been entered since; say so."""
         parameters = {
+            "residents": list(residents),
             "codes": list(codes),
             "devices": devices.tolist(),
             "users": users.tolist(),

@@ -16,6 +16,7 @@ from ingest.micro_batch import MicroBatches
 from ingest.parcels import Parcels
 from ingest.presence import Presence
 from ingest.registry import RegistryKeeper
+from ingest.statuses import StatusBook, StatusWriter
 from ingest.subscriber import Subscriber
 from schemas.database import open_pool
 
@@ -36,21 +37,23 @@ def run(
 
     On ``stop`` the micro-batch under way is finished and confirmed; what waits behind it is left with the broker.
     """
-    counters, inbox = Counters(), Inbox()
+    counters, inbox, statuses = Counters(), Inbox(), StatusBook()
     presence = Presence("ingest", counters)
     with open_pool(database_url, ROLE, min_size=4, max_size=6, application=presence.application) as pool:
         keeper = RegistryKeeper(pool)
-        subscriber = Subscriber(Broker(mqtt_url, user, password), inbox)
+        subscriber = Subscriber(Broker(mqtt_url, user, password), inbox, statuses)
         lanes = LaneKeeper(pool, subscriber, presence, counters)
         clocks = DeviceClocks()
         batches = MicroBatches(pool, keeper, inbox, subscriber, counters, clocks)
         parcels = Parcels(pool, keeper, inbox)
+        status_writer = StatusWriter(pool, statuses, counters)
         leave = threading.Event()
         threads = {
             "writer": threading.Thread(target=batches.run, args=(stop,), name="writer", daemon=True),
             "registry": threading.Thread(target=keeper.watch, args=(stop,), name="registry", daemon=True),
             "clocks": threading.Thread(target=clocks.run, args=(pool, leave), name="clocks", daemon=True),
             "parcels": threading.Thread(target=parcels.run, args=(stop,), name="parcels", daemon=True),
+            "statuses": threading.Thread(target=status_writer.run, args=(stop,), name="statuses", daemon=True),
             "lanes": threading.Thread(target=lanes.run, args=(leave,), name="lanes", daemon=True),
         }
         subscriber.start()
@@ -68,6 +71,7 @@ def run(
         subscriber.close()
         threads["registry"].join()
         threads["parcels"].join()
+        threads["statuses"].join()
     log.info("ingest left", action="ingest_left")
 
 

@@ -20,6 +20,7 @@ import structlog
 from ingest.failures import describe
 from ingest.inbox import Delivery, Inbox
 from ingest.lane_session import Broker, LaneSession
+from ingest.statuses import StatusBook
 from schemas.topic import Stream
 
 _TURN_S = 0.1
@@ -37,10 +38,12 @@ class Subscriber:
     broker : Broker
     inbox : Inbox
         Gets the messages.
+    statuses : StatusBook
+        Gets what devices say of themselves.
     """
 
-    def __init__(self, broker: Broker, inbox: Inbox) -> None:
-        self._broker, self._inbox = broker, inbox
+    def __init__(self, broker: Broker, inbox: Inbox, statuses: StatusBook) -> None:
+        self._broker, self._inbox, self._statuses = broker, inbox, statuses
         self._orders: deque[Callable[[], None]] = deque()
         self._sessions: dict[tuple[int, Stream], LaneSession] = {}
         self._selector = selectors.DefaultSelector()
@@ -140,7 +143,9 @@ class Subscriber:
     def _take(self, lane: int) -> None:
         for stream in Stream:
             if (lane, stream) not in self._sessions:
-                session = LaneSession(lane, stream, self._broker, self._inbox, self._opened, self._closed)
+                session = LaneSession(
+                    lane, stream, self._broker, self._inbox, self._statuses, self._opened, self._closed
+                )
                 self._sessions[lane, stream] = session
 
     def _leave(self, lanes: Container[int]) -> None:

@@ -64,6 +64,16 @@ class NativeMessage(msgspec.Struct, forbid_unknown_fields=True):
     id: ShortText | None = None
     device: ShortText | None = None
     user: Annotated[int, msgspec.Meta(ge=0, le=32767)] | None = None
+    resident: (
+        Annotated[
+            str,
+            msgspec.Meta(
+                description="the code of a resident, from a device that a home shares; no name, no NHS number",
+                max_length=32,
+            ),
+        ]
+        | None
+    ) = None
     quality: Annotated[list[ShortText], msgspec.Meta(max_length=16)] = []
     note: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
     sequence: (

@@ -38,6 +38,8 @@ class Decoded:
         Which message, the device it names (None: the sender's own), its user (0: none given), microseconds UTC,
         bits of `Flag`, number of values.
     vital, value : lists, one element a value
+    resident : dict of position of an observation set → code
+        Of the sets that name a resident, which few do.
     sequences : list of (message, sequence)
         Of the sets whose sender numbers them, whatever became of them.
     """
@@ -51,6 +53,7 @@ class Decoded:
     vital: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    resident: dict[int, str] = field(default_factory=dict)
     sequences: list[tuple[int, int]] = field(default_factory=list)
 
     def add(

@@ -71,6 +71,7 @@ def _names(found: NativeMessage) -> int:
         + (found.id is not None)
         + (found.device is not None)
         + (found.user is not None)
+        + (found.resident is not None)
         + (found.note is not None)
         + (found.sequence is not None)
         + bool(found.quality)
@@ -111,6 +112,8 @@ def _take(found: NativeMessage, message: int, out: Decoded) -> None:
     flags = 0
     for word in found.quality:
         flags |= QUALITY.get(word, 0)
+    if found.resident is not None:
+        out.resident[len(out.message)] = found.resident
     out.message.append(message)
     out.device.append(found.device)
     out.user.append(found.user or 0)
