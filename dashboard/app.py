@@ -27,6 +27,7 @@ from dashboard.api import routes as api
 from dashboard.auth import Cookie, SignIn
 from dashboard.boundary import Boundary
 from dashboard.compression import Compression
+from dashboard.device_acts import Logins
 from dashboard.fhir import routes as fhir
 from dashboard.fhir.outcomes import Outcomes
 from dashboard.forms import Forms
@@ -49,12 +50,14 @@ def create_app(
     extra_routers: Sequence[APIRouter] = (),
     accounts_key: bytes | None = None,
     provider: ProviderSettings | None = None,
+    device_logins: Logins | None = None,
 ) -> FastAPI:
     """Make the application; it reaches the database when it is started, not before.
 
     ``secure_cookies`` belongs to an installation behind TLS; ``extra_routers`` are other packages' routes.
     ``accounts_key`` seals the secrets of second factors: without one, those enrolled now are void at the next start.
     ``provider`` is where people may sign in as well.
+    ``device_logins`` gives devices their logins at the broker; without it none is registered here.
     """
     pool = open_async_pool(database_url, ROLE, min_size=2, max_size=10)
     sessions = Sessions(pool)
@@ -89,12 +92,13 @@ def create_app(
     app.include_router(choose_password.routes(pool, pages))
     if identities is not None:
         app.include_router(provider_sign_in.routes(pool, identities, sessions, cookie, seal, pages))
-    app.include_router(api.routes(pool, sign_in, sessions, cookie))
+    app.include_router(api.routes(pool, sign_in, sessions, cookie, device_logins))
     app.include_router(health.routes(pool, metrics, live))
     app.include_router(push.routes(live))
     app.include_router(fhir.routes())
     for router in extra_routers:
         app.include_router(router)
+    app.state.device_logins = device_logins
     dash_app = dash_server.make_dash(app)
     dash_server.add_pages(app, dash_app, dash_server.register_pages(dash_app))
     # the last one added is the first one asked

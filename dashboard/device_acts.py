@@ -41,8 +41,8 @@ class DeviceError(ValueError):
     """What was asked for cannot be done as it stands; the message says what to change."""
 
 
-class UnknownDeviceError(DeviceError):
-    """There is no such device for whoever asks."""
+class NotThereError(DeviceError):
+    """There is no such device or resident for whoever asks."""
 
 
 class BrokerError(Exception):
@@ -221,7 +221,7 @@ class DeviceActs:
         async with self.transaction() as connection:
             found = await _run(connection, "resident_code", patient=patient)
             if not found:
-                raise DeviceError(f"There is no patient {patient} in care in this organisation.")
+                raise NotThereError(f"There is no patient {patient} in care in this organisation.")
             if found[0]["resident_code"]:
                 return str(found[0]["resident_code"])
             code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
@@ -304,13 +304,13 @@ class DeviceActs:
     async def _lock(self, connection: psycopg.AsyncConnection[Any], device: int) -> Row:
         found = await _run(connection, "lock_device", device=device)
         if not found or found[0]["retired_at"] is not None:
-            raise UnknownDeviceError(f"There is no device {device} in use here.")
+            raise NotThereError(f"There is no device {device} in use here.")
         return found[0]
 
     async def _by_code(self, connection: psycopg.AsyncConnection[Any], code: str, kind: str | None = None) -> Row:
         found = await _run(connection, "device", code=code)
         if not found or found[0]["retired_at"] is not None:
-            raise UnknownDeviceError(f"There is no device {code!r} in use in this organisation.")
+            raise NotThereError(f"There is no device {code!r} in use in this organisation.")
         if kind is not None and found[0]["kind"] != kind:
             raise DeviceError(f"Device {code!r} is a {found[0]['kind']}, not a {kind}.")
         return found[0]

@@ -77,3 +77,71 @@ select site_id, name, kind from site order by name
 
 -- name: set_zone
 update device set time_zone = %(zone)s where device_id = %(device)s
+
+-- name: count_devices
+-- Of how many devices the list below is, and how many each of its filters would leave.
+select count(*) filter (where d.retired_at is null) as in_use,
+    count(*) filter (where d.retired_at is null and t.online is false) as offline,
+    count(*) filter (where d.retired_at is null and d.kind not in ('hub', 'manual') and not exists (
+        select from device_assignment a where a.device_id = d.device_id and a.during @> now())) as unassigned,
+    count(*) filter (where d.retired_at is null and t.battery <= %(low)s) as battery,
+    count(*) filter (where d.retired_at is null and (c.unset_at >= c.heard_at or cardinality(c.delays_us) > 0
+        and (c.skew_us >= %(ahead_us)s or c.skew_us <= -%(behind_us)s))) as clock,
+    count(*) filter (where d.retired_at is not null) as retired
+from device d left join device_standing t using (device_id) left join device_clock c using (device_id)
+where %(site)s::integer is null or d.site_id = %(site)s
+
+-- name: list_devices
+-- The costly parts are looked up for the rows that are shown, not for all that match.
+with chosen as materialized (
+    select d.device_id, d.code, d.kind, d.lane, d.site_id, d.hub_id, d.retired_at, t.online, t.since, t.battery,
+        t.firmware, t.trouble, t.reported_at, c.heard_at, case when cardinality(c.delays_us) > 0 then c.skew_us end as skew_us,
+        c.unset_at >= c.heard_at as clock_unset,
+        count(*) over () as total
+    from device d left join device_standing t using (device_id) left join device_clock c using (device_id)
+    where (%(site)s::integer is null or d.site_id = %(site)s)
+      and (%(kind)s::text is null or d.kind = %(kind)s)
+      and (%(device)s::integer is null or d.device_id = %(device)s)
+      and case %(state)s::text
+            when 'offline' then d.retired_at is null and t.online is false
+            when 'unassigned' then d.retired_at is null and d.kind not in ('hub', 'manual') and not exists (
+                select from device_assignment a where a.device_id = d.device_id and a.during @> now())
+            when 'battery' then d.retired_at is null and t.battery <= %(low)s
+            when 'clock' then d.retired_at is null and (c.unset_at >= c.heard_at or cardinality(c.delays_us) > 0
+                and (c.skew_us >= %(ahead_us)s or c.skew_us <= -%(behind_us)s))
+            when 'retired' then d.retired_at is not null
+            when 'in_use' then d.retired_at is null
+            else true end
+      and (%(search)s::text is null or d.code ilike %(search)s or d.device_id in (
+            select a.device_id from device_assignment a join patient p using (patient_id)
+            where a.during @> now() and p.given_name || ' ' || p.family_name ilike %(search)s))
+      and (%(after_code)s::text is null or d.code > %(after_code)s)
+    order by d.retired_at is not null and %(after_code)s::text is null, d.code
+    limit %(limit)s offset %(offset)s)
+select c.*, s.name as site, s.time_zone, h.code as hub, coalesce(x.patients, '{}') as patients, x.names,
+    o.last_observed_at
+from chosen c left join site s on s.site_id = c.site_id left join device h on h.device_id = c.hub_id
+left join lateral (
+    select array_agg(distinct a.patient_id order by a.patient_id) as patients,
+        array_agg(distinct p.given_name || ' ' || p.family_name) filter (where p.patient_id is not null) as names
+    from device_assignment a left join patient p using (patient_id)
+    where a.device_id = c.device_id and a.during @> now()) x on true
+left join lateral (
+    select max(v.observed_at) as last_observed_at
+    from device_assignment a cross join lateral (
+        select o.observed_at from patient_observation o
+        where o.patient_id = a.patient_id and o.device_id = c.device_id and o.observed_at > now() - interval '30 days'
+        order by o.observed_at desc limit 1) v
+    where a.device_id = c.device_id and a.during @> now()) o on true
+order by c.retired_at is not null and %(after_code)s::text is null, c.code
+
+-- name: choose_patients
+-- Whom a device may be given to, as the person types.
+select p.patient_id, p.given_name, p.family_name, p.room, s.name as site
+from patient p join site s using (site_id)
+where p.discharged_at is null and (p.given_name || ' ' || p.family_name ilike %(search)s or p.nhs_number = %(number)s
+    or p.patient_id::text = %(number)s)
+order by p.family_name, p.given_name limit 20
+
+-- name: hubs
+select code from device where kind = 'hub' and retired_at is null order by code limit 1000

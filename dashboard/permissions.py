@@ -20,6 +20,8 @@ class Permission(StrEnum):
     PAUSE_PATIENTS = "pause_patients"
     SIGN_HANDOVERS = "sign_handovers"
     SEE_DEVICES = "see_devices"
+    ASSIGN_DEVICES = "assign_devices"
+    MANAGE_DEVICES = "manage_devices"
     SEE_QUARANTINE = "see_quarantine"
     SEE_PAYLOADS = "see_payloads"
     MEND_QUARANTINE = "mend_quarantine"
@@ -59,18 +61,24 @@ _GOVERNING = frozenset(
         Permission.SET_UP_MESSAGES,
     }
 )
+_DEVICES = frozenset({Permission.ASSIGN_DEVICES, Permission.MANAGE_DEVICES})
 
 PERMISSIONS = MappingProxyType(
     {
         # runs the organisation's installation; taking a patient on is a clinical act and not part of that
-        "administrator": _RUNNING | _CLINICAL | _GOVERNING | {Permission.SEE_AUDIT},
+        "administrator": _RUNNING | _DEVICES | _CLINICAL | _GOVERNING | {Permission.SEE_AUDIT},
         "clinician": _CARE
         | _RUNNING
         | _CLINICAL
-        | {Permission.SEE_POLICIES, Permission.REGISTER_PATIENTS, Permission.OPEN_IN_EMERGENCY},
+        | {
+            Permission.ASSIGN_DEVICES,
+            Permission.SEE_POLICIES,
+            Permission.REGISTER_PATIENTS,
+            Permission.OPEN_IN_EMERGENCY,
+        },
         "carer": _CARE,
         # mends what is broken and needs no patient's record for it
-        "technician": _RUNNING,
+        "technician": _RUNNING | _DEVICES,
         "auditor": frozenset({Permission.SEE_AUDIT, Permission.SEE_SYSTEM, Permission.SEE_POLICIES}),
         "read_only": frozenset({Permission.SEE_PATIENTS, Permission.SEE_DEVICES}),
     }

@@ -125,12 +125,6 @@ async def observation_table(patient_id: int, since: datetime, until: datetime, l
     return await fetch("observation_table", patient=patient_id, since=since, until=until, limit=limit)
 
 
-async def devices(site: int | None, search: str, limit: int, offset: int) -> list[Row]:
-    """Devices with whom they belong to and when they were last heard."""
-    text = " ".join(search.split()).replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    return await fetch("devices", site=site, search=f"%{text}%" if text else None, limit=limit, offset=offset)
-
-
 async def services() -> list[Row]:
     """What each kind of process last said of itself."""
     return await fetch("services")

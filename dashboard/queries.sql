@@ -165,25 +165,6 @@ where o.patient_id = %(patient)s and o.observed_at <= %(until)s and o.observed_a
 order by o.observed_at desc, o.vital
 limit %(limit)s;
 
--- name: devices
-select d.device_id, d.code, d.kind, d.retired_at, k.unset_at >= k.heard_at as clock_unset,
-       case when cardinality(k.delays_us) > 0 then k.skew_us end as clock_skew_us, s.name as site, s.time_zone, h.code as hub, p.patient_id,
-       p.given_name, p.family_name, t.last_observed_at, count(*) over () as total
-from device d
-left join site s on s.site_id = d.site_id
-left join device h on h.device_id = d.hub_id
-left join device_clock k on k.device_id = d.device_id
-left join device_assignment a on a.device_id = d.device_id and a.during @> now()
-left join patient p on p.patient_id = a.patient_id
-left join lateral (
-    select o.observed_at as last_observed_at from patient_observation o
-    where o.patient_id = a.patient_id and o.device_id = d.device_id and o.observed_at > now() - interval '30 days'
-    order by o.observed_at desc limit 1
-) t on true
-where (%(site)s::integer is null or d.site_id = %(site)s)
-  and (%(search)s::text is null or d.code ilike %(search)s or p.given_name || ' ' || p.family_name ilike %(search)s)
-order by d.retired_at is not null, d.code, a.device_user
-limit %(limit)s offset %(offset)s;
 
 -- name: services
 select service, count(*) as instances, min(started_at) as started_at, max(seen_at) as seen_at, now() as now

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import APIRouter
 
 from dashboard.app import create_app
+from dashboard.device_acts import Logins
 from dashboard.provider import ProviderSettings
 
 # Requests under way at the word to stop may end within this time; live connections are closed at once.
@@ -29,6 +30,7 @@ def run(
     extra_routers: Sequence[APIRouter] = (),
     accounts_key: bytes | None = None,
     provider: ProviderSettings | None = None,
+    device_logins: Logins | None = None,
     started: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve until ``stop`` is set; port 0 takes a free one, and ``started`` is told which once requests are answered.
@@ -52,6 +54,7 @@ def run(
                 extra_routers=extra_routers,
                 accounts_key=accounts_key,
                 provider=provider,
+                device_logins=device_logins,
             ),
             log_config=None,
             access_log=False,

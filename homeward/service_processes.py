@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from homeward.installation import INGEST_LOGIN, NOTIFY_LOGIN, Addresses, Login, accounts_key, make_home
+from homeward.installation import (
+    INGEST_LOGIN,
+    NOTIFY_LOGIN,
+    PROVISIONING_LOGIN,
+    Addresses,
+    Login,
+    accounts_key,
+    make_home,
+)
 from homeward.local.errors import SetupError
 from homeward.local.programs import find_programs
 from homeward.logs import log_as_service
@@ -66,6 +74,7 @@ def run_dashboard() -> None:
     """Serve the pages and the API, and ingest's routes beside them."""
     from dashboard.app import ROLE
     from dashboard.service import run
+    from homeward.devices import DeviceLogins
     from homeward.entry import other_ways_in
 
     log_as_service("dashboard")
@@ -83,6 +92,7 @@ def run_dashboard() -> None:
                 extra_routers=ways_in,
                 accounts_key=accounts_key(settings.home),
                 provider=_provider(settings),
+                device_logins=DeviceLogins(where, PROVISIONING_LOGIN),
             )
     except OSError as failed:
         raise SetupError(

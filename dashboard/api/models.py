@@ -252,26 +252,6 @@ class Quarantined(Document):
     payload: str
 
 
-class Device(Document):
-    """A device or hub, whose observations it brings now, and how its clock goes.
-
-    ``clock_skew_s`` is about how many seconds the clock is ahead; less than zero: it is behind, or what it measures
-    comes late.
-    """
-
-    device_id: int
-    code: str
-    kind: str
-    lane: int
-    site_id: int | None
-    hub: str | None
-    retired_at: datetime | None
-    patients: list[int]
-    heard_at: datetime | None
-    clock_skew_s: float | None
-    clock_is_set: bool
-
-
 class Service(Document):
     """A process of the installation and what it has counted."""
 

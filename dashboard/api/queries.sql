@@ -116,23 +116,6 @@ where (%(status)s::text is null or q.status = %(status)s)
 order by q.quarantine_id desc
 limit %(limit)s
 
--- name: devices
-select d.device_id, d.code, d.kind, d.lane, d.site_id, d.retired_at, h.code as hub,
-       coalesce(x.patients, '{}') as patients, c.heard_at,
-       case when cardinality(c.delays_us) > 0 then c.skew_us / 1000000.0::float8 end as clock_skew_s,
-       coalesce(c.unset_at < c.heard_at, true) as clock_is_set
-from device d
-left join device_clock c using (device_id)
-left join device h on h.device_id = d.hub_id
-left join lateral (
-    select array_agg(distinct a.patient_id order by a.patient_id) as patients from device_assignment a
-    where a.device_id = d.device_id and a.during @> now()
-) x on true
-where (%(retired)s or d.retired_at is null)
-  and (%(after_id)s::integer is null or d.device_id > %(after_id)s)
-order by d.device_id
-limit %(limit)s
-
 -- name: services
 select service, started_at, seen_at, counters, seen_at > now() - make_interval(secs => %(live_s)s) as is_live
 from service_instance

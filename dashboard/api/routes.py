@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from dashboard import identity
 from dashboard.api import (
     accounts,
+    devices,
     episodes,
     governance,
     handovers,
@@ -22,6 +23,7 @@ from dashboard.api import (
     running,
 )
 from dashboard.auth import REFUSED, Cookie, Refusal, SignIn, Ticket
+from dashboard.device_acts import Logins
 from dashboard.identity import Person
 from dashboard.incoming import agent_of, client_address
 from dashboard.permissions import PERMISSIONS
@@ -35,7 +37,9 @@ PROBLEMS: dict[int | str, dict[str, object]] = {
 }
 
 
-def routes(pool: AsyncConnectionPool, sign_in: SignIn, sessions: Sessions, cookie: Cookie) -> APIRouter:
+def routes(
+    pool: AsyncConnectionPool, sign_in: SignIn, sessions: Sessions, cookie: Cookie, logins: Logins | None
+) -> APIRouter:
     """Make the whole interface; the gate in front of it has found the person already."""
     known = [
         Depends(HTTPBearer(auto_error=False, description="the token of POST /api/v1/sign-in")),
@@ -53,6 +57,7 @@ def routes(pool: AsyncConnectionPool, sign_in: SignIn, sessions: Sessions, cooki
         accounts.routes(sign_in.passwords),
         registration.router,
         governance.router,
+        devices.routes(logins),
     ):
         router.include_router(part, dependencies=known)
     return router

@@ -1,7 +1,7 @@
 """Which pages are there, at which addresses, and which page does an address show?
 
 A page is a module with `PATH`, `layout` and `register`, which wires its callbacks. The layout of one patient's page
-takes the number that is in its address.
+takes the number that is in its address, and so does one device's.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ from dashboard.pages import (
     system,
     triage,
 )
+from dashboard.pages import device as one_device
+from dashboard.pages import device_new as new_device
 from dashboard.pages import patient as one_patient
 
 _FIXED = (
@@ -79,6 +81,11 @@ _LISTS = {
 # vendored and fetched when the first chart is drawn, so not part of every page
 _LAZY = r"plotly-basic"
 _PATIENT = [(re.compile(page.PATH.format(patient_id=r"(\d{1,9})") + r"\Z"), page.layout) for page in _OF_A_PATIENT]
+# one device, and registering one: below the list of them
+_DEVICE = re.compile(r"/devices/(\d{1,9})\Z")
+_LAYOUTS[new_device.PATH] = new_device.layout
+_LISTS[devices.PATH] = "devices"
+PATHS = (*PATHS, new_device.PATH, one_device.PATH)
 
 
 def register(app: Dash) -> None:
@@ -87,7 +94,7 @@ def register(app: Dash) -> None:
     app.layout = shell.layout
     shell.register(app)
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
-    for page in (*_FIXED, *_OF_A_PATIENT):
+    for page in (*_FIXED, *_OF_A_PATIENT, one_device, new_device):
         page.register(app)
 
 
@@ -104,6 +111,8 @@ async def show(pathname: str | None) -> Any:
         if found := address.match(path):
             await _record(audit.opened_patient(int(found[1])))
             return await layout(int(found[1]))
+    if found := _DEVICE.match(path):
+        return await one_device.layout(int(found[1]))
     if path in _LAYOUTS:
         if path in _LISTS:
             await _record(audit.looked_at(_LISTS[path]))

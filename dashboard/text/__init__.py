@@ -152,16 +152,6 @@ DEVICE_KINDS = {
 SEX = {"female": "female", "male": "male", "other": "other sex", "unknown": "sex not recorded"}
 
 # the other pages
-DEVICE_COLUMNS = ("Device", "Kind", "Patient", "Site", "Speaks through", "Last observation", "Clock", "State")
-DEVICE_STATES = {
-    "reporting": "Reporting",
-    "silent": "Silent",
-    "never": "Never heard",
-    "retired": "Retired",
-    "spare": "Not assigned",
-}
-DEVICES_LEAD = "Every registered device, whom it belongs to, and when it was last heard."
-DEVICES_EMPTY = "No device matches."
 SYSTEM_LEAD = "What each running service last said of itself."
 SYSTEM_COLUMNS = ("Service", "Processes", "Started", "Last heard", "State")
 SYSTEM_EMPTY = "No service has reported in the last day."

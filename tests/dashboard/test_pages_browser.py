@@ -178,7 +178,7 @@ def test_nothing_is_asked_of_another_machine_and_nothing_fails(house: House, bro
     for path, seen in (
         ("/", f"{ROW} .cell-name"),
         (f"/patients/{house.seeded.patients[0]}", "#patient-chart .main-svg"),
-        ("/devices", "#device-list .ag-center-cols-container .ag-row"),
+        ("/devices", "#device-grid .ag-center-cols-container .ag-row"),
         ("/quarantine", "#quarantine-list .card"),
         ("/system", "#system-list .card"),
     ):
@@ -368,7 +368,7 @@ def test_no_page_scrolls_sideways(house: House, browser: Browser, width: str) ->
     for path, seen in (
         ("/", f"{ROW} .cell-name"),
         (f"/patients/{house.seeded.unwell[0]}", "#patient-chart .main-svg"),
-        ("/devices", "#device-list .ag-center-cols-container .ag-row"),
+        ("/devices", "#device-grid .ag-center-cols-container .ag-row"),
     ):
         page.goto(house.url + path)
         expect(page.locator(seen).first).to_be_visible()
@@ -383,7 +383,7 @@ def test_no_accessibility_violation(house: House, browser: Browser, scheme: str,
     for path, seen in (
         ("/", f"{ROW} .cell-name"),
         (f"/patients/{house.seeded.unwell[0]}", "#patient-chart .main-svg"),
-        ("/devices", "#device-list .ag-center-cols-container .ag-row"),
+        ("/devices", "#device-grid .ag-center-cols-container .ag-row"),
         ("/quarantine", "#quarantine-list .card"),
         ("/system", "#system-list .card"),
     ):

@@ -152,6 +152,8 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
         "identities": {"issuer": "https://x", "subject": "x"},
         "accounts": {"name": "x", "role": "carer"},
         "sites": {"name": "x", "kind": "ward"},
+        "assignments": {"patient_id": served.trusts.north.patients[0].patient_id},
+        "/site": {"site_id": ours},
     }
     seen = set()
     for who in ("nurse", "admin"):

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from jsonschema import Draft202012Validator
 
-from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, UnknownDeviceError
+from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, NotThereError
 from homeward.devices import DeviceLogins
 from homeward.installation import Addresses
 from homeward.local.programs import Programs
@@ -100,7 +100,7 @@ def test_a_renewed_login_voids_the_old_one_and_a_retired_device_has_none(desk: D
     peer = Peer(broker, "scale-n", second.password or "")
     assert peer.outcome == "Not authorized"
     peer.close()
-    with pytest.raises(UnknownDeviceError):
+    with pytest.raises(NotThereError):
         desk.do(lambda acts: acts.renew_login(device))
 
 
@@ -213,7 +213,7 @@ def test_what_cannot_be_assigned_is_said(desk: Desk, span: dict[str, Any], says:
 def test_another_organisation_s_devices_patients_and_sites_are_not_there(desk: Desk) -> None:
     foreign = desk.trusts.south.patients[0]
     own = desk.trusts.north.patients[0]
-    with pytest.raises(UnknownDeviceError):
+    with pytest.raises(NotThereError):
         desk.do(lambda acts: acts.assign(foreign.device_id, own.patient_id))
     with pytest.raises(DeviceError, match="no patient"):
         desk.do(lambda acts: acts.assign(own.device_id, foreign.patient_id, user=9))

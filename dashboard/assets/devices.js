@@ -1,0 +1,41 @@
+// How are the cells of the list of devices drawn, and when does it ask for its rows again?
+(function () {
+  "use strict";
+  const components = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
+  const el = function () { return window.React.createElement.apply(null, arguments); };
+
+  function link(href, words) {
+    return href ? el("a", { className: "inside", href: href }, words) : el("span", null, words);
+  }
+
+  // a row whose data are on their way has none
+  Object.assign(components, {
+    HwDeviceLink: (props) => props.data ? link(props.data.href, props.data.code)
+      : el("div", { className: "bar", "aria-hidden": true }),
+    HwDevicePatient: (props) => props.data ? link(props.data.patient_href, props.data.patient) : null,
+    HwDeviceState: function (props) {
+      if (!props.data) return null;
+      const kind = props.data[props.colDef.field + "_kind"];
+      return el("span", { className: kind ? "state state-" + kind : "" }, props.value);
+    },
+  });
+
+  // the server has found the options already, also by what stands in none of them
+  const functions = (window.dashMantineFunctions = window.dashMantineFunctions || {});
+  functions.showEveryOption = (given) => given.options;
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+    homewardDevices: {
+      show: function (view, _, name) {
+        const api = window.dash_ag_grid && window.dash_ag_grid.getApi("device-grid");
+        if (api) {
+          const changed = JSON.stringify(view) !== window.homewardDeviceView;
+          // while somebody reads, rows are replaced in their places
+          if (changed) api.purgeInfiniteCache(); else api.refreshInfiniteCache();
+        }
+        window.homewardDeviceView = JSON.stringify(view);
+        return name;
+      },
+    },
+  });
+})();
