@@ -27,7 +27,7 @@ THEME = {
     },
     "headings": {"fontFamily": "var(--hw-font)"},
 }  # fmt: skip
-# address, icon, words, what a person needs for it; the first one is the home page
+# address, icon, words, what a person needs for it; one's first page is the first that one may see
 CARE = (
     ("/", "triage", text.TRIAGE, Permission.SEE_PATIENTS),
     ("/residents", "residents", text.RESIDENTS, Permission.SEE_PATIENTS),
@@ -40,8 +40,8 @@ RUNNING = (
     ("/quarantine", "quarantine", text.QUARANTINE, Permission.SEE_QUARANTINE),
     ("/people", "people", accounts.PEOPLE, Permission.MANAGE_ACCOUNTS),
     ("/sites", "sites", accounts.SITES_TITLE, Permission.MANAGE_SITES),
-    ("/policies", "policies", accounts.POLICIES, Permission.SEE_POLICIES),
     ("/audit", "audit", accounts.AUDIT, Permission.SEE_AUDIT),
+    ("/policies", "policies", accounts.POLICIES, Permission.SEE_POLICIES),
     ("/messages", "messages", messages.MESSAGES, Permission.SET_UP_MESSAGES),
     ("/system", "system", text.SYSTEM, Permission.SEE_SYSTEM),
 )
@@ -221,12 +221,19 @@ def _menu(person: identity.Person) -> Any:
     )
 
 
+def first_page(person: identity.Person) -> str:
+    """Give the address of the page that a person begins with: who sees no patient has another one than triage."""
+    allowed = (href for _, entries in NAVIGATION for href, *_, needed in entries if may(person, needed))
+    return next(allowed, "/account")
+
+
 async def fill_navigation(pathname: str) -> Any:
     """The ways around for this person's role in groups, with the present one marked."""
     person = identity.current()
+    here = pathname if pathname not in (None, "/") else first_page(person)
     groups = []
     for number, (heading, entries) in enumerate(NAVIGATION):
-        links = [_link(*entry[:3], pathname or "/") for entry in entries if may(person, entry[3])]
+        links = [_link(*entry[:3], here) for entry in entries if may(person, entry[3])]
         if links:
             name = f"navigation-{number}"
             groups.append(html.H2(heading, id=name, className="nav-group"))

@@ -141,7 +141,10 @@
     signOut: function (clicks) {
       if (clicks && !isLeaving) {
         isLeaving = true;
-        fetch("/sign-out", { method: "POST" }).finally(function () { window.location.assign("/sign-in"); });
+        fetch("/sign-out", { method: "POST" }).then(
+          // where it leads says whether there is a provider to sign out of as well
+          function (answer) { window.location.assign(answer.ok ? answer.url : "/sign-in"); },
+          function () { window.location.assign("/sign-in"); });
       }
       return Boolean(clicks);
     },

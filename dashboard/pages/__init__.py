@@ -15,7 +15,7 @@ import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
-from dashboard import audit, shell, text
+from dashboard import audit, identity, shell, text
 from dashboard.pages import (
     account,
     audit_log,
@@ -74,6 +74,7 @@ PATHS = (*_LAYOUTS, *(page.PATH for page in _OF_A_PATIENT))
 # pages that show many patients at once, as the audit log calls them
 _LISTS = {
     triage.PATH: "triage",
+    devices.PATH: "devices",
     residents.PATH: "residents",
     round_list.PATH: "round_list",
     shift_handover.PATH: "shift",
@@ -107,6 +108,8 @@ async def _record(entry: Awaitable[None]) -> None:
 async def show(pathname: str | None) -> Any:
     """Give the page at an address."""
     path = pathname or "/"
+    if path == "/":
+        path = shell.first_page(identity.current())
     for address, layout in _PATIENT:
         if found := address.match(path):
             await _record(audit.opened_patient(int(found[1])))

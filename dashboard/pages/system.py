@@ -12,6 +12,7 @@ from dash import Dash, Input, Output, html
 from dashboard import identity, queries, store, text
 from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
+from dashboard.text import accounts
 from dashboard.text import messages as words
 from dashboard.wording import ago, elapsed
 
@@ -41,6 +42,7 @@ async def fill(_: Any) -> Any:
         services = await queries.services()
         stored = await queries.last_stored()
         [messages] = await store.fetch_from("messages.sql", "standing")
+        [database] = await store.fetch_from("system.sql", "database")
     except (psycopg.Error, psycopg_pool.PoolTimeout):
         return trouble()
     if not services:
@@ -50,7 +52,23 @@ async def fill(_: Any) -> Any:
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.SYSTEM_COLUMNS]))
     table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
     listed = [html.P(f"{text.NEWEST}: {told}", className="muted section"), scrollable(table, text.SYSTEM)]
-    return html.Div([html.Div(listed, className="card"), _messages(messages)], className="stack")
+    return html.Div([html.Div(listed, className="card"), _messages(messages), _database(database)], className="stack")
+
+
+def _database(found: dict[str, Any]) -> Any:
+    """How large the database is, and by which programs and which schema it is kept."""
+    facts = (
+        (accounts.DATABASE_SIZE, f"{found['size'] / 2**30:,.2f} GB"),
+        (accounts.OLDEST, "–" if found["oldest"] is None else f"{found['oldest']:%d.%m.%Y}"),
+        (accounts.POSTGRES, str(found["postgres"])),
+        (accounts.TIMESCALE, f"{found['timescale']} ({found['edition']})"),
+        (accounts.MIGRATION, f"{found['migration']}, {found['migrated_at']:%d.%m.%Y}"),
+        (accounts.CONNECTIONS, str(found["connections"])),
+    )
+    listed = [html.Div([html.Dt(name), html.Dd(value)], className="fact") for name, value in facts]
+    return html.Section(
+        [html.H2(accounts.DATABASE), html.Dl(listed, className="facts")], className="card section stack"
+    )
 
 
 def _messages(standing: dict[str, Any]) -> Any:

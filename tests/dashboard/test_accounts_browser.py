@@ -356,6 +356,20 @@ def test_no_page_has_a_fault_that_axe_finds_or_is_wider_than_the_screen(
     page.context.close()
 
 
+def test_who_sees_no_patient_begins_with_what_they_are_there_for(trust: Trust, browser: Browser) -> None:
+    for who, heading in (("auditor", "Audit"), ("technician", "Devices")):
+        page = trust.open(browser, who, "/")
+        expect(page.locator("#main h1")).to_have_text(heading)
+        expect(page.locator("#navigation [aria-current=page]")).to_have_text(heading)
+        page.context.close()
+    page = trust.open(browser, "technician", "/system")
+    expect(page.locator("#system-list")).to_contain_text("TimescaleDB")
+    page.locator(".person-menu summary").click()
+    page.locator("#sign-out").click()
+    page.wait_for_url(f"{trust.url}/sign-in")
+    page.context.close()
+
+
 def test_a_carer_finds_none_of_these_pages(trust: Trust, browser: Browser) -> None:
     page = trust.open(browser, "carer", "/people")
     expect(page.locator("#main .trouble")).to_contain_text("Your role does not include this page")
