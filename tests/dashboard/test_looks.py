@@ -1,0 +1,73 @@
+"""Is every look at a patient in the audit log, through every route that gives one and every page that shows one?
+
+Walks all routes and all fixed pages, so that a new one cannot be forgotten: where an answer has a patient's name or the
+address is a patient's, an entry must have been written meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from dashboard import pages
+from tests.dashboard.conftest import PASSWORD, Served
+from tests.dashboard.test_pages_browser import FLAGS
+
+
+def looks(served: Served) -> int:
+    return int(served.ask("select count(*) from audit_log where action in ('looked_at', 'handover_looked_at')")[0][0])
+
+
+@pytest.mark.parametrize("who", ["nurse", "admin"])
+def test_every_route_that_names_a_patient_leaves_an_entry(served: Served, who: str) -> None:
+    patient = served.trusts.north.patients[0]
+    names = [p.family_name for p in served.trusts.north.patients]
+    numbers = {"patient_id": patient.patient_id, "episode_id": patient.episode_id, "site_id": patient.site_id}
+    paths = [p for p, methods in httpx.get(served.url + "/openapi.json").json()["paths"].items() if "get" in methods]
+    named = 0
+    with served.client(who) as client:
+        for path in paths:
+            if set(re.findall(r"{(\w+)}", path)) - set(numbers):
+                continue
+            before = looks(served)
+            answer = client.get(path.format(**numbers))
+            shown = answer.status_code == 200 and ("{patient_id}" in path or any(name in answer.text for name in names))
+            named += shown
+            assert not shown or looks(served) > before, path
+    assert named > 5
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as play:
+        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.mark.browser
+def test_every_page_that_shows_a_patient_leaves_an_entry(served: Served, browser: Browser) -> None:
+    patient = served.trusts.north.patients[0]
+    names = [p.family_name for p in served.trusts.north.patients]
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{served.url}/sign-in")
+    page.fill("#sign_in", "nurse")
+    page.fill("#password", PASSWORD)
+    page.click("button[type=submit]")
+    page.wait_for_url(f"{served.url}/")
+    showing = []
+    for path in pages.PATHS:
+        before = looks(served)
+        page.goto(served.url + path.format(patient_id=patient.patient_id))
+        expect(page.locator("#page h1").first).to_be_attached()
+        page.wait_for_load_state("networkidle")
+        if any(name in page.locator("#page").inner_text() for name in names):
+            showing.append(path)
+            assert looks(served) > before, path
+    assert len(showing) > 3, showing
+    context.close()
