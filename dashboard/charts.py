@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dashboard import text
-from dashboard.figures import Panel, Scores, Series, Shade
+from dashboard.figure_parts import Mark, Panel, Scores, Series, Shade
 from dashboard.standing import NEWS2_CODES, LimitLine, Standard, score
 from dashboard.wording import microseconds
 from schemas.episode import Severity
@@ -26,20 +26,28 @@ _NOT_DRAWN = (BY_NAME["on_oxygen"].code, BY_NAME["consciousness"].code)
 _ORDER = ("respiration_rate", "spo2", "bp_systolic", "pulse", "temperature", "weight", "glucose")
 
 
+_STEPS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440)]
+_BUCKETS, _SCORES = 366, 168
+"""At most so many buckets and scores lie beside each other."""
+LONG = timedelta(days=31)
+"""A longer span is read in buckets altogether: a year is never fetched row by row."""
+
+
 @dataclass(frozen=True)
 class Resolution:
     """How finely a span is read."""
 
-    span: timedelta
     bucket: timedelta
     score_bucket: timedelta
 
 
-RESOLUTIONS = {
-    "24h": Resolution(timedelta(hours=24), timedelta(minutes=5), timedelta(minutes=15)),
-    "7d": Resolution(timedelta(days=7), timedelta(minutes=30), timedelta(hours=1)),
-    "30d": Resolution(timedelta(days=30), timedelta(hours=2), timedelta(hours=4)),
-}
+def resolution(span: timedelta) -> Resolution:
+    """Choose buckets that fill the width of a chart, however long the span."""
+
+    def step(most: int) -> timedelta:
+        return next((s for s in _STEPS if span <= s * most), _STEPS[-1])
+
+    return Resolution(step(_BUCKETS), step(_SCORES))
 
 
 def dense(counts: dict[int, int]) -> list[int]:
@@ -175,8 +183,18 @@ def scores_over_time(rows: Sequence[Row], valid_us: int, spo2_scale: int) -> Sco
     return Scores(at, result.lower.astype(np.float64), result.upper.astype(np.float64))
 
 
-def shades(episodes: Sequence[Row], now_us: int) -> list[Shade]:
-    """What lies behind the charts: each episode from its beginning to its end, or to now."""
+def shades(episodes: Sequence[Row], gaps: Sequence[Row], pauses: Sequence[Row], now_us: int) -> list[Shade]:
+    """What lies behind the charts: episodes from beginning to end, or to now; silences of devices; pauses."""
+    silences = [Shade(microseconds(g["since"]), microseconds(g["until"]), Severity.NONE, "gap") for g in gaps]
+    paused = [Shade(microseconds(x["since"]), microseconds(x["until"]), Severity.NONE, "pause") for x in pauses]
+    return [
+        *silences,
+        *paused,
+        *_of_episodes(episodes, now_us),
+    ]
+
+
+def _of_episodes(episodes: Sequence[Row], now_us: int) -> list[Shade]:
     return [
         Shade(
             microseconds(e["activated_at"] or e["opened_at"]),
@@ -190,3 +208,15 @@ def shades(episodes: Sequence[Row], now_us: int) -> list[Shade]:
 def score_codes() -> list[int]:
     """The vital signs that NEWS2 is made of."""
     return list(NEWS2_CODES)
+
+
+def marks(events: Sequence[Row], notes: Sequence[Row]) -> list[Mark]:
+    """What people did and wrote, to stand at the top of the charts."""
+    acts = [
+        Mark(microseconds(e["at"]), f"{text.EVENT_WORDS[e['kind']]} by {e['account']}") for e in events if e["account"]
+    ]
+    written = [
+        Mark(microseconds(n["at"]), f"{'Call' if n['kind'] == 'call' else 'Note'} by {n['account']}: {n['body'][:80]}")
+        for n in notes
+    ]
+    return sorted([*acts, *written], key=lambda mark: mark.at)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from dashboard import care, rows, text
-from dashboard.figures import Scores
+from dashboard.figure_parts import Scores
 from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard
 from dashboard.text import handover as words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from dash import html
@@ -11,6 +11,7 @@ from dash import html
 from dashboard import rows, text
 from dashboard.shell import badge, icon, long_list
 from dashboard.text import care
+from dashboard.text import patient as words
 from dashboard.timeline import Entry
 from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
 from schemas.episode import Severity
@@ -141,13 +142,13 @@ def _episode(episode: Row, detail: Row, patient: Row, now: datetime, allowed: bo
             act,
             html.Div(why["advice"], className="episode-advice") if why.get("advice") else None,
             html.Div(". ".join(meta), className="episode-meta"),
-            _why(why) if why.get("title") else None,
+            _why(why, episode["episode_id"]) if why.get("title") else None,
         ],
         className=f"episode level-{severity:d}",
     )
 
 
-def _why(why: Row) -> Any:
+def _why(why: Row, episode: int) -> Any:
     """The rule, its version and source, and the values that met it."""
     values = why.get("values") or {}
     told = [BY_NAME[n].short_label + " " + BY_NAME[n].format(v) for n, v in values.items() if v is not None]
@@ -165,7 +166,15 @@ def _why(why: Row) -> Any:
         (text.WHY_SOURCE, why.get("source", "")),
     ]
     listed = [part for label, value in facts if value for part in (html.Dt(label), html.Dd(value))]
-    return html.Details([html.Summary(text.WHY), html.Dl(listed)], className="episode-why")
+    again = html.Div(
+        [
+            html.Button(words.REPLAY, type="button", className="quiet-button", title=words.REPLAY_HINT,
+                        **{"data-replay": str(episode)}),
+            html.Span(className="replay-said", role="status"),
+        ],
+        className="replay",
+    )  # fmt: skip
+    return html.Details([html.Summary(text.WHY), html.Dl(listed), again], className="episode-why")
 
 
 def vitals(at: rows.Situation, patient: Row, usual: Mapping[int, tuple[float, float]], now: datetime) -> list[Any]:
@@ -244,7 +253,8 @@ def _score_card(at: rows.Situation, patient: Row) -> Any:
 def legend() -> Any:
     """What the marks of the charts mean."""
     marks = (("", text.LEGEND_LIMIT), ("range", text.LEGEND_RANGE), ("repeat", text.SUSPECTED_REPEAT),
-             ("bounds", text.LEGEND_BOUNDS), ("shade", text.LEGEND_EPISODE))  # fmt: skip
+             ("bounds", text.LEGEND_BOUNDS), ("shade", text.LEGEND_EPISODE), ("gap", words.GAP), ("pause", words.PAUSE),
+             ("mark", words.MARK))  # fmt: skip
     return html.Div([html.Span([html.I(className=mark), words]) for mark, words in marks], className="legend")
 
 
@@ -275,29 +285,25 @@ def _entry(entry: Entry, zone: str, now: datetime) -> Any:
     )
 
 
-def devices_section(devices: Sequence[Row]) -> Any:
-    """The devices that this patient has now."""
+def devices_section(devices: Sequence[Row], zone: str, now: datetime) -> Any:
+    """The devices that this patient has now, and when each was last heard."""
     listed: Any = html.P(text.NO_DEVICES, className="muted")
     if devices:
-        listed = html.Ul([html.Li(_device(d)) for d in devices], className="devices")
+        listed = html.Ul([html.Li(_device(d, zone, now)) for d in devices], className="devices")
     return html.Section([html.H2(text.DEVICES), listed], className="card section")
 
 
-def _device(device: Row) -> list[Any]:
+def _device(device: Row, zone: str, now: datetime) -> list[Any]:
     through = f", {text.SPEAKS_THROUGH} {device['hub']}" if device["hub"] else ""
     kind = text.DEVICE_KINDS.get(device["kind"], device["kind"])
-    return [html.Strong(kind), html.Span(f"{device['code']}{through}", className="muted")]
+    heard = f"{words.LAST_HEARD} {clock(device['last_at'], zone, now)}" if device["last_at"] else words.NEVER_HEARD
+    state = "state state-good" if device["last_at"] and now - device["last_at"] < RECENT else "state"
+    return [html.Strong(kind), html.Span(f"{device['code']}{through}", className="muted"),
+            html.Span(heard, className=state)]  # fmt: skip
 
 
-def observations_section(patient: Row) -> Any:
-    """The frame of the table, which is read when it is opened."""
-    return html.Section(
-        html.Details(
-            [html.Summary(text.OBSERVATIONS), html.Div(html.P(text.LOADING, className="muted"), id="patient-table")],
-            id="patient-observations",
-        ),
-        className="card section",
-    )
+RECENT = timedelta(hours=24)
+"""A device that was heard within this time reports."""
 
 
 def observation_table(observed: Sequence[Row], zone: str, now: datetime) -> Any:

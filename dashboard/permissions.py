@@ -18,6 +18,7 @@ class Permission(StrEnum):
     ACKNOWLEDGE = "acknowledge"
     WRITE_NOTES = "write_notes"
     PAUSE_PATIENTS = "pause_patients"
+    SET_LIMITS = "set_limits"
     SIGN_HANDOVERS = "sign_handovers"
     SEE_DEVICES = "see_devices"
     ASSIGN_DEVICES = "assign_devices"
@@ -71,6 +72,7 @@ PERMISSIONS = MappingProxyType(
         | _RUNNING
         | _CLINICAL
         | {
+            Permission.SET_LIMITS,
             Permission.ASSIGN_DEVICES,
             Permission.SEE_POLICIES,
             Permission.REGISTER_PATIENTS,

@@ -70,11 +70,6 @@ async def notes(patient_id: int, since: datetime, limit: int) -> list[Row]:
     return await fetch("patient_notes", patient=patient_id, since=since, limit=limit)
 
 
-async def devices_of(patient_id: int) -> list[Row]:
-    """The devices that a patient has now."""
-    return await fetch("patient_devices", patient=patient_id)
-
-
 async def device_gaps(patient_id: int, since: datetime, longer: timedelta, limit: int) -> list[Row]:
     """Silences of a patient's devices."""
     return await fetch("device_gaps", patient=patient_id, since=since, longer=longer, steps=SILENT_STEPS, limit=limit)

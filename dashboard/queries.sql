@@ -91,14 +91,6 @@ where n.patient_id = %(patient)s and n.at > %(since)s
 order by n.at desc
 limit %(limit)s;
 
--- name: patient_devices
-select d.device_id, d.code, d.kind, h.code as hub, lower(a.during) as since
-from device_assignment a
-join device d using (device_id)
-left join device h on h.device_id = d.hub_id
-where a.patient_id = %(patient)s and a.during @> now()
-order by d.kind, d.code;
-
 -- name: observation_counts
 select vital, count(*) as observations
 from patient_observation

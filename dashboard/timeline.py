@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from dashboard import text
+from dashboard.text import patient as page
 from dashboard.text import triage as words
 from dashboard.wording import elapsed
 from schemas.episode import Severity
@@ -26,9 +27,30 @@ class Entry:
     level: int = 0
 
 
-def entries(events: Sequence[Row], notes: Sequence[Row], gaps: Sequence[Row], limit: int) -> list[Entry]:
+@dataclass(frozen=True)
+class Happened:
+    """Everything that is told of a patient, as the database gave it."""
+
+    events: Sequence[Row] = ()
+    notes: Sequence[Row] = ()
+    gaps: Sequence[Row] = ()
+    overrides: Sequence[Row] = ()
+    devices: Sequence[Row] = ()
+    pauses: Sequence[Row] = ()
+    late: Sequence[Row] = ()
+
+
+def entries(happened: Happened, limit: int) -> list[Entry]:
     """Put everything together, newest first."""
-    found = [*map(_event, events), *map(_note, notes), *map(_gap, gaps)]
+    found = [
+        *map(_event, happened.events),
+        *map(_note, happened.notes),
+        *map(_gap, happened.gaps),
+        *map(_override, happened.overrides),
+        *(e for row in happened.devices for e in _device(row)),
+        *(e for row in happened.pauses for e in _pause(row)),
+        *map(_late, happened.late),
+    ]
     return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
 
 
@@ -62,3 +84,28 @@ def _gap(row: Row) -> Entry:
     length = elapsed((row["until"] - row["since"]).total_seconds())
     kind = text.DEVICE_KINDS.get(row["kind"], row["kind"])
     return Entry(row["until"], "gap", f"{text.GAP}, {length}", f"{kind} {row['code']}: {text.GAP_BODY}")
+
+
+def _override(row: Row) -> Entry:
+    return Entry(row["at"], "up", f"{page.OVERRIDE} by {row['author']}", row["reason"])
+
+
+def _device(row: Row) -> list[Entry]:
+    named = f"{text.DEVICE_KINDS.get(row['kind'], row['kind'])} {row['code']}"
+    changes = ((row["given_at"], page.DEVICE_GIVEN), (row["taken_at"], page.DEVICE_TAKEN))
+    return [Entry(at, "devices", f"{what}: {named}") for at, what in changes if at is not None]
+
+
+def _pause(row: Row) -> list[Entry]:
+    planned = elapsed((row["ends_at"] - row["since"]).total_seconds())
+    found = [Entry(row["since"], "clock", f"{page.PAUSE_BEGAN} by {row['account']}, {planned}", row["reason"])]
+    if row["lifted_at"] is not None:
+        found.append(Entry(row["lifted_at"], "clock", f"{page.PAUSE_LIFTED} by {row['lifted_by'] or '–'}"))
+    return found
+
+
+def _late(row: Row) -> Entry:
+    oldest = elapsed((row["at"] - row["first_at"]).total_seconds())
+    return Entry(
+        row["at"], "clock", f"{page.LATE}: {row['observations']} observations", f"measured up to {oldest} before"
+    )

@@ -18,6 +18,7 @@ from fastapi.concurrency import run_in_threadpool
 from dashboard import audit, identity, store
 from dashboard.fhir.search import search_of_patients
 from dashboard.permissions import NotPermittedError, Permission, require
+from homeward import replay_route
 from ingest import fhir_http, quarantine_http, sms_http
 from ingest.entrance import AWAY, Entrance
 from ingest.http import Sender, routes
@@ -42,6 +43,7 @@ def other_ways_in(database_url: str) -> Iterator[list[APIRouter]]:
                 fhir_http.routes(entrance, sender),
                 sms_http.routes(entrance),
                 quarantine_http.routes(entrance, mender),
+                replay_route.routes(pool),
             ]
         finally:
             entrance.close()

@@ -121,3 +121,9 @@ select service, started_at, seen_at, counters, seen_at > now() - make_interval(s
 from service_instance
 where seen_at > now() - interval '1 day'
 order by service, started_at
+
+-- name: export
+select o.observed_at, o.received_at, o.vital, o.value, o.flags, d.code
+from patient_observation o left join device d using (device_id)
+where o.patient_id = %(patient)s and o.observed_at > %(since)s and o.observed_at <= %(until)s
+order by o.observed_at, o.vital, o.device_id

@@ -13,6 +13,7 @@ from dashboard.api import (
     accounts,
     devices,
     episodes,
+    export,
     governance,
     handovers,
     models,
@@ -49,6 +50,7 @@ def routes(
     _add_sign_in(router, sign_in, sessions)
     for part in (
         patients.router,
+        export.router,
         pauses.router,
         episodes.router,
         handovers.router,

@@ -12,14 +12,12 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import actions, charts, figures, identity, queries, rows, text, timeline
+from dashboard import actions, identity, patient_charts, patient_limits, patient_pause, queries, rows, text, timeline
 from dashboard import patient_parts as parts
-from dashboard.figures import Span, Words
 from dashboard.pages import emergency_access, leaving
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, trouble
-from dashboard.standing import standard
-from dashboard.wording import microseconds, zone_name
+from dashboard.store import fetch_from
 from schemas.episode import Severity
 
 PATH = "/patients/{patient_id}"
@@ -31,10 +29,7 @@ USUAL_SPAN = timedelta(days=30)
 USUAL_UNTIL = timedelta(days=1)
 TIMELINE_SPAN = timedelta(days=30)
 TIMELINE_ENTRIES = 40
-TABLE_ROWS = 200
 SHORTEST_GAP = timedelta(hours=1)
-GRAPH = {"displayModeBar": False, "displaylogo": False, "showSendToCloud": False, "responsive": True,
-         "scrollZoom": False, "doubleClick": False}  # fmt: skip
 
 
 async def layout(patient_id: int) -> Any:
@@ -42,7 +37,9 @@ async def layout(patient_id: int) -> Any:
     person = identity.current()
     try:
         found, devices, opened = await asyncio.gather(
-            queries.patient(patient_id), queries.devices_of(patient_id), emergency_access.banner(patient_id)
+            queries.patient(patient_id),
+            fetch_from("patient.sql", "devices", patient=patient_id),
+            emergency_access.banner(patient_id),
         )
     except UNREADABLE:
         return _alone(trouble())
@@ -65,15 +62,16 @@ async def layout(patient_id: int) -> Any:
                         [
                             html.Div(id="patient-episodes"),
                             html.Div(id="patient-vitals", className="vitals"),
-                            _charts(found),
-                            parts.observations_section(found),
+                            patient_charts.section(found),
                         ],
                         className="main-column",
                     ),
                     html.Div(
                         [
                             _notes() if may(person, Permission.WRITE_NOTES) else None,
-                            parts.devices_section(devices),
+                            patient_pause.section() if may(person, Permission.PAUSE_PATIENTS) else None,
+                            patient_limits.section(found) if may(person, Permission.SET_LIMITS) else None,
+                            parts.devices_section(devices, found["time_zone"], found["now"]),
                             parts.timeline_section(found),
                             await leaving.section(found),
                         ],
@@ -91,36 +89,6 @@ async def layout(patient_id: int) -> Any:
 
 def _alone(content: Any) -> Any:
     return html.Div([parts.back(), html.H1(text.PATIENT), content], className="page patient", id="main", tabIndex="-1")
-
-
-def _charts(found: dict[str, Any]) -> Any:
-    return html.Section(
-        [
-            html.Div(
-                [
-                    html.H2(text.VITAL_SIGNS),
-                    html.Span(text.times_in(zone_name(found["time_zone"], found["now"])), className="zone"),
-                    dmc.SegmentedControl(
-                        id="patient-span",
-                        data=[{"value": key, "label": words} for key, words in text.SPANS.items()],
-                        value="24h",
-                        size="sm",
-                        **{"aria-label": text.SPAN},
-                    ),
-                ],
-                className="section-head",
-            ),
-            parts.legend(),
-            html.Div(id="patient-trouble"),
-            html.Div(
-                dcc.Graph(id="patient-chart", config=GRAPH, figure={}, style={"minHeight": "320px"}),
-                role="img",
-                **{"aria-label": text.CHART_LABEL},
-            ),
-        ],
-        className="card section",
-        **{"aria-label": text.VITAL_SIGNS},
-    )
 
 
 def _notes() -> Any:
@@ -149,9 +117,7 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
     except UNREADABLE as exc:
         log.warning("patient could not be read", extra={"action": "patient_unreadable", "error": type(exc).__name__})
         return trouble(), no_update, no_update
-    followed = standard(
-        found["document"], found["policy_id"], found["version"], found["own"] or "{}", found["usual_news2"]
-    )
+    followed = patient_charts.standard_of(found)
     known = {} if followed is None else {found["policy_id"]: followed}
     at = rows.situation([patient_id], {patient_id: found}, known, now)
     allowed = may(identity.current(), Permission.ACKNOWLEDGE)
@@ -164,76 +130,28 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
     )
 
 
-async def fill_chart(patient_id: int, span: str, scheme: str | None, *_: Any) -> tuple[Any, Any]:
-    """The charts over the chosen span."""
-    if scheme not in figures.THEMES:
-        return no_update, no_update
+async def fill_timeline(patient_id: int, *_: Any) -> Any:
+    """Everything that happened, newest first."""
+    now = datetime.now(UTC)
+    since = now - TIMELINE_SPAN
+    listed = {"patient": patient_id, "since": since, "limit": TIMELINE_ENTRIES}
     try:
         found = await queries.patient(patient_id)
-        if found is None:
-            return no_update, no_update
-        return await _figure(found, charts.RESOLUTIONS.get(span, charts.RESOLUTIONS["24h"]), scheme), None
-    except UNREADABLE as exc:
-        log.warning("chart could not be read", extra={"action": "chart_unreadable", "error": type(exc).__name__})
-        return no_update, trouble()
-
-
-async def _figure(found: dict[str, Any], resolution: charts.Resolution, scheme: str) -> Any:
-    patient_id, now = found["patient_id"], datetime.now(UTC)
-    since = now - resolution.span
-    followed = standard(
-        found["document"], found["policy_id"], found["version"], found["own"] or "{}", found["usual_news2"]
-    )
-    counts = await queries.observation_counts(patient_id, since, now)
-    dense = charts.dense(counts)
-    sparse = [code for code in counts if code not in dense]
-    valid = followed.valid_us if followed else None
-    single, bucketed, episodes, last = await asyncio.gather(
-        queries.observations(patient_id, since, now, sparse),
-        queries.observations_bucketed(patient_id, since, now, dense, resolution.bucket),
-        queries.episodes(patient_id, since),
-        queries.last_of_buckets(
-            patient_id, since - timedelta(microseconds=valid or 0), now, charts.score_codes(), resolution.score_bucket
-        ),
-    )
-    scores = charts.scores_over_time(last, valid, found["spo2_scale"]) if valid else None
-    stack = charts.panels(single, bucketed, scores, followed, found["spo2_scale"])
-    axis = Span(microseconds(since), microseconds(now), found["time_zone"])
-    words = Words(text.SUSPECTED_REPEAT, text.INCOMPLETE_SHORT, text.NEWS2)
-    return figures.vital_signs(stack, axis, charts.shades(episodes, axis.until), scheme, words)
-
-
-async def fill_timeline(patient_id: int, *_: Any) -> Any:
-    """What happened, newest first."""
-    since = datetime.now(UTC) - TIMELINE_SPAN
-    try:
-        found, events, notes, gaps = await asyncio.gather(
-            queries.patient(patient_id),
+        happened = await asyncio.gather(
             queries.events(patient_id, since, TIMELINE_ENTRIES),
             queries.notes(patient_id, since, TIMELINE_ENTRIES),
             queries.device_gaps(patient_id, since, SHORTEST_GAP, TIMELINE_ENTRIES),
+            fetch_from("patient.sql", "overrides", **listed),
+            fetch_from("patient.sql", "device_changes", **listed),
+            fetch_from("patient.sql", "pauses", patient=patient_id, since=since, until=now),
+            fetch_from("patient.sql", "late_arrivals", **listed, longer=SHORTEST_GAP),
         )
     except UNREADABLE:
         return trouble()
     if found is None:
         return no_update
-    told = timeline.entries(events, notes, gaps, TIMELINE_ENTRIES)
+    told = timeline.entries(timeline.Happened(*happened), TIMELINE_ENTRIES)
     return parts.timeline_list(told, found["time_zone"], found["now"])
-
-
-async def fill_table(patient_id: int, opened: Any, span: str, *_: Any) -> Any:
-    """The observations themselves, once somebody opens the table."""
-    if not opened:
-        return no_update
-    now = datetime.now(UTC)
-    try:
-        found, observed = await asyncio.gather(
-            queries.patient(patient_id),
-            queries.observation_table(patient_id, now - charts.RESOLUTIONS[span].span, now, TABLE_ROWS),
-        )
-    except UNREADABLE:
-        return trouble()
-    return no_update if found is None else parts.observation_table(observed, found["time_zone"], found["now"])
 
 
 async def acknowledge(clicks: list[int | None], acts: int) -> tuple[Any, Any]:
@@ -278,22 +196,7 @@ def register(app: Dash) -> None:
         live,
         acts,
     )(fill_now)
-    app.callback(
-        Output("patient-chart", "figure"),
-        Output("patient-trouble", "children"),
-        patient,
-        Input("patient-span", "value"),
-        Input("scheme", "data"),
-        live,
-    )(fill_chart)
     app.callback(Output("patient-timeline", "children"), patient, live, acts)(fill_timeline)
-    app.callback(
-        Output("patient-table", "children"),
-        patient,
-        Input("patient-observations", "n_clicks"),
-        Input("patient-span", "value"),
-        live,
-    )(fill_table)
     app.callback(
         Output("patient-said", "children"),
         Output("patient-acts", "data"),
@@ -311,3 +214,5 @@ def register(app: Dash) -> None:
         State("patient-acts", "data"),
         prevent_initial_call=True,
     )(save_note)
+    for part in (patient_charts, patient_pause, patient_limits):
+        part.register(app)

@@ -191,7 +191,7 @@ async def fill_panel(wanted: dict[str, Any] | None) -> tuple[Any, ...]:
     if patient is None:
         return (html.P(text.UNKNOWN_PATIENT), None, None, None)
     found = listed.get(number, [])
-    told = timeline.entries(events, notes, (), LATEST_ENTRIES)
+    told = timeline.entries(timeline.Happened(events, notes), LATEST_ENTRIES)
     return (
         triage_panel.who(patient, max((e["severity"] for e in found), default=0)),
         triage_panel.episodes(found, patient, person, now, may(person, Permission.ACKNOWLEDGE)),

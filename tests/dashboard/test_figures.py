@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from dashboard import charts, figures
-from dashboard.figures import Panel, Scores, Series, Shade, Span, Words
+from dashboard import charts, figure_times, figures
+from dashboard.figure_parts import THEMES, Panel, Scores, Series, Shade, Span, Words
 from dashboard.standing import LimitLine
 from dashboard.wording import microseconds
 from schemas.episode import Severity
@@ -52,8 +52,8 @@ def test_two_cadences_are_one_line_and_only_silences_break_it() -> None:
     thrice_a_day = np.arange(0, 40, 8.0)
     worn = 40 + np.arange(30) / 60
     at = hours(*thrice_a_day, *worn, *(worn + 3))
-    assert list(figures.gap_positions(at)) == [len(thrice_a_day) + len(worn)]
-    assert len(figures.gap_positions(hours(1))) == len(figures.gap_positions(hours())) == 0
+    assert list(figure_times.gap_positions(at)) == [len(thrice_a_day) + len(worn)]
+    assert len(figure_times.gap_positions(hours(1))) == len(figure_times.gap_positions(hours())) == 0
 
 
 def test_points_are_marked_where_they_have_room() -> None:
@@ -122,7 +122,7 @@ def test_nothing_observed_draws_an_empty_figure() -> None:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_both_colour_schemes_have_every_colour(scheme: str) -> None:
-    theme = figures.THEMES[scheme]
+    theme = THEMES[scheme]
     assert set(theme.severity) == {Severity.YELLOW, Severity.AMBER, Severity.RED}
     draw(Panel("Pulse", (pulse(hours(0, 1), [70, 71]),)), scheme=scheme)
 
@@ -131,9 +131,9 @@ def test_times_are_the_clock_on_the_wall_on_both_sides_of_a_changeover() -> None
     # British clocks went back at 01:00 UTC on 25 October 2026
     before, after = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
     at = np.array([microseconds(before), microseconds(after)])
-    shown = figures.local_times(at, "Europe/London")
+    shown = figure_times.local_times(at, "Europe/London")
     assert [str(t)[:16] for t in shown] == ["2026-10-25T01:30", "2026-10-25T01:30"]
-    assert len(figures.local_times(np.array([], dtype=np.int64), "Europe/London")) == 0
+    assert len(figure_times.local_times(np.array([], dtype=np.int64), "Europe/London")) == 0
 
 
 def observed(hour: float, name: str, value: float, flags: int = 0) -> dict[str, Any]:

@@ -322,7 +322,7 @@ def test_the_patient_page_shows_how_it_is_and_was(house: House, browser: Browser
     expect(page.locator("#patient-timeline li")).not_to_have_count(0)
     page.get_by_text("7 days", exact=True).click()
     expect(page.locator("#patient-chart .fills path, #patient-chart .fill path").first).to_be_attached()
-    page.locator("#patient-observations summary").click()
+    page.get_by_text("Table", exact=True).click()
     expect(page.locator("#patient-table .ag-center-cols-container")).to_contain_text("Respiration rate")
     page.context.close()
 
