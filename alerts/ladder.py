@@ -115,7 +115,9 @@ def read(document: object) -> Ladder:
         raise LadderError("quiet hours: they never end, so that only red would be told; leave some time open")
     if not 1 <= len(ladder.tiers) <= MOST_TIERS:
         raise LadderError(f"tiers: a ladder has 1 to {MOST_TIERS} of them; this one has {len(ladder.tiers)}")
-    for tier in ladder.tiers:
+    for number, tier in enumerate(ladder.tiers):
+        if tier.name in {other.name for other in ladder.tiers[:number]}:
+            raise LadderError(f"tier {tier.name!r}: there are two of this name; give each its own")
         if not tier.receivers:
             raise LadderError(f"tier {tier.name!r}: nobody is named; name a person, a rota, an address or a channel")
     return ladder

@@ -8,8 +8,10 @@ second time gains nothing. Redirects are not followed.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -32,6 +34,11 @@ class Outgoing:
     def of(cls, networks: Sequence[str]) -> Outgoing:
         """Allow these networks beside the public ones."""
         return cls(tuple(ip_network(network) for network in networks))
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What certificates are checked against; connections are not kept, so that none is used under another name."""
+        return ssl.create_default_context()
 
     def address_of(self, host: str, port: int) -> str:
         """Look a host up and give an address that may be connected to; raises `DeliveryError`."""
@@ -62,7 +69,7 @@ class Outgoing:
         sent = {"Host": parts.netloc.rpartition("@")[2], "Content-Type": "application/json", **headers}
         try:
             with (
-                httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
+                httpx.Client(verify=self.tls, timeout=TIMEOUT, follow_redirects=False, trust_env=False) as client,
                 # the status is all that counts: a body that never ends is not waited for
                 client.stream(
                     "POST", target, content=content, headers=sent, extensions={"sni_hostname": parts.hostname}

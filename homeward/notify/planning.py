@@ -20,7 +20,7 @@ from homeward.notify import receivers
 from homeward.notify.receivers import Destination
 from homeward.notify.sql import Connection, Row, run
 
-MOST = 500
+MOST = 100
 AGAIN = timedelta(minutes=1)
 """How soon a job is looked at again that has no ladder or nobody to tell."""
 TRIES = 2
@@ -60,55 +60,111 @@ class _Turn:
         return self.steps[self.number]
 
 
+@dataclass(frozen=True)
+class _Move:
+    """Where a job stands next: how many steps are done, when it is looked at again (never: None), and why."""
+
+    turn: _Turn
+    steps: int
+    at: datetime | None
+    outcome: str
+
+
+def sweep(connection: Connection, now: datetime) -> None:
+    """End what nobody waits for any more, and hurry what did not get through, in the transaction that is open."""
+    for name in ("mend_clock_jobs", "mend_clock_deliveries", "end_snoozes", "cancel_jobs", "cancel_deliveries"):
+        run(connection, name, now=now, longest=LONGEST_PAUSE * 2)
+    run(connection, "hurry", now=now, tries=TRIES)
+    run(connection, "end_jobs", now=now)
+
+
 def plan(connection: Connection, now: datetime) -> int:
     """Do what is due at ``now`` in the transaction that is open; give how many jobs that moved."""
-    for sweep in ("mend_clock_jobs", "mend_clock_deliveries", "end_snoozes", "cancel_jobs", "cancel_deliveries"):
-        run(connection, sweep, now=now, longest=LONGEST_PAUSE * 2)
-    run(connection, "hurry", now=now, tries=TRIES)
     due = run(connection, "due_jobs", now=now, most=MOST)
+    if not due:
+        return 0
+    known = _Known(connection, now)
     groups: dict[tuple[int, int, int, str], list[_Turn]] = defaultdict(list)
-    for job in due:
-        turn = _turn(connection, job, now)
-        if turn is not None:
-            groups[job["site_id"], turn.ladder_id, turn.number, turn.step.tier.name].append(turn)
-    for group in groups.values():
-        _tell(connection, group, now)
-    run(connection, "end_jobs", now=now)
+    for turn in _not_held(known, [turn for job in due if (turn := _turn(known, job))]):
+        groups[turn.job["site_id"], turn.ladder_id, turn.number, turn.step.tier.name].append(turn)
+    told = {key: known.receivers(group[0]) for key, group in groups.items()}
+    _write(connection, [(group, told[key]) for key, group in groups.items()], now)
+    moved = [_after(turn, now, told=bool(told[key])) for key, group in groups.items() for turn in group]
+    _advance(connection, [*known.later, *moved])
+    for key, group in groups.items():
+        if told[key] and group[0].number:
+            _say_escalated(connection, group, now)
     return len(due)
 
 
-def _turn(connection: Connection, job: Row, now: datetime) -> _Turn | None:
+class _Known:
+    """What has been looked up in one turn, so that a hundred jobs of one ladder ask once."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self.connection, self.now = connection, now
+        self.later: list[_Move] = []
+        self._ladders: dict[tuple[int | None, int], tuple[int, Ladder] | str] = {}
+        self._receivers: dict[tuple[int, str], list[Destination]] = {}
+
+    def ladder(self, job: Row) -> tuple[int, Ladder] | str:
+        """Give the ladder of a job with its number, or in words why there is none."""
+        key = job["ladder_id"], job["site_id"]
+        if key not in self._ladders:
+            self._ladders[key] = self._read(job)
+        return self._ladders[key]
+
+    def _read(self, job: Row) -> tuple[int, Ladder] | str:
+        rows = (
+            run(self.connection, "ladder_of_site", organisation=job["organisation_id"], site=job["site_id"])
+            if job["ladder_id"] is None
+            else run(self.connection, "ladder", ladder=job["ladder_id"])
+        )
+        if not rows:
+            return NO_LADDER
+        try:
+            return rows[0]["ladder_id"], ladders.read(rows[0]["document"])
+        except LadderError:
+            log.error("ladder cannot be read", action="ladder_unreadable", ladder=rows[0]["ladder_id"])
+            return UNREADABLE
+
+    def receivers(self, turn: _Turn) -> list[Destination]:
+        """Give whom a step means now."""
+        key = turn.ladder_id, turn.step.tier.name
+        if key not in self._receivers:
+            organisation = turn.job["organisation_id"]
+            try:
+                found = receivers.of_tier(self.connection, organisation, turn.step.tier, self.now)
+            except RotaError:
+                log.error("rota cannot be read", action="rota_unreadable", organisation=organisation)
+                found = []
+            self._receivers[key] = found
+        return self._receivers[key]
+
+
+def _turn(known: _Known, job: Row) -> _Turn | None:
     """Find a job's step where it is due now; else put it off or end it."""
+    connection, now = known.connection, known.now
     if job["snoozed_until"] is not None and job["snoozed_until"] > now:
         _put_off(connection, job, job["snoozed_until"], "snoozed")
         return None
     if job["is_paused"]:
         run(connection, "hold", job=job["job_id"], at=now + AGAIN, outcome=PAUSED)
         return None
-    rows = (
-        run(connection, "ladder_of_site", organisation=job["organisation_id"], site=job["site_id"])
-        if job["ladder_id"] is None
-        else run(connection, "ladder", ladder=job["ladder_id"])
-    )
-    if not rows:
-        _put_off(connection, job, now + AGAIN, NO_LADDER)
+    found = known.ladder(job)
+    if isinstance(found, str):
+        _put_off(connection, job, now + AGAIN, found)
         return None
-    try:
-        ladder = ladders.read(rows[0]["document"])
-    except LadderError:
-        log.error("ladder cannot be read", action="ladder_unreadable", ladder=rows[0]["ladder_id"])
-        _put_off(connection, job, now + AGAIN, UNREADABLE)
-        return None
+    number, ladder = found
     began = job["began_at"] or _begin(job, now)
     steps = ladders.plan(ladder, job["severity"], began, job["time_zone"])
     if not steps:
         _without_steps(connection, job, ladder, now)
         return None
-    turn = _Turn(job, rows[0]["ladder_id"], began, steps)
+    turn = _Turn(job, number, began, steps)
     if job["began_at"] is None and steps[0].at > now:
-        _advance(connection, turn, now, steps=0, at=steps[0].at, outcome="until its hours begin")
+        known.later.append(_Move(turn, 0, steps[0].at, "until its hours begin"))
         return None
-    return None if _is_held(connection, turn, now) else turn
+    return turn
 
 
 def _begin(job: Row, now: datetime) -> datetime:
@@ -124,83 +180,72 @@ def _without_steps(connection: Connection, job: Row, ladder: Ladder, now: dateti
     if any(tier.is_for(job["severity"]) for tier in ladder.tiers):
         _put_off(connection, job, now + AGAIN, NOBODY)
         return
-    given = {"ladder": None, "began": now, "steps": 0, "at": now, "now": now}
-    outcome = "no tier is for this severity"
-    run(connection, "advance", job=job["job_id"], status="cancelled", outcome=outcome, **given)
+    run(connection, "end_job", job=job["job_id"], outcome="no tier is for this severity", now=now)
 
 
-def _is_held(connection: Connection, turn: _Turn, now: datetime) -> bool:
-    """Let an episode of a storm wait for the others, so that all of them make one message."""
-    if turn.number:
-        return False
-    job = turn.job
-    [recent] = run(
-        connection, "recent_messages", site=job["site_id"], severity=job["severity"], window=STORM_WINDOW, now=now
-    )
-    if recent["messages"] < STORM_MESSAGES:
-        return False
-    _put_off(connection, job, recent["since"] + STORM_WINDOW, COLLECTED)
-    return True
+def _not_held(known: _Known, turns: list[_Turn]) -> list[_Turn]:
+    """Let the episodes of a storm wait for each other, so that all of them make one message."""
+    sites = sorted({turn.job["site_id"] for turn in turns if not turn.number})
+    if not sites:
+        return turns
+    recent: dict[int, list[Row]] = defaultdict(list)
+    for row in run(known.connection, "recent_messages", sites=sites, window=STORM_WINDOW, now=known.now):
+        recent[row["site_id"]].append(row)
+    kept = []
+    for turn in turns:
+        # red does not wait behind yellow
+        counted = [row for row in recent[turn.job["site_id"]] if row["severity"] >= turn.job["severity"]]
+        if turn.number or len(counted) < STORM_MESSAGES:
+            kept.append(turn)
+        else:
+            _put_off(known.connection, turn.job, counted[0]["created_at"] + STORM_WINDOW, COLLECTED)
+    return kept
 
 
-def _tell(connection: Connection, group: list[_Turn], now: datetime) -> None:
-    """Write the messages of one step: one to each receiver, of all the episodes of the group."""
-    first = min(group, key=lambda turn: int(turn.job["job_id"]))
-    step, organisation = first.step, first.job["organisation_id"]
-    try:
-        found = receivers.of_tier(connection, organisation, step.tier, now)
-    except RotaError:
-        log.error("rota cannot be read", action="rota_unreadable", organisation=organisation)
-        found = []
-    for destination in found:
-        _write(connection, group, first, destination, now)
-    if found and first.number:
-        _say_escalated(connection, group, now)
-    for turn in group:
-        _move_on(connection, turn, now, told=bool(found))
+def _write(connection: Connection, groups: list[tuple[list[_Turn], list[Destination]]], now: datetime) -> None:
+    """Write the messages: one to each receiver, of all the episodes of its group."""
+    rows, keys, jobs = [], [], []
+    for group, found in groups:
+        first = min(group, key=lambda turn: int(turn.job["job_id"]))
+        severity = max(turn.job["severity"] for turn in group)
+        for to in found:
+            key = to.key(first.job["job_id"], first.began, first.number)
+            where = first.job["organisation_id"], first.job["site_id"]
+            whom = to.kind, to.channel, to.account, to.contact, to.address
+            rows.append((*where, *whom, first.number, first.step.tier.name, severity, key))
+            keys += [key] * len(group)
+            jobs += [turn.job["job_id"] for turn in group]
+    if rows:
+        names = ("organisation", "site", "kind", "channel", "account", "contact", "address", "step", "tier", "severity")
+        columns = dict(zip((*names, "key"), map(list, zip(*rows, strict=True)), strict=True))
+        run(connection, "add_deliveries", now=now, **columns)
+        run(connection, "add_delivery_episodes", keys=keys, jobs=jobs)
 
 
-def _write(connection: Connection, group: list[_Turn], first: _Turn, to: Destination, now: datetime) -> None:
-    written = run(
-        connection,
-        "add_delivery",
-        organisation=first.job["organisation_id"],
-        site=first.job["site_id"],
-        kind=to.kind,
-        channel=to.channel,
-        account=to.account,
-        contact=to.contact,
-        address=to.address,
-        step=first.number,
-        tier=first.step.tier.name,
-        severity=max(turn.job["severity"] for turn in group),
-        key=to.key(first.job["job_id"], first.began, first.number),
-        now=now,
-    )
-    for row in written:
-        jobs = [turn.job["job_id"] for turn in group]
-        run(connection, "add_delivery_episodes", delivery=row["delivery_id"], jobs=jobs)
-
-
-def _move_on(connection: Connection, turn: _Turn, now: datetime, *, told: bool) -> None:
+def _after(turn: _Turn, now: datetime, *, told: bool) -> _Move:
+    """Say where a job stands after its step."""
     done = turn.number + 1
     if done < len(turn.steps):
-        at = turn.steps[done].at if told else now
-        _advance(connection, turn, now, steps=done, at=at, outcome=TOLD if told else NOBODY)
-    elif told or turn.job["outcome"] == TOLD:
-        _advance(connection, turn, now, steps=done, at=_NEVER, outcome=TOLD)
-    else:
-        # from the first tier on: by then somebody may be on call, have an address, or another ladder be in force
-        _advance(connection, turn, now, steps=0, at=now + AGAIN, outcome=NOBODY)
+        return _Move(turn, done, turn.steps[done].at if told else now, TOLD if told else NOBODY)
+    if told or turn.job["outcome"] == TOLD:
+        return _Move(turn, done, None, TOLD)
+    # from the first tier on: by then somebody may be on call, have an address, or another ladder be in force
+    return _Move(turn, 0, now + AGAIN, NOBODY)
 
 
-def _advance(
-    connection: Connection, turn: _Turn, now: datetime, *, steps: int, at: datetime | str, outcome: str
-) -> None:
-    ladder = turn.ladder_id if steps else None
-    kept = TOLD if turn.job["outcome"] == TOLD else outcome
-    given = {"ladder": ladder, "began": turn.began, "steps": steps, "at": at, "now": now}
-    run(connection, "advance", job=turn.job["job_id"], status="waiting", outcome=kept, **given)
+def _advance(connection: Connection, moves: list[_Move]) -> None:
+    if not moves:
+        return
+    run(
+        connection,
+        "advance",
+        jobs=[move.turn.job["job_id"] for move in moves],
+        ladders=[move.turn.ladder_id if move.steps else None for move in moves],
+        began=[move.turn.began for move in moves],
+        steps=[move.steps for move in moves],
+        at=[_NEVER if move.at is None else move.at.isoformat() for move in moves],
+        outcomes=[TOLD if move.turn.job["outcome"] == TOLD else move.outcome for move in moves],
+    )
 
 
 def _put_off(connection: Connection, job: Row, at: datetime, outcome: str) -> None:

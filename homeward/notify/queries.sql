@@ -56,6 +56,7 @@ where e.episode_id = j.episode_id and j.status = 'waiting' and j.began_at is nul
   and j.key like '%%:snoozed:%%' and (e.snoozed_until is null or e.snoozed_until <= %(now)s)
 
 -- name: due_jobs
+-- Of what has ended meanwhile nobody is told, whether or not it has been swept up yet.
 select j.job_id, j.organisation_id, j.episode_id, j.severity, j.key, j.created_at, j.run_at, j.ladder_id, j.began_at,
     j.steps, j.outcome, p.patient_id, p.site_id, s.name as site, s.time_zone, e.snoozed_until,
     exists (select from patient_pause u where u.patient_id = p.patient_id and u.since <= %(now)s
@@ -64,7 +65,9 @@ from notification_job j
 join episode e using (episode_id)
 join patient p on p.patient_id = e.patient_id
 join site s on s.site_id = p.site_id
-where j.status = 'waiting' and j.run_at <= %(now)s
+where j.status = 'waiting' and j.run_at <= %(now)s and e.phase in ('active', 'pending') and e.acknowledged_at is null
+  and not exists (select from notification_job k where k.episode_id = j.episode_id and k.job_id > j.job_id
+                  and k.status = 'waiting')
 order by j.severity desc, j.run_at
 limit %(most)s
 for update of j skip locked
@@ -81,11 +84,12 @@ select ladder_id, document from ladder where ladder_id = %(ladder)s
 select document from rota where organisation_id = %(organisation)s and name = %(name)s order by version desc limit 1
 
 -- name: recent_messages
--- How many messages went out about this site lately that were as urgent, and since when.
-select count(distinct created_at) as messages, min(created_at) as since
+-- When messages went out about these sites lately, and how urgent they were.
+select site_id, created_at, max(severity) as severity
 from delivery
-where site_id = %(site)s and purpose = 'alert' and step = 0 and severity >= %(severity)s
-  and created_at > %(now)s - %(window)s
+where site_id = any(%(sites)s::integer[]) and purpose = 'alert' and step = 0 and created_at > %(now)s - %(window)s
+group by site_id, created_at
+order by created_at
 
 -- name: contacts
 -- Where people want to be told; who may no longer sign in is told nothing.
@@ -99,17 +103,21 @@ order by c.contact_id
 select channel_id, kind from channel
 where organisation_id = %(organisation)s and channel_id = any(%(channels)s::integer[]) and retired_at is null
 
--- name: add_delivery
+-- name: add_deliveries
 insert into delivery (organisation_id, site_id, purpose, kind, channel_id, account_id, contact_id, address, step, tier,
     severity, key, created_at, run_at)
-values (%(organisation)s, %(site)s, 'alert', %(kind)s, %(channel)s, %(account)s, %(contact)s, %(address)s, %(step)s,
-    %(tier)s, %(severity)s, %(key)s, %(now)s, %(now)s)
+select organisation, site, 'alert', kind, channel, account, contact, address, step, tier, severity, key, %(now)s, %(now)s
+from unnest(%(organisation)s::integer[], %(site)s::integer[], %(kind)s::text[], %(channel)s::integer[],
+    %(account)s::integer[], %(contact)s::integer[], %(address)s::text[], %(step)s::smallint[], %(tier)s::text[],
+    %(severity)s::smallint[], %(key)s::text[])
+    as u(organisation, site, kind, channel, account, contact, address, step, tier, severity, key)
 on conflict (key) do nothing
-returning delivery_id
 
 -- name: add_delivery_episodes
 insert into delivery_episode (organisation_id, delivery_id, job_id, episode_id)
-select organisation_id, %(delivery)s, job_id, episode_id from notification_job where job_id = any(%(jobs)s::bigint[])
+select j.organisation_id, d.delivery_id, j.job_id, j.episode_id
+from unnest(%(keys)s::text[], %(jobs)s::bigint[]) as u(key, job_id)
+join delivery d using (key) join notification_job j using (job_id)
 on conflict do nothing
 
 -- name: hold
@@ -121,10 +129,14 @@ where job_id = %(job)s
 update notification_job set run_at = %(at)s, outcome = %(outcome)s where job_id = %(job)s
 
 -- name: advance
-update notification_job set ladder_id = %(ladder)s, began_at = %(began)s, steps = %(steps)s, run_at = %(at)s,
-    attempts = attempts + 1, status = %(status)s, outcome = %(outcome)s,
-    ended_at = case when %(status)s::text <> 'waiting' then %(now)s::timestamptz end
-where job_id = %(job)s
+update notification_job j set ladder_id = u.ladder, began_at = u.began, steps = u.steps, run_at = u.at,
+    attempts = least(j.attempts + 1, 32767), outcome = u.outcome
+from unnest(%(jobs)s::bigint[], %(ladders)s::integer[], %(began)s::timestamptz[], %(steps)s::smallint[],
+    %(at)s::timestamptz[], %(outcomes)s::text[]) as u(job_id, ladder, began, steps, at, outcome)
+where j.job_id = u.job_id
+
+-- name: end_job
+update notification_job set status = 'cancelled', outcome = %(outcome)s, ended_at = %(now)s where job_id = %(job)s
 
 -- name: tell_escalated
 insert into episode_event (organisation_id, episode_id, patient_id, kind, at, severity, note)

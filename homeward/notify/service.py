@@ -7,6 +7,7 @@ lost, it looks by itself every second.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from schemas.database import open_pool
 ROLE = "homeward_notify"
 SENDERS = 4
 LOOK_S = 1.0
+SWEEP_S = 0.5
+"""What has ended is swept up no more often; senders look for themselves."""
 _AWAY = (psycopg.Error, PoolTimeout)
 
 log = structlog.get_logger()
@@ -97,10 +100,14 @@ class Notifier:
                 self._ring()
 
     def _plan(self) -> None:
-        heard = 0
+        heard, swept = 0, 0.0
         while not self._stop.is_set():
             heard = self._jobs.wait(heard, LOOK_S)
             try:
+                if time.monotonic() - swept >= SWEEP_S:
+                    with self._pool.connection() as connection:
+                        planning.sweep(connection, clock(connection))
+                    swept = time.monotonic()
                 moved = 1
                 while moved and not self._stop.is_set():
                     with self._pool.connection() as connection:

@@ -129,6 +129,7 @@ def test_a_severity_that_no_tier_is_for_reaches_nobody() -> None:
     [
         ({"tiers": []}, "a ladder has 1 to 8"),
         ({"tiers": [{"name": "x", "receivers": []}]}, "tier 'x': nobody is named"),
+        ({"tiers": [{"name": "x", "receivers": WALL}] * 2}, "tier 'x': there are two of this name"),
         ({"tiers": [{"name": "x", "receivers": WALL, "after_min": -1}]}, "after_min"),
         ({"tiers": [{"name": "x", "receivers": WALL, "severity": "purple"}]}, "severity"),
         ({"tiers": [{"name": "x", "receivers": WALL, "hours": {"start": "25:00"}}]}, "tier 'x': '25:00' is no time"),

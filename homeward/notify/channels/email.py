@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
+from functools import cached_property
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from homeward.notify.failure import DeliveryError
@@ -26,6 +27,11 @@ class MailServer:
     user: str = ""
     password: str = field(default="", repr=False)
     sender: str = ""
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """What certificates are checked against; made once, since reading them takes tens of milliseconds."""
+        return ssl.create_default_context()
 
     @classmethod
     def of(cls, url: str) -> MailServer:
@@ -60,13 +66,12 @@ def send(server: MailServer, address: str, message: Message) -> None:
 
 
 def _connect(server: MailServer) -> smtplib.SMTP:
-    context = ssl.create_default_context()
     if server.secure:
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=context)
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_S, context=server.tls)
     smtp = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_S)
     smtp.ehlo()
     if smtp.has_extn("starttls"):
-        smtp.starttls(context=context)
+        smtp.starttls(context=server.tls)
         smtp.ehlo()
     elif server.user and server.host not in _LOOPBACK:
         smtp.close()

@@ -229,8 +229,11 @@ class House:
         moved, total = 1, 0
         while moved:
             with self.notify.transaction():
+                planning.sweep(self.notify, now)
                 moved = planning.plan(self.notify, now)
             total += moved
+        with self.notify.transaction():
+            planning.sweep(self.notify, now)
         return total
 
     def send(self, ways: Ways, now: datetime) -> list[Attempt]:
