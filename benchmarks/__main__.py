@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, evaluate, ingest, news2
+from benchmarks import backtest, evaluate, ingest, messages, news2
 
 SCORED = 500_000
 MICRO_BATCH = 1_000
@@ -42,6 +42,8 @@ def main() -> None:
         _tell(f"a history of {HISTORY[0]:,} patients and {HISTORY[1]} days under {policy}")
         figures["backtest"][policy] = _alone(backtest.measure, *HISTORY, policy)
     figures["ingest"] = ingest.run(options.seconds, options.patients, ingest.WORKERS, _tell)
+    _tell("from an episode's commit to its message at the mail server")
+    figures["messages"] = messages.measure(messages.RATE, messages.SECONDS)
     if options.json:
         print(json.dumps(figures))
         return
