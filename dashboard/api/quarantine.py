@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import AwareDatetime, Field, model_validator
 
-from dashboard import identity, quarantine, store
+from dashboard import audit, identity, quarantine, store
 from dashboard.api import models, paging
 from dashboard.api.paging import After, Limit
 from dashboard.api.rights import allowed
@@ -94,7 +94,10 @@ async def waiting(
 ) -> models.Page[models.Quarantined]:
     """List what could not be stored, the latest first."""
     (after_id,) = paging.read(after, paging.number)
-    rows = await store.fetch_from(FILE, "quarantine", status=status, reason=reason, limit=limit + 1, after_id=after_id)
+    given = {"status": status, "reason": reason, "limit": limit + 1, "after_id": after_id}
+    async with store.transaction() as connection:
+        rows = await store.rows(connection, store.queries(FILE)["quarantine"], **given)
+        await audit.write(connection, identity.current(), "looked_at", "quarantine", messages=len(rows[:limit]))
     items = [_quarantined(row) for row in rows[:limit]]
     return models.Page(items=items, next=paging.next_of(rows, limit, "quarantine_id"))
 
