@@ -59,12 +59,14 @@ class SecondFactor:
         self._seal = seal
         self._clock = clock
 
-    async def begin(self, connection: psycopg.AsyncConnection[Any], person: Person, sign_in: str) -> Enrolment:
-        """Make a secret for the person; until it is confirmed it asks nothing of them."""
+    async def begin(self, connection: psycopg.AsyncConnection[Any], person: Person, sign_in: str) -> Enrolment | None:
+        """Make a secret for the person; until it is confirmed it asks nothing of them. ``None`` where one is."""
         secret = pyotp.random_base32()
         sealed = self._seal.close(_PURPOSE, secret).encode()
-        await _run(connection, "begin", organisation=person.organisation_id, account=person.account_id, secret=sealed)
-        return _enrolment(secret, sign_in)
+        begun = await _run(
+            connection, "begin", organisation=person.organisation_id, account=person.account_id, secret=sealed
+        )
+        return _enrolment(secret, sign_in) if begun else None
 
     async def under_way(
         self, connection: psycopg.AsyncConnection[Any], person: Person, sign_in: str

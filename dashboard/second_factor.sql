@@ -10,6 +10,7 @@ insert into second_factor (organisation_id, account_id, secret) values (%(organi
 on conflict (account_id) do update set secret = excluded.secret, confirmed_at = null, last_step = 0, failures = 0,
     locked_until = null, created_at = now()
 where second_factor.confirmed_at is null
+returning account_id
 
 -- name: confirm
 update second_factor set confirmed_at = coalesce(confirmed_at, now()), last_step = %(step)s, failures = 0,

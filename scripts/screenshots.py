@@ -92,7 +92,25 @@ def take(ready: dict[str, Any], folder: Path) -> None:
         page = sign_in(browser, ready, "carer", PHONE, "light")
         shoot(page, LIST, folder, "triage-phone")
         take_care(browser, ready, folder)
+        take_running(browser, ready, folder)
         browser.close()
+
+
+def take_running(browser: Browser, ready: dict[str, Any], folder: Path) -> None:
+    """Take an administrator's pages: people, a policy in words, the audit log; and the form of registrations."""
+    page = sign_in(browser, ready, "administrator", DESK, "light")
+    page.goto(ready["http"] + "/people")
+    shoot(page, "#people-list tbody tr", folder, "people")
+    page.goto(ready["http"] + "/policies")
+    page.get_by_role("button", name="Read: Care home, NEWS2").click()
+    shoot(page, "#policy-shown .rule", folder, "policies")
+    page.goto(ready["http"] + "/audit")
+    shoot(page, "#audit-list tbody tr", folder, "audit")
+    page.goto(ready["http"] + "/enrol")
+    shoot(page, "#enrol-save", folder, "register")
+    page.goto(ready["http"] + "/account")
+    shoot(page, "#account-sessions tbody tr", folder, "account")
+    page.context.close()
 
 
 def take_care(browser: Browser, ready: dict[str, Any], folder: Path) -> None:

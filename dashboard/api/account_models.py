@@ -73,6 +73,24 @@ class PasswordConfirmation(Document):
     current: Annotated[str, Field(max_length=1000)]
 
 
+class SecondFactorSecret(Document):
+    """What an authenticator app is told, in base 32."""
+
+    secret: str
+
+
+class Code(Document):
+    """Six digits of an authenticator app."""
+
+    code: Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class RecoveryCodes(Document):
+    """Each lets you in once without the app; they are shown only now."""
+
+    recovery_codes: list[str]
+
+
 class SessionSummary(Document):
     """One of one's own sign-ins."""
 

@@ -7,36 +7,38 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 
 from dashboard import people, second_factor, store
+from dashboard.actions import InvalidActionError
 from dashboard.api import account_models as models
 from dashboard.api import paging
 from dashboard.api.models import Page
 from dashboard.api.paging import After, Limit
 from dashboard.api.rights import allowed
+from dashboard.auth import SignIn
 from dashboard.identity import current
-from dashboard.passwords import PasswordCheck
 from dashboard.people import Entitlement, Link
 from dashboard.permissions import Permission
+from dashboard.second_factor import Answer
 
 AccountId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 RuleId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 
 
-def routes(passwords: PasswordCheck) -> APIRouter:
+def routes(sign_in: SignIn) -> APIRouter:
     """Make the routes: everybody's own account, and all accounts for administrators."""
     router = APIRouter()
-    router.include_router(_own(passwords))
+    router.include_router(_own(sign_in))
     router.include_router(_all())
     return router
 
 
-def _own(passwords: PasswordCheck) -> APIRouter:
+def _own(sign_in: SignIn) -> APIRouter:
     router = APIRouter(tags=["own account"])
 
     @router.put("/me/password", status_code=204, response_class=Response)
     async def change_password(given: models.PasswordChange) -> Response:
         """Change your password; your other sign-ins end."""
-        await people.change_own_password(passwords, given.current, given.new)
+        await people.change_own_password(sign_in.passwords, given.current, given.new)
         return Response(status_code=204)
 
     @router.get("/me/sessions")
@@ -51,10 +53,30 @@ def _own(passwords: PasswordCheck) -> APIRouter:
         await people.end_own_session(session_id)
         return Response(status_code=204)
 
+    @router.post("/me/second-factor", status_code=201)
+    async def begin_second_factor(given: models.PasswordConfirmation) -> models.SecondFactorSecret:
+        """Begin to enrol an authenticator app: the secret, until its first code is confirmed it asks nothing of you."""
+        await people.confirm_password(sign_in.passwords, given.current)
+        async with store.transaction() as connection:
+            name = await people.own_sign_in(connection)
+            enrolment = await sign_in.factor.begin(connection, current(), name)
+        if enrolment is None:
+            raise InvalidActionError("You have a second factor already; remove it first.")
+        return models.SecondFactorSecret(secret=enrolment.secret.replace(" ", ""))
+
+    @router.post("/me/second-factor/confirmation", status_code=201)
+    async def confirm_second_factor(given: models.Code) -> models.RecoveryCodes:
+        """Confirm with the app's first code; from now on sign-in asks for one."""
+        async with store.transaction() as connection:
+            answer, codes = await sign_in.factor.confirm(connection, current(), given.code)
+        if answer is not Answer.RIGHT:
+            raise InvalidActionError("That code is not right, or was used already.")
+        return models.RecoveryCodes(recovery_codes=codes)
+
     @router.post("/me/second-factor/removal", status_code=204, response_class=Response)
     async def remove_second_factor(given: models.PasswordConfirmation) -> Response:
         """Take your second factor away, where your role does not need one."""
-        await people.confirm_password(passwords, given.current)
+        await people.confirm_password(sign_in.passwords, given.current)
         async with store.transaction() as connection:
             await second_factor.remove_own(connection, current())
         return Response(status_code=204)

@@ -56,7 +56,7 @@ def routes(
         handovers.router,
         quarantine.router,
         running.routes(pool),
-        accounts.routes(sign_in.passwords),
+        accounts.routes(sign_in),
         registration.router,
         governance.router,
         devices.routes(logins),

@@ -135,7 +135,8 @@ class AccountPage:
                 if kind == "codes":
                     return _codes(await second_factor.new_recovery_codes(connection, person)), no_update
                 sign_in = await people.own_sign_in(connection)
-                return _scan(await self._sign_in.factor.begin(connection, person, sign_in)), no_update
+                enrolment = await self._sign_in.factor.begin(connection, person, sign_in)
+                return (_scan(enrolment), no_update) if enrolment else (no_update, turn + 1)
         except _FAILURES as exc:
             return bad(str(exc)), no_update
         except _UNREADABLE:

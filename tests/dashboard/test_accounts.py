@@ -263,6 +263,26 @@ def test_a_role_that_needs_a_second_factor_enrols_one_and_uses_it(fresh: Served)
     assert {"second_factor", "recovery_code"} <= methods
 
 
+def test_a_program_enrols_and_removes_a_second_factor_with_the_password(fresh: Served) -> None:
+    with fresh.client("carer") as carer:
+        assert carer.post("/api/v1/me/second-factor", json={"current": "x"}).status_code == 422
+        secret = carer.post("/api/v1/me/second-factor", json={"current": PASSWORD}).json()["secret"]
+        assert signed_in(fresh, "carer", PASSWORD).status_code == 200, "not confirmed yet"
+        code = pyotp.TOTP(secret).now()
+        wrong = f"{(int(code) + 1) % 1_000_000:06d}"
+        assert carer.post("/api/v1/me/second-factor/confirmation", json={"code": wrong}).status_code == 422
+        codes = carer.post("/api/v1/me/second-factor/confirmation", json={"code": code}).json()["recovery_codes"]
+        assert len(codes) == RECOVERY_CODES
+        assert carer.post("/api/v1/me/second-factor", json={"current": PASSWORD}).status_code == 422
+        assert signed_in(fresh, "carer", PASSWORD).status_code == 401
+        require(fresh, "carer")
+        refused = carer.post("/api/v1/me/second-factor/removal", json={"current": PASSWORD})
+        assert "needs a second factor" in refused.json()["detail"]
+        require(fresh)
+        assert carer.post("/api/v1/me/second-factor/removal", json={"current": PASSWORD}).status_code == 204
+    assert signed_in(fresh, "carer", PASSWORD).status_code == 200
+
+
 def test_the_secret_and_the_codes_cannot_be_read_in_the_database(fresh: Served) -> None:
     require(fresh, "clinician")
     secret, codes = enrolled(fresh, "nurse")
