@@ -121,17 +121,11 @@ def deciding_labels(scores: News2, row: int) -> list[str]:
 
 def parameter_label(name: str) -> str:
     """Write a NEWS2 parameter inside a sentence."""
-    return "air or oxygen" if name == "on_oxygen" else BY_NAME[name].label.lower()
+    return words.AIR_OR_OXYGEN if name == "on_oxygen" else BY_NAME[name].label.lower()
 
 
 def against_usual(scores: News2, row: int, usual: int | None) -> str:
     """Compare a score with the person's usual one; of an incomplete set only what is certain."""
     if usual is None:
-        return "Their usual score is not recorded."
-    complete = not np.isnan(scores.aggregate[row])
-    above = int(scores.lower[row]) - usual
-    if above > 0:
-        return f"Their usual score is {usual}: this is {'' if complete else 'at least '}{above} above it."
-    if complete:
-        return f"Their usual score is {usual}: this is {'the same' if not above else f'{-above} below it'}."
-    return f"Their usual score is {usual}."
+        return words.USUAL_UNKNOWN
+    return words.against_usual(usual, int(scores.lower[row]) - usual, complete=not np.isnan(scores.aggregate[row]))

@@ -87,7 +87,7 @@ def _situation(patient: Row, active: Sequence[Row], notes: Sequence[Row], zone: 
         told.append(f"{text.SEVERITY[Severity(episode['severity'])]} since {since}: {episode['sentence']}")
         if episode["acknowledged_at"]:
             at = moment(episode["acknowledged_at"], zone)
-            told.append(f"Taken on by {episode['acknowledged_name']}, {at}.")
+            told.append(words.taken_on(episode["acknowledged_name"], at))
     if not active:
         told.append(words.NO_EPISODE)
     told += [f"{note['account']}, {moment(note['at'], zone)}: {note['body']}" for note in reversed(notes)]
@@ -104,7 +104,7 @@ def _background(patient: Row, now: datetime) -> str:
     usual = text.NOT_RECORDED.lower() if patient["usual_news2"] is None else str(patient["usual_news2"])
     return "\n".join(
         (
-            f"{years} years, {text.SEX[patient['sex']]}.",
+            words.years(years, text.SEX[patient["sex"]]),
             words.CONDITIONS,
             f"{text.ALLERGIES}: {patient['allergies'] or text.NOT_RECORDED.lower()}.",
             f"{text.RESUSCITATION}: {patient['resuscitation'] or text.NOT_RECORDED.lower()}.",
@@ -161,7 +161,7 @@ def _values(at: Situation, zone: str) -> list[str]:
         value = sign.format(float(at.recent[0, sign.code]))
         if sign.name == "consciousness":
             value = f"{value} ({_LETTERS[value]})"
-        label = "Air or oxygen" if sign.name == "on_oxygen" else sign.label
+        label = care.parameter_label(sign.name).capitalize() if sign.name == "on_oxygen" else sign.label
         if sign.name in _TOGETHER and (other := rows.value_cell(at, 0, BY_NAME[_TOGETHER[sign.name]].code)):
             label, value = text.BLOOD_PRESSURE, f"{cell['text']}/{other['text']} {sign.display_unit}"
         stale = f" ({words.TOO_OLD})" if cell["stale"] else ""

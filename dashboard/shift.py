@@ -118,7 +118,7 @@ def _line(episode: Row, zone: str) -> str:
         told += f" {words.LESS} {text.SEVERITY[severity].lower()}."
     if episode["acknowledged_at"]:
         at = moment(episode["acknowledged_at"], zone, year=False)
-        told += f" Taken on by {episode['acknowledged_name']}, {at}."
+        told += f" {words.taken_on(episode['acknowledged_name'], at)}"
     return told
 
 

@@ -62,6 +62,8 @@ CARRY_ON = "No alert. Carry on as usual."
 FROM_POLICY = "From the policy"
 NO_SCORE = "This person's policy has no score; what was entered is stored and watched by its limits."
 NOT_ENROLLED = "This person is on no pathway: what was entered is stored, and no rule watches it."
+AIR_OR_OXYGEN = "air or oxygen"
+USUAL_UNKNOWN = "Their usual score is not recorded."
 DECIDES = "This could change what to do; take it if you can:"
 THIS_SET = "This set"
 SAVE = "Save"
@@ -141,6 +143,16 @@ def between(lower: float, upper: float, missing: list[str]) -> str:
 def listed(words: list[str]) -> str:
     """Write several things as people say them: ``pulse, temperature and respiration rate``."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def against_usual(usual: int, above: int, *, complete: bool) -> str:
+    """Compare a score with the usual one; of an incomplete set only what is certain."""
+    known = f"Their usual score is {usual}"
+    if above > 0:
+        return f"{known}: this is {'' if complete else 'at least '}{above} above it."
+    if not complete:
+        return f"{known}."
+    return f"{known}: this is {f'{-above} below it' if above else 'the same'}."
 
 
 def values_saved(count: int) -> str:

@@ -91,6 +91,16 @@ SCORE_NOW = "Last score"
 SIGNED_SHIFTS = "Signed shift handovers"
 
 
+def taken_on(name: str, at: str) -> str:
+    """Say who acknowledged an alert, and when."""
+    return f"Taken on by {name}, {at}."
+
+
+def years(count: int, sex: str) -> str:
+    """Say how old somebody is."""
+    return f"{count} years, {sex}."
+
+
 def version_of(number: int, version: int) -> str:
     """Name a signed document."""
     return f"Handover {number}, version {version}"
