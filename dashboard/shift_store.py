@@ -18,7 +18,7 @@ from dashboard.text import handover as words
 FILE = "care.sql"
 LONGEST_NOTE = 2000
 LONGEST_SPAN = timedelta(days=7)
-MOST = 300
+MOST = 5000
 Row = dict[str, Any]
 
 
@@ -41,6 +41,8 @@ async def draft(site: Row, since: datetime, now: datetime) -> Row:
         store.fetch_from(FILE, "shift_episodes", site=number, since=since),
         store.fetch_from(FILE, "shift_notes", site=number, since=since),
     )
+    if len(found) >= MOST:
+        raise InvalidActionError(f"A shift handover is for fewer than {MOST:,} patients; this site has more.")
     residents = resident_list.residents(found, (), known, now)
     overdue = {name for followed in known.values() for name in followed.overdue_rules}
     entries = shift.entries(residents, episodes, notes, overdue)

@@ -77,6 +77,8 @@ async def fill(
             return html.P(words.NO_SITE, className="card empty"), no_update, None
         since = shift.since_of(span, now, where["shift_times"], where["time_zone"])
         told = await shift_store.draft(where, since, now)
+    except InvalidActionError as exc:
+        return trouble(str(exc)), no_update, None
     except UNREADABLE as exc:
         log.warning("shift not written", extra={"action": "shift_unreadable", "error": type(exc).__name__})
         return trouble(), no_update, None

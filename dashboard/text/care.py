@@ -155,6 +155,16 @@ def against_usual(usual: int, above: int, *, complete: bool) -> str:
     return f"{known}: this is {f'{-above} below it' if above else 'the same'}."
 
 
+def more(count: int) -> str:
+    """Say that a group goes on."""
+    return f"{count:,} more in this group: the triage list shows everybody."
+
+
+def too_many(most: int) -> str:
+    """Say that a place is too large for this page."""
+    return f"Only the first {most:,} by room are looked at here: use the triage list for a place as large as this."
+
+
 def values_saved(count: int) -> str:
     """Say how much was stored."""
     return f"{count} value saved" if count == 1 else f"{count} values saved"

@@ -132,6 +132,22 @@ def test_nothing_scrolls_sideways_and_targets_are_large(house: House, page: Page
             assert small == [], (path, width)
 
 
+def test_a_place_with_very_many_shows_the_worst_and_counts_the_rest(house: House, browser: Browser) -> None:
+    with connect(house.database) as connection:
+        connection.execute(
+            "insert into patient (organisation_id, site_id, family_name, given_name, born_on) select organisation_id, "
+            "site_id, 'Many', n::text, '1940-01-01' from site, generate_series(1, 130) n where name = 'Virtual ward'"
+        )
+    page = sign_in(house, browser, "nurse")
+    page.goto(f"{house.url}/residents")
+    page.locator("#site").click()
+    page.get_by_role("option", name="Virtual ward").click()
+    expect(page.locator("#residents-lead")).to_contain_text("Virtual ward")
+    expect(page.locator(".group-well .resident-line")).to_have_count(100)
+    expect(page.locator(".group-well")).to_contain_text("more in this group")
+    page.context.close()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_violation(house: House, browser: Browser, scheme: str) -> None:
     page = sign_in(house, browser, "carer", PHONE, scheme)
