@@ -1,4 +1,4 @@
-"""What are the pieces of the page of residents made of? Residents in, components out; nothing here asks the database."""
+"""What is the page of residents made of? Residents in, components out; nothing here asks the database."""
 
 from __future__ import annotations
 
