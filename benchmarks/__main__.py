@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, evaluate, ingest, messages, news2
+from benchmarks import backtest, connections, evaluate, ingest, messages, news2
 
 SCORED = 500_000
 MICRO_BATCH = 1_000
@@ -44,6 +44,7 @@ def main() -> None:
     figures["ingest"] = ingest.run(options.seconds, options.patients, ingest.WORKERS, _tell)
     _tell("from an episode's commit to its message at the mail server")
     figures["messages"] = messages.measure(messages.RATE, messages.SECONDS)
+    figures["connections"] = connections.run(connections.CONNECTIONS, _tell)
     if options.json:
         print(json.dumps(figures))
         return

@@ -16,6 +16,8 @@ import psycopg
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from homeward.local.broker import PrivateBroker
+from homeward.local.programs import ensure_programs
 from tests.homeward.running import Running, answer, home_folder, homeward, processes_of, running, service, wait_until
 
 pytestmark = pytest.mark.slow
@@ -206,6 +208,33 @@ def test_simulated_people_join_a_running_installation(demo: Running) -> None:
     assert tally["published"] == tally["stored"] + tally["duplicates"] + tally["quarantined"]
     again = answer(homeward(demo.home, "policy", "publish", "care_home_news2", "--reason", "unchanged", "--json"))
     assert again == {"name": "care_home_news2", "version": 1}
+
+
+def test_simulated_people_publish_over_tls(demo: Running) -> None:
+    """As from another machine: the broker's address with TLS, the authority's certificate, a login of its own."""
+    broker = PrivateBroker(demo.home / "broker", ensure_programs())
+    authority = answer(homeward(demo.home, "device", "authority", "--json"))
+    assert authority["ca_sha256"] == demo.ready["mqtt_ca"]
+    (demo.home / "ca.crt").write_text(authority["ca_certificate"])
+    user, password = broker.admin
+    elsewhere = {
+        "HOMEWARD_DATABASE_URL": demo.ready["database_url"],
+        "HOMEWARD_MQTT_URL": demo.ready["mqtt_tls"].replace("mqtts://", f"mqtts://{user}:{password}@"),
+    }
+    words = ["simulate", "--patients", "1", "--scenario", "stable", "--speed", "max", "--hours", "6", "--json"]
+    refused = homeward(demo.home, *words, **elsewhere)
+    assert refused.returncode == 1
+    assert "certificate verify failed" in refused.stderr
+    tally = answer(homeward(demo.home, *words, **elsewhere, SSL_CERT_FILE=str(demo.home / "ca.crt")))
+    assert tally["published"] > 0
+    assert tally["unaccounted"] == 0
+    with psycopg.connect(demo.ready["database_url"], autocommit=True) as connection:
+        wait_until(
+            lambda: connection.execute(
+                "select 1 from homeward.device_standing join homeward.device using (device_id) "
+                "where starts_with(code, 'simulator-') and online is false and firmware = 'simulator'"
+            ).fetchone()
+        )
 
 
 def test_from_the_first_start_to_the_second_and_to_a_killed_parent() -> None:
