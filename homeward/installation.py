@@ -284,15 +284,26 @@ def accounts_key(home: Path) -> bytes:
     database's: without it everybody enrols their second factor anew.
     """
     path = home / "accounts.key"
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        write_secret(draft, Seal.new_key().decode())
-        with contextlib.suppress(FileExistsError):
-            # unlike a rename this fails where another process was faster, and its key stays the one
-            os.link(draft, path)
-        draft.unlink()
-    return path.read_bytes()
+    try:
+        if not path.exists():
+            home.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f"{path.name}.{os.getpid()}")
+            write_secret(draft, Seal.new_key().decode())
+            with contextlib.suppress(FileExistsError):
+                # unlike a rename this fails where another process was faster, and its key stays the one
+                os.link(draft, path)
+            draft.unlink()
+        key = path.read_bytes().strip()
+        Seal(key)
+    except OSError as failed:
+        raise SetupError(
+            f"{path} cannot be read or made ({failed.strerror}); it must belong to the account that runs the dashboard."
+        ) from failed
+    except ValueError as failed:
+        raise SetupError(
+            f"{path} is not a key; put it back from the backup, or move it away and let everybody enrol anew."
+        ) from failed
+    return key
 
 
 def _secret(path: Path) -> bytes:
