@@ -93,6 +93,7 @@ def take(ready: dict[str, Any], folder: Path) -> None:
         shoot(page, LIST, folder, "triage-phone")
         take_care(browser, ready, folder)
         take_running(browser, ready, folder)
+        take_messages(browser, ready, folder)
         browser.close()
 
 
@@ -134,6 +135,22 @@ def take_care(browser: Browser, ready: dict[str, Any], folder: Path) -> None:
     shoot(page, "#shift-list .note-form", folder, "shift-handover")
     page.goto(ready["http"] + "/residents/round")
     shoot(page, ".round-table", folder, "round-list")
+    page.context.close()
+
+
+def take_messages(browser: Browser, ready: dict[str, Any], folder: Path) -> None:
+    """Take an administrator's pages about messages: what was sent, the ladder with its preview, the rota."""
+    page = sign_in(browser, ready, "administrator", DESK, "light")
+    for name, address, seen in (
+        ("messages", "/messages", "#sent-list tbody tr"),
+        ("ladder", "/messages/ladders", "#try-shown li"),
+        ("rota", "/messages/rotas", "#rota-shown .m-day"),
+    ):
+        page.goto(ready["http"] + address)
+        page.wait_for_selector(seen)
+        # what was sent is asked for again all the time, so the network is never idle
+        page.evaluate("document.fonts.ready")
+        page.screenshot(path=folder / f"{name}.png")
     page.context.close()
 
 

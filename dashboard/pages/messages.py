@@ -66,7 +66,9 @@ def _row(row: dict[str, Any], now: datetime) -> Any:
             html.Td(ago((now - row["created_at"]).total_seconds()), className="numeric"),
             html.Td(what),
             html.Td(row["site"] or "–"),
-            html.Td([words.WAYS[row["kind"]], html.Div(receiver, className="muted")]),
+            html.Td(
+                [words.WAYS[row["kind"]], html.Div(receiver, className="muted") if row["kind"] != "wall" else None]
+            ),
             html.Td(row["tier"] or "–"),
             html.Td(parts.outcome(row["status"], row["outcome"], row["attempts"])),
         ]
