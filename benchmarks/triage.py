@@ -33,7 +33,7 @@ from homeward.local.watchdog import Watchdog
 from schemas.database import migrate
 
 ROLE = "homeward_dashboard"
-PATIENTS, BROWSERS, TURNS, EPISODES = 100_000, 50, 40, 40
+PATIENTS, BROWSERS, TURNS, EPISODES = 100_000, 50, 30, 20
 GAP_S = 1.5
 """Between two episodes, so that what one costs is not measured with the next."""
 _CALLBACK = "/_dash-update-component"
@@ -50,8 +50,10 @@ def measure(patients: int, browsers: int, tell: Callable[[str], None] = lambda _
         with _dashboard(role_url) as address:
             tell("asking for rows, filters and searches")
             figures["server_ms"] = _server_times(address)
+            tell(f"{figures}")
             tell("opening the list in a browser")
             figures["browser"] = _first_view(address)
+            tell(f"{figures['browser']}")
             tell(f"raising episodes before {browsers} open pages")
             figures["commit_to_screen_ms"] = _commit_to_screen(address, url, browsers)
     return figures
@@ -94,11 +96,14 @@ def _serve(url: str, port: Any, stop: Any) -> None:
     service.run(url, "127.0.0.1", 0, ended, started=port.put)
 
 
-def _signed_in(address: str) -> httpx.Client:
-    client = httpx.Client(base_url=address, timeout=60, headers={"Origin": address, "Accept": "application/json"})
-    answer = client.post("/sign-in", data={"sign_in": district.SIGN_IN, "password": district.PASSWORD})
-    assert answer.status_code == 303, answer.text
-    return client
+@contextmanager
+def _signed_in(address: str) -> Iterator[httpx.Client]:
+    headers = {"Origin": address, "Accept": "application/json"}
+    with httpx.Client(base_url=address, timeout=60, headers=headers) as client:
+        answer = client.post("/sign-in", data={"sign_in": district.SIGN_IN, "password": district.PASSWORD})
+        if answer.status_code != 303:
+            raise RuntimeError(f"signing in was answered with {answer.status_code}")
+        yield client
 
 
 def _rows_request(start: int, end: int, **view: str) -> dict[str, Any]:

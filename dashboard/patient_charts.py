@@ -39,7 +39,7 @@ MARKS = 200
 GAPS = 40
 SHORTEST_GAP = timedelta(hours=1)
 SET_WIDTH = timedelta(minutes=15)
-SETS = 12
+SETS = 10
 MOST_OF_A_SET = 4
 SETS_SPAN = timedelta(days=14)
 PROTOCOL_SPAN = timedelta(days=28)

@@ -65,7 +65,7 @@ def _filters() -> Any:
                 **{"aria-label": words.OWNER},
             ),
         ],
-        className="filters",
+        className="triage-filters",
     )  # fmt: skip
 
 

@@ -83,11 +83,20 @@ def take(ready: dict[str, Any], folder: Path) -> None:
             suffix = "" if scheme == "light" else "-dark"
             page = sign_in(browser, ready, "clinician", DESK, scheme)
             shoot(page, LIST, folder, f"triage{suffix}")
+            if scheme == "light":
+                page.locator(".ag-row .cell-reason").first.click()
+                shoot(page, "#panel-latest li", folder, "triage-panel")
+                page.keyboard.press("Escape")
             page.locator(f".ag-row:has(.cell-score) {NAME}").first.click()
             shoot(page, CHART, folder, f"patient{suffix}")
             page.get_by_text("7 days", exact=True).click()
             page.locator("#patient-chart").scroll_into_view_if_needed()
             shoot(page, CHART, folder, f"charts{suffix}")
+            if scheme == "light":
+                page.get_by_text("NEWS2 chart", exact=True).click()
+                page.wait_for_selector(".news2-chart")
+                page.set_viewport_size({"width": DESK[0], "height": 2000})
+                page.locator("#patient-other").screenshot(path=folder / "news2-chart.png")
             page.context.close()
         page = sign_in(browser, ready, "carer", PHONE, "light")
         shoot(page, LIST, folder, "triage-phone")
