@@ -60,6 +60,7 @@ class Servers:
     mqtt_url: str
     hub_password: str
     service_password: str
+    admin: tuple[str, str]
 
     def load(self, patients: int, **more: Any) -> Load:
         """Give what the hub publishes."""
@@ -85,7 +86,7 @@ def servers() -> Iterator[Servers]:
             hub, service = broker.credentials(HUB), broker.credentials(SERVICE)
             accounts.add_device(*hub)
             accounts.add_service(*service)
-        yield Servers(url, postgres.url_for(ROLE), broker.url, hub.password, service.password)
+        yield Servers(url, postgres.url_for(ROLE), broker.url, hub.password, service.password, broker.admin)
     watchdog.end_all()
 
 

@@ -21,7 +21,10 @@ _UNACKED = 2_000
 
 @dataclass(frozen=True)
 class Load:
-    """What to publish, as whom, and how much may be ahead of what has arrived at the far end."""
+    """What to publish, as whom, and how much may be ahead of what has arrived at the far end.
+
+    ``numbered`` messages differ even within a burst, which has one time.
+    """
 
     url: str
     user: str
@@ -29,6 +32,7 @@ class Load:
     patients: int
     rate: float | None = None
     ahead: int = 20_000
+    numbered: bool = False
     values: str = '{"bp_systolic":128,"bp_diastolic":79,"pulse":71}'
 
 
@@ -102,7 +106,8 @@ def _connect(load: Load) -> socket.socket:
 def _packet(load: Load, number: int, now: str) -> bytes:
     patient = number % load.patients
     topic = _text(f"homeward/v1/{patient % 16}/{load.user}/observations")
-    content = f'{{"device":"b-{patient}","time":"{now}","values":{load.values}}}'.encode()
+    given = f'"id":"{number}",' if load.numbered else ""
+    content = f'{{{given}"device":"b-{patient}","time":"{now}","values":{load.values}}}'.encode()
     body = topic + struct.pack("!H", number % 65_535 + 1) + b"\0" + content
     return b"\x32" + _length(len(body)) + body
 
