@@ -1,9 +1,9 @@
-"""How long does a device wait while another one of its lane floods the broker with garbage?
+"""How long does a device wait while another one floods the broker with garbage, in its lane and in another?
 
 python -m benchmarks.flood [--messages N] [--json]
 
-One run, one machine, its own private servers. A device asks for a receipt of each of five observations a second:
-without a flood, while another device of its lane publishes a million messages that nobody can read, and once more, with
+One run, one machine, its own private servers. Two devices ask for a receipt of each of five observations a second:
+without a flood; while a third, of the lane of the first, publishes messages that nobody can read; and once more, with
 fewer, by an ingest that sets nothing aside.
 """
 
@@ -17,7 +17,8 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, LiteralString
@@ -38,8 +39,8 @@ from ingest import parking
 from ingest.service import run as run_ingest
 from schemas.topic import LANES, observations_topic, receipts_topic
 
-BAD, GOOD = "b-0", "b-16"
-"""Both in lane 0."""
+BAD, BESIDE, ELSEWHERE = "b-0", "b-16", "b-17"
+"""The first two in lane 0, the third in lane 1."""
 MESSAGES, WITHOUT_LIMIT = 1_000_000, 100_000
 _CONNECTED: LiteralString = (
     "select coalesce(sum((counters->>'lanes_connected')::bigint), 0) from homeward.service_instance "
@@ -80,13 +81,15 @@ def _worker(where: Servers, *, limited: bool) -> Iterator[None]:
 class Patient:
     """A device that publishes five observations a second and waits for the receipt of each."""
 
-    def __init__(self, where: Servers, password: str) -> None:
+    def __init__(self, where: Servers, code: str) -> None:
         address = urlsplit(where.mqtt_url)
-        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=GOOD, protocol=mqtt.MQTTv5)
-        self.client.username_pw_set(GOOD, password)
+        lane = int(code.removeprefix("b-")) % LANES
+        self._topic, self._answers = observations_topic(lane, code), receipts_topic(lane, code)
+        self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=code, protocol=mqtt.MQTTv5)
+        self.client.username_pw_set(code, code)
         self._receipts: queue.Queue[float] = queue.Queue()
         self.client.on_message = lambda *_: self._receipts.put(time.monotonic())
-        self.client.on_connect = lambda c, *_: c.subscribe(receipts_topic(0, GOOD), 1)
+        self.client.on_connect = lambda c, *_: c.subscribe(self._answers, 1)
         self.client.connect(address.hostname or "", address.port or 1883)
         self.client.loop_start()
 
@@ -95,36 +98,36 @@ class Patient:
         found = []
         while not is_over():
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.ResponseTopic = receipts_topic(0, GOOD)
+            properties.ResponseTopic = self._answers
             content = {"time": datetime.now(UTC).isoformat(), "values": {"pulse": 71}}
             started = time.monotonic()
-            self.client.publish(observations_topic(0, GOOD), json.dumps(content), 1, properties=properties)
+            self.client.publish(self._topic, json.dumps(content), 1, properties=properties)
             found.append(self._receipts.get(timeout=_PATIENCE_S) - started)
             time.sleep(max(0.0, _EVERY_S - found[-1]))
         return found
 
 
-def _flood(where: Servers, patient: Patient, password: str, messages: int) -> dict[str, Any]:
-    """Publish garbage as fast as the broker takes it, and watch the patient until all of it is off the broker."""
+def _watch(patients: Mapping[str, Patient], is_over: Callable[[], bool]) -> dict[str, Any]:
+    """Let the patients publish until it is over; give what each of them waited."""
+    with ThreadPoolExecutor(len(patients)) as threads:
+        running = {where: threads.submit(patient.delays, is_over) for where, patient in patients.items()}
+        return {where: _summary(found.result()) for where, found in running.items()}
+
+
+def _flood(where: Servers, patients: Mapping[str, Patient], messages: int) -> dict[str, Any]:
+    """Publish garbage as fast as the broker takes it, and watch the patients until all of it is off the broker."""
     before = _ask(where, _PUT_ASIDE)
-    publisher = Publisher(Load(where.mqtt_url, BAD, password, 1, ahead=messages, numbered=True, values='"nonsense"'))
+    publisher = Publisher(Load(where.mqtt_url, BAD, BAD, 1, ahead=messages, numbered=True, values='"nonsense"'))
     began = time.monotonic()
     publisher.start()
-    delays = patient.delays(lambda: publisher.sent.value >= messages)
-    sent_s = time.monotonic() - began
-    delays += patient.delays(lambda: _ask(where, _PUT_ASIDE) - before >= messages)
+    waited = _watch(patients, lambda: _ask(where, _PUT_ASIDE) - before >= messages)
     publisher.stop()
-    return {
-        "messages": messages,
-        "sent_in_s": round(sent_s, 1),
-        "put_aside_in_s": round(time.monotonic() - began, 1),
-        **_summary(delays),
-    }
+    return {"messages": messages, "put_aside_in_s": round(time.monotonic() - began, 1), **waited}
 
 
 def _summary(delays: list[float]) -> dict[str, Any]:
     p50, p99 = np.percentile(delays, [50, 99]) * 1000
-    return {"observations": len(delays), "p50_ms": round(p50, 1), "p99_ms": round(p99, 1)}
+    return {"p50_ms": round(p50, 1), "p99_ms": round(p99, 1), "longest_s": round(max(delays), 1)}
 
 
 def _ask(where: Servers, query: LiteralString) -> int:
@@ -138,23 +141,26 @@ def run(messages: int, unlimited: int, tell: Callable[[str], None]) -> dict[str,
     with servers() as where:
         enter_patients(where.database_url, 32)
         with BrokerAccounts(where.mqtt_url, *where.admin) as accounts:
-            for device in (BAD, GOOD):
+            for device in (BAD, BESIDE, ELSEWHERE):
                 accounts.add_device(device, device)
-        patient = Patient(where, GOOD)
+        patients = {"same_lane": Patient(where, BESIDE), "another_lane": Patient(where, ELSEWHERE)}
         with _worker(where, limited=True):
             tell("without a flood")
-            patient.delays(lambda: True)
-            end = time.monotonic() + _CALM_S
-            calm = _summary(patient.delays(lambda: time.monotonic() > end)[5:])
+            calm = _watch(patients, _after(_CALM_S))
             tell(f"{messages:,} messages of garbage")
-            limited = _flood(where, patient, BAD, messages)
+            limited = _flood(where, patients, messages)
         tell(f"{unlimited:,} messages of garbage, nothing set aside")
         with _worker(where, limited=False):
-            end = time.monotonic() + _CALM_S
-            patient.delays(lambda: time.monotonic() > end)
-            without = _flood(where, patient, BAD, unlimited)
-        patient.client.loop_stop()
+            _watch(patients, _after(_CALM_S))
+            without = _flood(where, patients, unlimited)
+        for patient in patients.values():
+            patient.client.loop_stop()
     return {"calm": calm, "flood": limited, "flood_nothing_set_aside": without}
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
 
 
 def main() -> None:
