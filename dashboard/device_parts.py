@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ from schemas.credentials import Credentials
 from schemas.topic import topic_of
 
 Row = dict[str, Any]
+_LATELY = timedelta(days=1)
 
 
 def row_of(device: Row, now: datetime) -> Row:
@@ -65,6 +66,8 @@ def standing(device: Row, now: datetime) -> tuple[str, str]:
         return words.RETIRED, "off"
     if device["trouble"]:
         return words.UNREADABLE, "bad"
+    if device["parked_at"] and now - device["parked_at"] < _LATELY:
+        return words.FLOODS, "bad"
     if device["online"] is None:
         return "–", ""
     length = elapsed((now - device["since"]).total_seconds())
@@ -98,6 +101,7 @@ def facts_card(device: Row, now: datetime) -> Any:
         "firmware": device["firmware"] or "–",
         "clock": clock(device)[0],
         "last": ago((now - last).total_seconds()) if last else words.NEVER,
+        "excess": _excess(device, now),
         "topic": topic_of(device["code"]),
     }
     trouble = html.P(device["trouble"], className="trouble") if device["trouble"] else None
@@ -105,6 +109,14 @@ def facts_card(device: Row, now: datetime) -> Any:
         [html.H2(words.STANDING), facts([(words.FACTS[name], value) for name, value in told.items()]), trouble],
         className="card section",
     )
+
+
+def _excess(device: Row, now: datetime) -> str:
+    """How many of its messages had to wait because they were more than its share."""
+    if not device["parked_at"]:
+        return words.NO_EXCESS
+    when = ago((now - device["parked_at"]).total_seconds())
+    return words.excess(device["messages_parked"], device["messages_not_kept"], when)
 
 
 def facts(told: Sequence[tuple[str, Any]]) -> Any:

@@ -97,8 +97,11 @@ with chosen as materialized (
     select d.device_id, d.code, d.kind, d.lane, d.site_id, d.hub_id, d.retired_at, t.online, t.since, t.battery,
         t.firmware, t.trouble, t.reported_at, c.heard_at, case when cardinality(c.delays_us) > 0 then c.skew_us end as skew_us,
         c.unset_at >= c.heard_at as clock_unset,
+        coalesce(e.messages, 0) as messages_parked, coalesce(e.not_kept, 0) as messages_not_kept,
+        e.last_at as parked_at,
         count(*) over () as total
     from device d left join device_standing t using (device_id) left join device_clock c using (device_id)
+        left join device_excess e using (device_id)
     where (%(site)s::integer is null or d.site_id = %(site)s)
       and (%(kind)s::text is null or d.kind = %(kind)s)
       and (%(device)s::integer is null or d.device_id = %(device)s)

@@ -18,6 +18,7 @@ class Device(Document):
 
     ``online`` is null where it says nothing of itself; ``since`` is when it came or went. ``clock_skew_s`` is
     about how many seconds its clock is ahead; less than zero: it is behind, or what it measures comes late.
+    ``messages_parked`` were beyond its share and had to wait, ``messages_not_kept`` were only counted.
     """
 
     device_id: int
@@ -38,6 +39,9 @@ class Device(Document):
     clock_skew_s: float | None
     clock_is_set: bool
     last_observed_at: datetime | None
+    messages_parked: int
+    messages_not_kept: int
+    parked_at: datetime | None
 
 
 class Assignment(Document):

@@ -37,8 +37,19 @@ FACTS = {
     "firmware": "Firmware",
     "clock": "Clock",
     "last": "Last observation",
+    "excess": "Beyond its share",
     "topic": "Topic",
 }
+FLOODS = "sends too much"
+NO_EXCESS = "nothing"
+
+
+def excess(parked: int, not_kept: int, when: str) -> str:
+    """Say how many messages had to wait, when the last one did, and how many were only counted."""
+    waited = f"{parked:,} messages had to wait, the last {when}"
+    return f"{waited}; {not_kept:,} more were not kept" if not_kept else waited
+
+
 PAST = "Whose it was"
 PAST_COLUMNS = ("Patient", "User", "From", "Until")
 PLACES = "Where it was"

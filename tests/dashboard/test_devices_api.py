@@ -1,12 +1,15 @@
 """Do those who look after devices get what they need over the JSON interface, and nobody else?"""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from dashboard import device_parts
+from dashboard.text import devices as words
 from homeward.devices import DeviceLogins
 from homeward.installation import Addresses
 from homeward.local.programs import Programs
@@ -181,3 +184,24 @@ def test_without_the_broker_the_answer_says_so_and_nothing_is_stored(fresh: Serv
         assert answer.status_code == 503
         assert "Nothing was changed" in answer.json()["detail"]
     assert fresh.ask("select 1 from device where code = 'cuff-b'") == []
+
+
+def test_a_device_that_sends_too_much_is_named(kept: Served) -> None:
+    north = kept.trusts.north
+    device = north.patients[1].device_id
+    kept.ask(
+        "insert into device_excess (device_id, organisation_id, messages, not_kept) "
+        "values (%s, %s, 12000, 30) returning 1",
+        device,
+        north.organisation_id,
+    )
+    with kept.client("technician") as technician:
+        found = made(technician.get(f"/api/v1/devices/{device}"))
+        assert (found["messages_parked"], found["messages_not_kept"], bool(found["parked_at"])) == (12_000, 30, True)
+        other = made(technician.get(f"/api/v1/devices/{north.patients[0].device_id}"))
+        assert (other["messages_parked"], other["messages_not_kept"], other["parked_at"]) == (0, 0, None)
+    now = datetime.now(UTC)
+    row = found | {"retired_at": None, "trouble": "", "parked_at": now - timedelta(hours=1)}
+    assert device_parts.standing(row, now) == ("sends too much", "bad")
+    told = "12,000 messages had to wait, the last 1 h ago; 30 more were not kept"
+    assert words.excess(12_000, 30, "1 h ago") == told
