@@ -128,7 +128,7 @@ def test_a_person_is_added_and_signs_in_by_the_link(trust: Trust, browser: Brows
     page.fill("#sign_in", "gbeko")
     page.fill("#password", NEW_PASSWORD)
     page.click("button[type=submit]")
-    page.wait_for_url(f"{trust.url}/")
+    page.wait_for_selector("#live")
     context.close()
 
 
@@ -244,7 +244,7 @@ def test_a_person_protects_their_account_with_an_app_and_ends_another_sign_in(tr
     assert Axe().run(other).violations_count == 0
     other.fill("#code", code)
     other.click("button[type=submit]")
-    other.wait_for_url(f"{trust.url}/")
+    other.wait_for_selector("#live")
     page.reload()
     page.get_by_role("button", name="Sign out there").click()
     expect(page.locator("#account-sessions tbody tr")).to_have_count(1)
