@@ -116,6 +116,10 @@ def test_a_device_is_added_given_away_and_retired(kept: Served, browser: Browser
     page.get_by_role("button", name="Add it").click()
     card = page.locator("#device-secret-card")
     expect(card.locator("img")).to_be_visible()
+    if SCREENSHOTS:
+        page.screenshot(path=f"{SCREENSHOTS}/devices-login.png", full_page=True)
+    shown = Axe().run(page)
+    assert shown.violations_count == 0, shown.generate_report()
     password = card.locator("dt", has_text="Password").locator("xpath=following-sibling::dd").inner_text()
     topic = card.locator("dt", has_text="Topic for observations").locator("xpath=following-sibling::dd").inner_text()
     peer = Peer(broker, "oximeter-new", password)
