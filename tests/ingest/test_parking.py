@@ -181,7 +181,7 @@ def workers(broker: TestBroker, database: TestDatabase) -> Iterator[Workers]:
         found.end()
 
 
-def test_a_flood_of_one_device_delays_nobody_of_its_lane(
+def test_a_flood_of_one_device_is_set_aside_whole_and_read_later(
     broker: TestBroker, make_desk: Callable[..., Desk], workers: Workers
 ) -> None:
     desk = make_desk(17)
