@@ -100,6 +100,8 @@ def choose(page: Page, box: str, option: str) -> None:
 
 def test_a_person_is_added_and_signs_in_by_the_link(trust: Trust, browser: Browser) -> None:
     page = trust.open(browser, "admin", "/people")
+    # a button that is pressed before the page is wired does nothing
+    expect(page.locator("#people-list tbody tr").first).to_be_visible()
     page.get_by_role("button", name="Add a person").click()
     form = page.get_by_role("dialog")
     form.get_by_label("Sign-in name").fill("gbeko")
