@@ -123,16 +123,27 @@ def _state(row: dict[str, Any]) -> tuple[str, str]:
     return words.ACTIVE, "state-good"
 
 
-async def open_form(_: Any, __: Any) -> tuple[Any, Any, Any]:
-    """The form of a new account, or of the one whose button was pressed."""
-    triggered = ctx.triggered_id
+async def open_empty(clicks: int | None) -> tuple[Any, Any, Any]:
+    """The form of a new account.
+
+    A callback of its own: together with the buttons of the list, a list that arrives meanwhile would take it back.
+    """
+    if not clicks:
+        return no_update, no_update, no_update
+    try:
+        sites = [(str(s["site_id"]), s["name"]) for s in await queries.sites()]
+    except _UNREADABLE:
+        return True, words.PEOPLE, trouble()
+    return True, words.ADD_PERSON, _form(None, sites)
+
+
+async def open_form(_: Any) -> tuple[Any, Any, Any]:
+    """The form of the account whose button was pressed."""
     if not ctx.triggered or not ctx.triggered[0]["value"]:
         return no_update, no_update, no_update
     try:
         sites = [(str(s["site_id"]), s["name"]) for s in await queries.sites()]
-        if triggered == "people-add":
-            return True, words.ADD_PERSON, _form(None, sites)
-        row = await people.account(int(triggered["account"]))
+        row = await people.account(int(ctx.triggered_id["account"]))
     except _FAILURES as exc:
         return True, words.PEOPLE, bad(str(exc))
     except _UNREADABLE:
@@ -367,10 +378,16 @@ def register(app: Dash) -> None:
         Output("people-drawer", "opened"),
         Output("people-drawer", "title"),
         Output("people-form", "children"),
-        Input("people-add", "n_clicks"),
         Input({"type": "people-open", "account": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )(open_form)
+    app.callback(
+        Output("people-drawer", "opened", allow_duplicate=True),
+        Output("people-drawer", "title", allow_duplicate=True),
+        Output("people-form", "children", allow_duplicate=True),
+        Input("people-add", "n_clicks"),
+        prevent_initial_call=True,
+    )(open_empty)
     app.callback(
         Output("person-said", "children"),
         Output("people-turn", "data"),
