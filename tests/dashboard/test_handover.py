@@ -14,7 +14,7 @@ from pypdf import PdfReader
 from alerts import policy, state
 from alerts.news2_chart import PARAMETERS
 from dashboard import handover, handover_document, rows
-from dashboard.figures import Scores
+from dashboard.figure_parts import Scores
 from dashboard.handover_store import InvalidActionError, checked_sections
 from dashboard.standing import standard
 from dashboard.text import handover as words
