@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts import hours
@@ -29,6 +29,7 @@ clocks = st.builds(lambda h, m: f"{h:02}:{m:02}", st.integers(0, 23), st.integer
 windows = st.builds(Window, st.sets(st.sampled_from(DAYS), min_size=1).map(tuple), clocks, clocks)
 
 
+@settings(deadline=None)
 @given(instants, clocks, clocks, st.sampled_from(ZONES))
 def test_day_and_night_share_every_instant(at: datetime, start: str, end: str, zone: str) -> None:
     if start != end:
@@ -36,6 +37,7 @@ def test_day_and_night_share_every_instant(at: datetime, start: str, end: str, z
         assert hours.is_open(day, at, zone) != hours.is_open(night, at, zone)
 
 
+@settings(deadline=None)
 @given(instants, windows, st.sampled_from(ZONES))
 def test_being_open_follows_the_wall_clock_and_nothing_else(at: datetime, window: Window, zone: str) -> None:
     local = at.astimezone(ZoneInfo(zone))
@@ -43,6 +45,7 @@ def test_being_open_follows_the_wall_clock_and_nothing_else(at: datetime, window
     assert hours.is_open(window, at, zone) == (minute in hours.minutes_of_week(window))
 
 
+@settings(deadline=None)
 @given(instants, windows, st.sampled_from(ZONES))
 def test_a_window_opens_within_eight_days_and_not_before_it_is_said_to(at: datetime, window: Window, zone: str) -> None:
     found = hours.first_when(at, lambda then: hours.is_open(window, then, zone), timedelta(days=8))

@@ -54,6 +54,7 @@ def test_steps_keep_the_order_the_hours_the_severity_and_the_quiet(
         assert steps, "somebody is open within a week, so red reaches somebody"
 
 
+@settings(deadline=None)
 @given(instants, severities)
 def test_always_open_tiers_are_told_after_their_minutes(begun: datetime, severity: Severity) -> None:
     found = ladder.read({"tiers": [{"name": str(m), "after_min": m, "receivers": WALL} for m in (0, 10, 30)]})

@@ -53,6 +53,7 @@ def document(found: Rota) -> Any:
     return msgspec.json.decode(msgspec.json.encode(found))
 
 
+@settings(deadline=None)
 @given(rotas(), instants)
 def test_there_is_one_answer_or_a_hole(found: Rota, at: datetime) -> None:
     assert rota.read(document(found)) == found
@@ -80,6 +81,7 @@ def test_a_calendar_has_no_gap_and_agrees_with_the_answers(found: Rota, at: date
         assert rota.on_call(found, span.end - timedelta(minutes=1)) == span.on_call
 
 
+@settings(deadline=None)
 @given(rotas())
 def test_the_holes_of_the_week_are_what_no_shift_covers(found: Rota) -> None:
     open_minutes = {minute for start, end in rota.weekly_holes(found) for minute in range(start, end)}
