@@ -7,7 +7,7 @@ the name ends in ``_ms``.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,14 +39,15 @@ from alerts.documents import (
     rule_key,
     vital_named,
 )
+from alerts.score_tables import NEWS2, ScoreTable
 from alerts.state import LEVELS, MEMORIES, SLOTS, STEPS
 from alerts.zones import UTC_ONLY, Zones
 from schemas.episode import Severity
 from schemas.observation import QUALITY_WORDS
 
 NONE, SCORE, LIMIT, OVERDUE, REPEAT, CHANGE, AVERAGE, SLOPE, EWMA, CUSUM, COMBINATION = range(11)
-QUALITY, DISAGREEMENT, OUTLIER = range(11, 14)
-"""Rule families, as codes in the arrays."""
+QUALITY, DISAGREEMENT, OUTLIER, BANDED = range(11, 15)
+"""Rule families, as codes in the arrays; a score is NEWS2, the banded ones are those of other tables."""
 _TREND = {ChangeRule: CHANGE, AverageRule: AVERAGE, SlopeRule: SLOPE, EwmaRule: EWMA, CusumRule: CUSUM}
 _REFERENCE = {"extreme": 0, "median": 1, "spread": 2}
 
@@ -82,6 +83,8 @@ class _Columns:
         self.scored = np.ones(shape, bool)
         self.first = np.zeros(shape, np.int16)
         self.second = np.zeros(shape, np.int16)
+        self.table = np.zeros(shape, np.intp)
+        self.red_points = np.full(shape, np.nan)
         self.latching = np.zeros(shape, bool)
         self.night = np.zeros((*shape, 2), np.int64)
         self.night_threshold = np.full((*shape, LEVELS), np.nan)
@@ -101,8 +104,9 @@ class _Columns:
         self.memory_vital = np.zeros((size, MEMORIES), np.int16)
         self.memory_length = np.zeros((size, MEMORIES), np.int64)
 
-    def fill(self, b: int, document: Document) -> None:
-        """Write one policy into row ``b``."""
+    def fill(self, b: int, policy: Policy, tables: list[ScoreTable]) -> None:
+        """Write one policy into row ``b``; scores that it adds up from tables are put behind ``tables``."""
+        document = policy.document
         where = f"policy {document.name}"
         self.lateness[b] = duration(document.lateness, f"{where}, lateness")
         self.actionable[b] = duration(document.actionable, f"{where}, actionable")
@@ -115,9 +119,7 @@ class _Columns:
             if isinstance(rule, LimitRule):
                 self._limit(b, r, rule, here)
             elif isinstance(rule, ScoreRule):
-                self.kind[b, r] = SCORE
-                self.span[b, r] = duration(rule.valid, f"{here}, valid")
-                self.severity[b, r] = Severity.of(rule.red_score) if rule.red_score else 0
+                self._score(b, r, rule, policy.tables, tables, here)
             elif isinstance(rule, Trend):
                 self._trend(b, r, rule, here)
             elif isinstance(rule, CombinationRule):
@@ -138,6 +140,27 @@ class _Columns:
                 self._disagreement(b, r, rule, here)
             elif isinstance(rule, OutlierRule):
                 self._outlier(b, r, rule, here)
+
+    def _score(
+        self,
+        b: int,
+        r: int,
+        rule: ScoreRule,
+        known: Mapping[str, ScoreTable],
+        tables: list[ScoreTable],
+        here: str,
+    ) -> None:
+        if rule.table not in known:
+            raise PolicyError(f"{here}, table: there is no score {rule.table!r}; name one of {', '.join(known)}")
+        self.kind[b, r] = SCORE
+        self.span[b, r] = duration(rule.valid, f"{here}, valid")
+        self.severity[b, r] = Severity.of(rule.red_score) if rule.red_score else 0
+        if rule.table != NEWS2:
+            table = known[rule.table]
+            if table not in tables:
+                tables.append(table)
+            self.kind[b, r], self.table[b, r] = BANDED, tables.index(table)
+            self.red_points[b, r] = np.nan if rule.red_points is None else rule.red_points
 
     def _quality(self, b: int, r: int, rule: QualityRule, here: str) -> None:
         self.kind[b, r] = QUALITY
@@ -259,7 +282,7 @@ def _vital_or_score(name: str, kinds: NDArray[np.int8], here: str) -> int:
         return vital_named(name, here).code
     if not (kinds == SCORE).any():
         raise PolicyError(
-            f"{here}: news2 is followed only where the policy has a [[score]] rule; add one, quiet if need be"
+            f"{here}: news2 is followed only where the policy has a [[score]] rule of NEWS2; add one, quiet if need be"
         )
     return 0
 
@@ -283,8 +306,9 @@ class PolicyBank:
         self.policies, self.zones = tuple(policies), zones
         self.width = max((len(p.rules) for p in self.policies), default=0)
         columns = _Columns(len(self.policies))
+        self.tables: list[ScoreTable] = []
         for b, policy in enumerate(self.policies):
-            columns.fill(b, policy.document)
+            columns.fill(b, policy, self.tables)
         self.columns: dict[str, NDArray[Any]] = vars(columns)
         self.lateness: NDArray[np.int64] = columns.lateness
         self.actionable: NDArray[np.int64] = columns.actionable

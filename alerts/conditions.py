@@ -34,6 +34,8 @@ class Conditions:
         The thresholds of the night were looked at; None where no policy has any.
     pair : float array, shape (n, R, 2), optional
         The two values that a rule compared; None where none did.
+    summed : float array, shape (n, R, 8), optional
+        What a score of another table than NEWS2 was made of, in the table's order; None where there is none.
     """
 
     evaluated: NDArray[np.bool_]
@@ -44,6 +46,7 @@ class Conditions:
     inputs: NDArray[np.float64]
     at_night: NDArray[np.bool_] | None = None
     pair: NDArray[np.float64] | None = None
+    summed: NDArray[np.float64] | None = None
 
     def pairs(self, width: int) -> NDArray[np.float64]:
         """Give the place for the values that rules compare."""

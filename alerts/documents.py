@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 import msgspec
 
+from alerts.score_tables import SHIPPED, ScoreTable
 from schemas.observation import QUALITY_WORDS
 from schemas.vital_signs import BY_NAME, VitalSign
 
@@ -98,13 +100,15 @@ class Rise(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class ScoreRule(Graded, frozen=True, kw_only=True):
-    """NEWS2: thresholds on the aggregate score; its lower bound counts where the set is incomplete.
+    """NEWS2, or the score of another table: thresholds on the sum; its lower bound counts where the set is incomplete.
 
-    With ``over_usual``, a rise above the person's usual score counts as well, where that is known; it only adds.
+    With ``over_usual``, a rise above the person's usual NEWS2 counts as well, where that is known; it only adds.
+    ``red_points`` in any one parameter are a red score; NEWS2's chart says so itself.
     """
 
-    table: Annotated[str, msgspec.Meta(pattern="^news2$")]
+    table: Name
     red_score: Word | None = None
+    red_points: Annotated[int, msgspec.Meta(ge=1)] | None = None
     valid: str
     over_usual: Rise = Rise()
 
@@ -329,7 +333,7 @@ class Policy:
     """A checked document, and which version of which policy it is where it comes from the database.
 
     Of a policy that was made a person's own, `alerts.overrides`, ``personal`` is what is theirs and ``usual_news2``
-    their usual score.
+    their usual score. ``tables`` are the scores that it can name.
     """
 
     document: Document
@@ -338,6 +342,7 @@ class Policy:
     version: int = 0
     usual_news2: int | None = None
     personal: str = ""
+    tables: Mapping[str, ScoreTable] = field(default_factory=lambda: SHIPPED, compare=False, repr=False)
     rules: tuple[Rule, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.bank import COMBINATION
+from alerts.bank import BANDED, COMBINATION
 from alerts.conditions import Conditions
 from alerts.state import ACTIVE, IDLE, LEVELS, PENDING, RESOLVED, STEPS
 from alerts.trends import FAMILIES
@@ -44,7 +44,7 @@ TRANSITION = np.dtype(
             "window",
             "<f4",
             (STEPS,),
-        ),  # steps, newest first; a combination's severities; two values compared
+        ),  # steps, newest first; a combination's severities; two values compared; those of a banded score
         ("at_night", "?"),  # the thresholds of the night were looked at
         ("retrospective", "?"),
         ("retracted", "?"),
@@ -73,13 +73,16 @@ def advance(w: Working, n: int, at: NDArray[np.int64], c: Conditions) -> NDArray
         kind[pairs] = _advance_phase(w, pairs, at[pairs[0]], before)
     np.copyto(w.slot_last_at[:n], at[:, None], where=c.evaluated)
     found = record(w, kind, at, c.value, c.inputs, run_length)
-    if len(found) and (c.at_night is not None or c.pair is not None):
+    if len(found) and (c.at_night is not None or c.pair is not None or c.summed is not None):
         row, slot = np.nonzero(kind)
         if c.at_night is not None:
             found["at_night"] = c.at_night[row, slot]
         if c.pair is not None:
             compared = ~np.isnan(c.pair[row, slot]).all(axis=1)
             found["window"][compared, :2] = c.pair[row, slot][compared]
+        if c.summed is not None:
+            banded = w.policy["kind"][row, slot] == BANDED
+            found["window"][banded, : c.summed.shape[2]] = c.summed[row, slot][banded]
     return found
 
 

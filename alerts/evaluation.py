@@ -17,6 +17,7 @@ from alerts.backtest import at_least, backtest
 from alerts.cohort import NO_ONSET, CohortError, Outcomes, Recording
 from alerts.documents import ABOUT_DATA, Policy, PolicyError, rule_key
 from alerts.policy import parse
+from alerts.score_tables import SHIPPED
 from alerts.state import PERSON
 from schemas.episode import Severity
 from schemas.observation import ObservationBatch
@@ -106,12 +107,13 @@ def bare_rule(text: str) -> Policy:
     if match is None:
         raise PolicyError(f'baseline {text!r}: expected a rule such as "news2>=5" or "spo2<=91"')
     name, sign, threshold = match.groups()
-    if name != "news2" and name not in BY_NAME:
-        raise PolicyError(f"baseline {text!r}: unknown {name!r}; expected news2 or one of {', '.join(BY_NAME)}")
-    if name == "news2" and sign == "<=":
+    if name not in SHIPPED and name not in BY_NAME:
+        known = ", ".join((*SHIPPED, *BY_NAME))
+        raise PolicyError(f"baseline {text!r}: unknown {name!r}; expected one of {known}")
+    if name in SHIPPED and sign == "<=":
         raise PolicyError(f"baseline {text!r}: a low score is no alert; write it with >=")
-    if name == "news2":
-        family, rest = "score", 'table = "news2"\nvalid = "36500 d"'
+    if name in SHIPPED:
+        family, rest = "score", f'table = "{name}"\nvalid = "36500 d"'
     else:
         family, rest = "limit", f'vital = "{name}"\nside = "{"high" if sign == ">=" else "low"}"'
     return parse(_BARE.format(family=family, text=text.strip(), threshold=threshold, rest=rest))

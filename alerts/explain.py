@@ -23,6 +23,7 @@ from alerts.episodes import CLEARED, EASED, OPENED
 from alerts.explain_data import DataRule, data_facts, data_sentence
 from alerts.explain_trends import combination_facts, combination_sentence, trend_facts, trend_sentence
 from alerts.news2_chart import PARAMETERS
+from alerts.score_tables import NEWS2
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
@@ -98,11 +99,20 @@ def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
 
 
 def _score_sentence(policy: Policy, rule: ScoreRule, transition: np.void) -> str:
-    missing = [BY_NAME[p].label.lower() for p, v in zip(PARAMETERS, transition["inputs"], strict=True) if np.isnan(v)]
+    missing = [BY_NAME[p].label.lower() for p, v in _score_inputs(policy, rule, transition).items() if np.isnan(v)]
     least = "at least " if missing else ""
     unknown = f"; not observed: {', '.join(missing)}" if missing else ""
-    usual = "" if policy.usual_news2 is None else f", usually {policy.usual_news2}"
+    usual = "" if policy.usual_news2 is None or rule.table != NEWS2 else f", usually {policy.usual_news2}"
     return f"{rule.title} {least}{transition['value']:.0f}{usual}{unknown}."
+
+
+def _score_inputs(policy: Policy, rule: ScoreRule, transition: np.void) -> dict[str, float]:
+    """Give the values that a score was made of, NaN where one was not known."""
+    if rule.table == NEWS2:
+        return dict(zip(PARAMETERS, transition["inputs"].tolist(), strict=True))
+    # kept in single precision, which is exact to the three decimals with which values are entered
+    names = policy.tables[rule.table].parameters
+    return {name: round(float(value), 3) for name, value in zip(names, transition["window"], strict=False)}
 
 
 def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
@@ -132,7 +142,9 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         if rule.night is not None:
             found |= {"night": [rule.night.begins, rule.night.ends], "at_night": bool(transition["at_night"])}
     if isinstance(rule, ScoreRule):
-        found["values"] = {p: _number(v) for p, v in zip(PARAMETERS, transition["inputs"], strict=True)}
+        found["values"] = {p: _number(v) for p, v in _score_inputs(policy, rule, transition).items()}
+        if rule.table != NEWS2:
+            found |= {"table": rule.table, "table_version": policy.tables[rule.table].version}
     if isinstance(rule, Trend):
         found |= trend_facts(rule, transition)
     if isinstance(rule, CombinationRule):

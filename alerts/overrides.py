@@ -26,6 +26,7 @@ from alerts.documents import (
     ScoreRule,
 )
 from alerts.policy import check, parse_version
+from alerts.score_tables import NEWS2
 
 WORDS = ("yellow", "amber", "red")
 
@@ -116,15 +117,16 @@ def personalise(policy: Policy, override: Override) -> Policy:
     usual = override.usual_news2
     if usual is not None:
         for rule in policy.rules:
-            if isinstance(rule, ScoreRule):
+            if isinstance(rule, ScoreRule) and rule.table == NEWS2:
                 changed[rule.name] = _over_usual(rule, usual)
     document = _with_rules(policy.document, changed)
     try:
-        check(document)
+        check(document, policy.tables)
     except PolicyError as exc:
         raise PolicyError(f"override: what comes of it is no policy: {exc}") from exc
     own = override_json(override)
-    return Policy(document, policy.text, policy.policy_id, policy.version, usual, "" if own == "{}" else own)
+    own = "" if own == "{}" else own
+    return Policy(document, policy.text, policy.policy_id, policy.version, usual, own, policy.tables)
 
 
 def permitted(policy: Policy, override: Override, usual_news2: int | None = None) -> tuple[Policy, list[str]]:

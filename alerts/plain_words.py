@@ -31,6 +31,7 @@ from alerts.documents import (
     SlopeRule,
     Trend,
 )
+from alerts.score_tables import score_label
 from schemas.vital_signs import BY_NAME
 
 WORDS = ("red", "amber", "yellow")
@@ -147,11 +148,12 @@ def _when(rule: Rule, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
     found = [(w, _threshold(rule, getattr(rule, w))) for w in WORDS if getattr(rule, w) is not None]
     if isinstance(rule, ScoreRule):
         if rule.red_score:
-            found.append((rule.red_score, "3 points in any one parameter"))
+            points = "3 points" if rule.red_points is None else f"{rule.red_points} points or more"
+            found.append((rule.red_score, f"{points} in any one parameter"))
         found += [
-            (w, f"{points} or more above the usual score, where that is known")
+            (w, f"{rise} or more above the usual score, where that is known")
             for w in WORDS
-            if (points := getattr(rule.over_usual, w)) is not None
+            if (rise := getattr(rule.over_usual, w)) is not None
         ]
     if isinstance(rule, LimitRule) and rule.night is not None:
         night = f"from {rule.night.begins} to {rule.night.ends}, the patient's local time"
@@ -164,7 +166,7 @@ def _when(rule: Rule, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
 
 def _threshold(rule: Graded, threshold: float) -> str:
     if isinstance(rule, ScoreRule):
-        return f"NEWS2 of {threshold:g} or more"
+        return f"{score_label(rule.table)} of {threshold:g} or more"
     if isinstance(rule, LimitRule):
         vital = BY_NAME[rule.vital]
         if vital.plausible_high - vital.plausible_low == vital.resolution:  # a yes or no has no more and no less

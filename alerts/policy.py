@@ -7,6 +7,7 @@ was expected and what to do.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
@@ -26,15 +27,24 @@ from alerts.documents import (
     PolicyError,
     QualityRule,
     Range,
+    Rise,
     ScoreRule,
 )
 from alerts.places import line_of
 from alerts.reach import check_reach
+from alerts.score_tables import NEWS2, SHIPPED, ScoreTable
 from alerts.state import SLOTS
 
 
-def parse(text: str, *, policy_id: int = 0, version: int = 0, file: str = "policy") -> Policy:
-    """Read and check a policy document; ``file`` is what errors call it.
+def parse(
+    text: str,
+    *,
+    policy_id: int = 0,
+    version: int = 0,
+    file: str = "policy",
+    tables: Mapping[str, ScoreTable] = SHIPPED,
+) -> Policy:
+    """Read and check a policy document; ``file`` is what errors call it, ``tables`` the scores that it can name.
 
     Raises
     ------
@@ -48,10 +58,10 @@ def parse(text: str, *, policy_id: int = 0, version: int = 0, file: str = "polic
     except msgspec.ValidationError as exc:
         raise _placed(file, text, str(exc)) from exc
     try:
-        check(document)
+        check(document, tables)
     except PolicyError as exc:
         raise _placed(file, text, str(exc)) from exc
-    return Policy(document, text, policy_id, version)
+    return Policy(document, text, policy_id, version, tables=tables)
 
 
 @lru_cache(maxsize=4096)
@@ -86,7 +96,7 @@ def template_of(document: Document) -> Policy | None:
     return None
 
 
-def check(document: Document) -> None:
+def check(document: Document, tables: Mapping[str, ScoreTable] = SHIPPED) -> None:
     """Raise `PolicyError` where a document that has the right form says something impossible."""
     if not document.rules:
         raise PolicyError(f"policy {document.name}: no rule; add at least one")
@@ -105,10 +115,12 @@ def check(document: Document) -> None:
         if isinstance(rule, Personal) and rule.personal is not None:
             _check_range(rule.personal, where)
     # compiling reads every duration, vital sign and name, so what it refuses is refused here
-    PolicyBank([Policy(document, "")])
+    PolicyBank([Policy(document, "", tables=tables)])
     for rule in document.rules:
         where = f"policy {document.name}, rule {rule.name}"
-        check_reach(rule, document, where)
+        if isinstance(rule, ScoreRule):
+            _check_score(rule, where)
+        check_reach(rule, document, where, tables)
         if isinstance(rule, LimitRule) and rule.night is not None:
             _check_night(rule, rule.night, document, where)
 
@@ -135,6 +147,18 @@ def _check_night(rule: LimitRule, night: Night, document: Document, where: str) 
     at_night = msgspec.structs.replace(rule, **stated)
     _check_thresholds(at_night, f"{where}, night")
     check_reach(at_night, document, f"{where}, night")
+
+
+def _check_score(rule: ScoreRule, where: str) -> None:
+    """Refuse to give one score what belongs to another."""
+    if rule.table == NEWS2:
+        if rule.red_points is not None:
+            raise PolicyError(f"{where}, red_points: NEWS2's own chart says what a red score is; leave it out")
+        return
+    if (rule.red_score is None) != (rule.red_points is None):
+        raise PolicyError(f"{where}, red_score: state it together with red_points, or neither")
+    if rule.over_usual != Rise():
+        raise PolicyError(f"{where}, over_usual: what is known of a person is their usual NEWS2; leave it out")
 
 
 def _check_range(permitted: Range, where: str) -> None:

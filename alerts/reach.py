@@ -6,6 +6,8 @@ is never silent. Both are refused before they are published.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from alerts.documents import (
     AverageRule,
     ChangeRule,
@@ -25,22 +27,24 @@ from alerts.documents import (
     Trend,
     duration,
 )
-from alerts.news2 import news2
+from alerts.score_tables import NEWS2, SHIPPED, ScoreTable, score_label
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
 WORDS = ("yellow", "amber", "red")
 # what the chart gives somebody with the most points in every parameter
-HIGHEST = int(news2([4], [60], [1], [60], [25], ["U"], [30], [1]).aggregate[0])
+HIGHEST = int(SHIPPED[NEWS2].most.sum())
 
 
-def check_reach(rule: Rule, document: Document, where: str) -> None:
+def check_reach(rule: Rule, document: Document, where: str, tables: Mapping[str, ScoreTable] = SHIPPED) -> None:
     """Raise `PolicyError` where a rule can never be met, or is met by whatever is observed."""
     if isinstance(rule, Graded):
         _check_hold(rule, where)
         for word in WORDS:
             if (threshold := getattr(rule, word)) is not None:
                 _check_threshold(rule, word, threshold, where)
+    if isinstance(rule, ScoreRule):
+        _check_score(rule, tables[rule.table], where)
     if isinstance(rule, LimitRule) and rule.extreme is not None:
         _check_plausible(rule.vital, "extreme", rule.extreme, where)
     if isinstance(rule, ChangeRule) and rule.least is not None and rule.vital != "news2":
@@ -60,10 +64,6 @@ def check_reach(rule: Rule, document: Document, where: str) -> None:
 def _check_threshold(rule: Graded, word: str, threshold: float, where: str) -> None:
     if isinstance(rule, LimitRule | AverageRule) and rule.vital != "news2":
         _check_plausible(rule.vital, word, threshold, where)
-    elif isinstance(rule, ScoreRule):
-        if not 1 <= threshold <= HIGHEST:
-            what = "is always met" if threshold < 1 else "can never be met"
-            raise PolicyError(f"{where}: {word} = {threshold:g} {what}: NEWS2 goes from 0 to {HIGHEST}")
     elif isinstance(rule, Trend | DisagreementRule | OutlierRule) and not isinstance(rule, AverageRule):
         if threshold <= 0:
             raise PolicyError(f"{where}: {word} = {threshold:g} is met by no change at all; state more than 0")
@@ -73,6 +73,22 @@ def _check_threshold(rule: Graded, word: str, threshold: float, where: str) -> N
         widest = _width(rule.vital)
         if in_units and threshold > widest:
             raise PolicyError(f"{where}: {word} = {threshold:g} can never be met: values are at most {widest:g} apart")
+
+
+def _check_score(rule: ScoreRule, table: ScoreTable, where: str) -> None:
+    lowest, highest = int(table.least.sum()), int(table.most.sum())
+    stated = [(word, threshold) for word in WORDS if (threshold := getattr(rule, word)) is not None]
+    for word, threshold in stated:
+        if not lowest + 1 <= threshold <= highest:
+            what = "is always met" if threshold < lowest + 1 else "can never be met"
+            raise PolicyError(
+                f"{where}: {word} = {threshold:g} {what}: {score_label(table.name)} goes from {lowest} to {highest}"
+            )
+    if rule.red_points is not None and rule.red_points > table.most.max():
+        raise PolicyError(
+            f"{where}, red_points: {rule.red_points} can never be met: no parameter of {score_label(table.name)} gives "
+            f"more than {table.most.max():.0f}"
+        )
 
 
 def _width(vital: str) -> float:

@@ -27,7 +27,7 @@ from alerts import (
 )
 from alerts.acts import NO_ACTS, Acts
 from alerts.align import align
-from alerts.bank import DISAGREEMENT, OUTLIER, QUALITY, PolicyBank
+from alerts.bank import BANDED, DISAGREEMENT, OUTLIER, QUALITY, PolicyBank
 from alerts.conditions import Conditions
 from alerts.instants import Instants
 from alerts.state import MACHINE, take, together
@@ -134,6 +134,8 @@ class Run:
         if DISAGREEMENT in self._has:
             disagreements.judge(conditions, w, n, at, observed)
         scores.judge(conditions, w, n, at, observed)
+        if BANDED in self._has:
+            scores.judge_banded(conditions, w, n, at, observed)
         if self._watch is not None:
             self._watch(self._order[:n], at, observed[:, 0])
         trends.remember(w, n, at, observed)

@@ -1,4 +1,4 @@
-"""Does the NEWS2 score of the values that are still valid reach a threshold of the policy?
+"""Does the score of the values that are still valid reach a threshold of the policy: NEWS2, or that of another table?
 
 What is missing is not zero: the condition is met where the lower bound of the score reaches the threshold, and it is
 clear only where every parameter that gave points when it was last met has been observed again.
@@ -9,28 +9,30 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.bank import SCORE
+from alerts.bands import banded_points
+from alerts.bank import BANDED, SCORE
 from alerts.conditions import Conditions
 from alerts.news2 import news2
 from alerts.news2_chart import PARAMETERS
+from alerts.score_tables import MOST_PARAMETERS, ScoreTable
 from alerts.state import LEVELS
 from alerts.working import Working
 from schemas.vital_signs import BY_NAME
 
 CODES = np.array([BY_NAME[name].code for name in PARAMETERS])
-_BIT = (1 << np.arange(len(PARAMETERS))).astype(np.uint8)
+_BIT = (1 << np.arange(MOST_PARAMETERS)).astype(np.uint8)
 
 
 def valid_inputs(
-    recent: NDArray[np.float64], recent_at: NDArray[np.int64], since: NDArray[np.int64]
+    recent: NDArray[np.float64], recent_at: NDArray[np.int64], since: NDArray[np.int64], codes: NDArray[np.intp] = CODES
 ) -> NDArray[np.float64]:
-    """Give the last value of each NEWS2 parameter where it was observed at or after ``since``; shape (n, 7)."""
-    last, at = recent[:, CODES, 0], recent_at[:, CODES, 0]
+    """Give the last value of each of V parameters where it was observed at or after ``since``; shape (n, V)."""
+    last, at = recent[:, codes, 0], recent_at[:, codes, 0]
     return np.where((at > 0) & (at >= since[:, None]), last, np.nan)
 
 
 def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
-    """Answer for the score rules of the first ``n`` patients; their recent values already hold the instant.
+    """Answer for the NEWS2 rules of the first ``n`` patients; their recent values already hold the instant.
 
     The lower bound of the score is written into column 0 of ``observed``, so that trends can follow it like a vital
     sign.
@@ -55,22 +57,64 @@ def _judge_slot(
     scale = w.people["spo2_scale"][rows]
     scores = news2(resp, spo2, oxygen, systolic, pulse, consciousness, temperature, scale)
     lower = scores.lower.astype(np.float64)
+    _answer(conditions, w, rows, r, lower, scores.red, ~np.isnan(scores.points), scores.points > 0)
+    conditions.inputs[rows] = inputs
+    observed[rows, 0] = lower
+
+
+def judge_banded(
+    conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]
+) -> None:
+    """Answer for the score rules of other tables; a parameter that is missing adds the least points it can give."""
+    is_banded = w.policy["kind"][:n] == BANDED
+    conditions.summed = np.full((n, w.width, MOST_PARAMETERS), np.nan)
+    for r in np.flatnonzero(is_banded.any(axis=0)):
+        for number, table in enumerate(w.tables):
+            mine = is_banded[:, r] & (w.policy["table"][:n, r] == number)
+            rows = np.flatnonzero(mine & np.isfinite(observed[:, table.codes]).any(axis=1))
+            if len(rows):
+                conditions.summed[rows, r, : len(table.codes)] = _judge_table(conditions, w, rows, int(r), at, table)
+
+
+def _judge_table(
+    conditions: Conditions, w: Working, rows: NDArray[np.intp], r: int, at: NDArray[np.int64], table: ScoreTable
+) -> NDArray[np.float64]:
+    """Answer for one rule; give the values that were added up, shape (n, V)."""
+    inputs = valid_inputs(w.recent[rows], w.recent_at[rows], at[rows] - w.policy["span"][rows, r], table.codes)
+    points = np.stack([banded_points(inputs[:, i], bands) for i, bands in enumerate(table.lookups)], axis=1)
+    known = ~np.isnan(points)
+    lower = np.where(known, points, table.least).sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        red = (points >= w.policy["red_points"][rows, r][:, None]).any(axis=1)
+        gave = points > table.least
+    _answer(conditions, w, rows, r, lower, red, known, gave)
+    return inputs
+
+
+def _answer(
+    conditions: Conditions,
+    w: Working,
+    rows: NDArray[np.intp],
+    r: int,
+    lower: NDArray[np.float64],
+    red: NDArray[np.bool_],
+    known: NDArray[np.bool_],
+    gave: NDArray[np.bool_],
+) -> None:
+    """Answer for one rule; the parameters that are ``known``, and those that ``gave`` points, have shape (n, V)."""
     with np.errstate(invalid="ignore"):
         met = lower[:, None] >= w.policy["threshold"][rows, r]
     level = np.arange(1, LEVELS + 1)
-    met |= scores.red[:, None] & (w.policy["severity"][rows, r][:, None] >= level)
-    known = _bits(~np.isnan(scores.points))
-    answered = (w.basis[rows, r] & ~known) == 0
+    met |= red[:, None] & (w.policy["severity"][rows, r][:, None] >= level)
+    answered = (w.basis[rows, r] & ~_bits(known)) == 0
     conditions.evaluated[rows, r] = True
     conditions.met[rows, r] = met
     conditions.clear[rows, r] = ~met & answered[:, None]
     conditions.value[rows, r] = lower
-    conditions.inputs[rows] = inputs
-    observed[rows, 0] = lower
-    w.basis[rows, r] = np.where(met.any(axis=1), _bits(scores.points > 0), w.basis[rows, r])
+    w.basis[rows, r] = np.where(met.any(axis=1), _bits(gave), w.basis[rows, r])
 
 
 def _bits(flags: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Pack (n, 7) flags into one byte each."""
-    packed: NDArray[np.uint8] = (flags * _BIT).sum(axis=1, dtype=np.uint8)
+    """Pack (n, V) flags into one byte each."""
+    packed: NDArray[np.uint8] = (flags * _BIT[: flags.shape[1]]).sum(axis=1, dtype=np.uint8)
     return packed

@@ -55,7 +55,7 @@ class Working:
 
     def __init__(self, machines: NDArray[np.void], bank: PolicyBank, people: NDArray[np.void], acts: Acts) -> None:
         self._machines, self._bank, self.width, self.zones = machines, bank, bank.width, bank.zones
-        self.has_nights, self.courses = bank.has_nights, bank.courses
+        self.has_nights, self.courses, self.tables = bank.has_nights, bank.courses, bank.tables
         self.people = people
         self.pauses = acts.pauses_by_patient(len(people))
         self.resets = acts.resets_by_patient(len(people))

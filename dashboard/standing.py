@@ -19,6 +19,7 @@ from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
 from alerts.news2 import News2, news2
 from alerts.news2_chart import PARAMETERS
 from alerts.overrides import own_policy
+from alerts.score_tables import NEWS2
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
@@ -56,7 +57,7 @@ class Standard:
     @cached_property
     def score_rule(self) -> ScoreRule | None:
         """The rule by which NEWS2 is scored, where the policy has one."""
-        return next((r for r in self.rules if isinstance(r, ScoreRule)), None)
+        return next((r for r in self.rules if isinstance(r, ScoreRule) and r.table == NEWS2), None)
 
     @cached_property
     def valid_us(self) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from statistics import fmean, median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -122,7 +123,7 @@ class _Patient:
             self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:RING]
         values = dict(values)
         for rule in self.policy.rules:
-            if isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
+            if isinstance(rule, ScoreRule) and rule.table == "news2" and set(values) & set(NEWS2_ORDER):
                 values["news2"] = self._lower(rule, at)[0]
         for course in {
             (r.vital, duration(r.every, "")) for r in self.policy.rules if isinstance(r, Trend | OutlierRule)
@@ -133,7 +134,7 @@ class _Patient:
             seen = measured if isinstance(rule, LimitRule) and rule.hard else values
             if isinstance(rule, LimitRule) and rule.vital in seen:
                 self._limit(rule, at, seen[rule.vital])
-            elif isinstance(rule, ScoreRule) and set(values) & set(NEWS2_ORDER):
+            elif isinstance(rule, ScoreRule) and set(values) & set(self.policy.tables[rule.table].parameters):
                 self._score(rule, at)
             elif isinstance(rule, Trend) and rule.vital in values:
                 self._trend(rule, at)
@@ -258,6 +259,8 @@ class _Patient:
 
     def _lower(self, rule: ScoreRule, at: int) -> tuple[float, dict[str, int | None]]:
         since = at - duration(rule.valid, "")
+        if rule.table != "news2":
+            return self._lower_of_table(rule, since)
         known = {v: self.recent[v][0][1] for v in NEWS2_ORDER if self.recent.get(v) and self.recent[v][0][0] >= since}
         points = _points(known, self.scale)
         lower = sum(p for p in points.values() if p is not None)
@@ -268,9 +271,28 @@ class _Patient:
             )
         return float(lower), points
 
+    def _lower_of_table(self, rule: ScoreRule, since: int) -> tuple[float, dict[str, int | None]]:
+        bands = self.policy.tables[rule.table].bands
+        points: dict[str, int | None] = {}
+        for name in {band.parameter for band in bands}:
+            mine = [band for band in bands if band.parameter == name]
+            points[name] = None
+            if self.recent.get(name) and self.recent[name][0][0] >= since:
+                step = mine[0].resolution
+                value = math.floor(Decimal(str(self.recent[name][0][1])) / step + Decimal("0.5")) * step
+                points[name] = next(
+                    b.points
+                    for b in mine
+                    if (b.lower is None or b.lower <= value) and (b.upper is None or value <= b.upper)
+                )
+        least = {name: min(b.points for b in bands if b.parameter == name) for name in points}
+        return float(sum(least[name] if p is None else p for name, p in points.items())), points
+
     def _score(self, rule: ScoreRule, at: int) -> None:
         lower, points = self._lower(rule, at)
-        red = 3 in points.values()
+        red = any(p is not None and p >= (rule.red_points or 3) for p in points.values())
+        table = self.policy.tables[rule.table]
+        least = {name: min(row.points for row in table.rows(name)) for name in table.parameters}
         memory = self.rules[rule.name]
         met = []
         for index, word in enumerate(WORDS):
@@ -279,7 +301,7 @@ class _Patient:
             met.append((threshold is not None and lower >= threshold) or by_red)
         answered = memory["basis"] <= {p for p, x in points.items() if x is not None}
         if any(met):
-            memory["basis"] = {p for p, x in points.items() if x}
+            memory["basis"] = {p for p, x in points.items() if x is not None and x > least[p]}
         self._advance(rule, at, met, [not m and answered for m in met], sure=False)
 
     def _advance(self, rule: Any, at: int, met: list[bool], clear: list[bool], sure: bool) -> None:
