@@ -27,7 +27,7 @@
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
     homewardDevices: {
       show: function (view, _, name) {
-        const api = window.dash_ag_grid && window.dash_ag_grid.getApi("device-grid");
+        const api = window.homeward.grid("device-grid");
         if (api) {
           const changed = JSON.stringify(view) !== window.homewardDeviceView;
           // while somebody reads, rows are replaced in their places

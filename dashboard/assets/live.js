@@ -24,6 +24,17 @@
     return document.getElementById(id) !== null;
   }
 
+  // a grid's own interface; none until the grid is drawn: asking for it sooner is an error of its component
+  function grid(id) {
+    if (!has(id) || !window.dash_ag_grid) return null;
+    try {
+      const api = window.dash_ag_grid.getApi(id);
+      return api && !api.isDestroyed() ? api : null;
+    } catch (error) {
+      return null;
+    }
+  }
+
   // ------------------------------------------------------------------------------------------------ live or not
 
   function say(isLive) {
@@ -168,6 +179,6 @@
   });
   window.addEventListener("load", open);
   window.homeward = {
-    setProps: setProps, has: has, go: go, onChanged: function (listener) { listeners.push(listener); },
+    setProps: setProps, has: has, grid: grid, go: go, onChanged: function (listener) { listeners.push(listener); },
   };
 })();

@@ -10,13 +10,7 @@
   const watchers = [];
 
   function grid() {
-    if (!has(GRID) || !window.dash_ag_grid) return null;
-    try {
-      const api = window.dash_ag_grid.getApi(GRID);
-      return api && !api.isDestroyed() ? api : null;
-    } catch (error) {
-      return null;
-    }
+    return hw.grid(GRID);
   }
 
   // ------------------------------------------------------------------------------------------- asking again
@@ -168,7 +162,8 @@
 
   function watchGrid() {
     const api = grid();
-    if (!api || api.homewardWatched) return;
+    // before the grid knows whom to ask for rows, a new height of them is an error of its own
+    if (!api || api.homewardWatched || !api.getGridOption("datasource")) return;
     api.homewardWatched = true;
     api.addEventListener("cellFocused", function (event) {
       remember(event);

@@ -167,8 +167,9 @@ def test_the_worst_come_first_and_the_counts_agree(house: House, browser: Browse
     page.context.close()
 
 
-def test_nothing_is_asked_of_another_machine_and_nothing_fails(house: House, browser: Browser) -> None:
-    page = house.sign_in(browser)
+@pytest.mark.parametrize("width", ["phone", "desk"])
+def test_nothing_is_asked_of_another_machine_and_nothing_fails(house: House, browser: Browser, width: str) -> None:
+    page = house.sign_in(browser, width=width)
     asked: list[str] = []
     wrong: list[str] = []
     page.on("request", lambda r: asked.append(r.url))
