@@ -35,7 +35,6 @@ from alerts.documents import (
     SlopeRule,
     Trend,
     duration,
-    minute_of,
     rule_key,
     vital_named,
 )
@@ -212,7 +211,7 @@ class _Columns:
         self.extreme[b, r] = np.nan if rule.extreme is None else rule.extreme
         self.deadband[b, r], self.hard[b, r] = rule.deadband, rule.hard
         if rule.night is not None:
-            self.night[b, r] = minute_of(rule.night.begins), minute_of(rule.night.ends)
+            self.night[b, r] = rule.night.span
             for level, word in enumerate(("yellow", "amber", "red")):
                 own, shared = getattr(rule.night, word), self.threshold[b, r, level]
                 self.night_threshold[b, r, level] = shared if own is None else own

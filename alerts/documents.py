@@ -133,6 +133,11 @@ class Night(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     red: float | None = None
     extreme: float | None = None
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """From and to, in minutes since midnight."""
+        return minute_of(self.begins), minute_of(self.ends)
+
 
 class LimitRule(Personal, frozen=True, kw_only=True):
     """An alarm limit: met at or beyond the threshold, clear when back by more than the deadband."""

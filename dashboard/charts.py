@@ -90,8 +90,8 @@ def _limits(code: int, followed: Standard | None, spo2_scale: int, *, named: boo
     lines = followed.lines(code, spo2_scale) if followed else ()
     label = CATALOGUE[code - 1].short_label
     # amber and red of one value are one line, and the worse colour is the one to see
-    worst = {line.value: line for line in sorted(lines, key=lambda line: line.severity)}
-    return [LimitLine(v, line.severity, label if named else line.label) for v, line in worst.items()]
+    worst = {(line.value, line.hours): line for line in sorted(lines, key=lambda line: line.severity)}
+    return [LimitLine(x.value, x.severity, label if named else x.label, x.hours) for x in worst.values()]
 
 
 def _coloured(series: Series, position: int) -> Series:

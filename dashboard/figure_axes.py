@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dashboard.figure_parts import Panel, Part, Shade, Span, Theme, faded
-from dashboard.figure_times import x
+from dashboard.figure_times import of_each_day, x
+from dashboard.standing import LimitLine
 from schemas.episode import Severity
 
 PANEL_HEIGHT_PX = 158
@@ -21,8 +22,7 @@ def axis(letter: str, row: int) -> str:
 
 
 def limits(row: int, panel: Panel, span: Span, theme: Theme) -> list[Part]:
-    """The alarm limits of a panel, as dashed lines."""
-    start, end = x(np.array([span.since, span.until], dtype=np.int64), span)
+    """The alarm limits of a panel, as dashed lines; one that is in force by night alone, or by day, where it is."""
     return [
         {
             "type": "line",
@@ -36,6 +36,7 @@ def limits(row: int, panel: Panel, span: Span, theme: Theme) -> list[Part]:
             "layer": "between",
         }
         for limit in panel.limits
+        for start, end in of_each_day(limit.hours, span)
     ]
 
 
@@ -105,13 +106,13 @@ def title(row: int, panel: Panel, theme: Theme) -> Part:
 
 
 def limit_names(row: int, panel: Panel, theme: Theme) -> list[Part]:
-    """What each limit belongs to, where a panel has two lines."""
+    """What each limit belongs to, where a panel has two lines; and when it is in force, where that is not always."""
     shown = value_range(panel)
-    if not panel.names_limits or shown is None:
+    if shown is None:
         return []
     return [
         {
-            "text": f"{limit.label} {limit.value:g}",
+            "text": _limit_name(limit, panel),
             "xref": f"{axis('x', row)} domain",
             "yref": axis("y", row),
             "x": 0.004,
@@ -122,8 +123,16 @@ def limit_names(row: int, panel: Panel, theme: Theme) -> list[Part]:
             "font": {"color": theme.severity[limit.severity], "size": 10.5},
         }
         for limit in panel.limits
-        if shown[0] <= limit.value <= shown[1]
+        if (panel.names_limits or limit.hours) and shown[0] <= limit.value <= shown[1]
     ]
+
+
+def _limit_name(limit: LimitLine, panel: Panel) -> str:
+    name = f"{limit.label} {limit.value:g}" if panel.names_limits else f"{limit.value:g}"
+    if limit.hours is None:
+        return name
+    begins, ends = (f"{minute // 60:02}:{minute % 60:02}" for minute in limit.hours)
+    return f"{name}, {begins}–{ends}"
 
 
 def axes(row: int, panels: int, panel: Panel, span: Span, theme: Theme) -> Part:

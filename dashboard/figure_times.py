@@ -15,6 +15,10 @@ GAPS_OF_USUAL = 3.5
 AROUND = 7
 """Steps on either side that say what is usual there."""
 
+DAYS_APART = np.timedelta64(31, "D")
+"""On a longer axis a night is too narrow to be seen."""
+_DAY = np.timedelta64(1440, "m")
+
 
 def local_times(at: Times, zone: str) -> NDArray[np.datetime64]:
     """Write instants as wall-clock times of a zone: plotly knows no zones.
@@ -87,6 +91,20 @@ def broken(series: Series) -> Series:
 def x(at: Times, span: Span) -> list[str]:
     """Write instants as positions on the time axis."""
     return [str(t) for t in np.datetime_as_string(local_times(at, span.zone), unit="s")]
+
+
+def of_each_day(hours: tuple[int, int] | None, span: Span) -> list[tuple[str, str]]:
+    """Give the stretches of the time axis that lie in these minutes of the local day; the whole axis where none are
+    given, or where it is so long that days cannot be told apart on it.
+    """
+    start, end = local_times(np.array([span.since, span.until], dtype=np.int64), span.zone)
+    found = [(start, end)]
+    if hours is not None and end - start <= DAYS_APART:
+        begins, ends = (np.timedelta64(minute, "m") for minute in hours)
+        lasts = (ends - begins) % _DAY
+        days = np.arange(start.astype("datetime64[D]") - 1, end.astype("datetime64[D]") + 1)
+        found = [(max(start, day + begins), min(end, day + begins + lasts)) for day in days]
+    return [(str(a.astype("datetime64[s]")), str(b.astype("datetime64[s]"))) for a, b in found if a < b]
 
 
 def y(values: Values) -> list[float | None]:

@@ -16,8 +16,9 @@ from pathway w join policy p on p.policy_id = w.policy_id;
 -- name: patients_in_view
 -- State and policy of the rows that are on the screen.
 select p.patient_id, coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale,
-       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, t.machine, t.last_observed_at, w.policy_id
+       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, t.machine, t.last_observed_at, w.policy_id, s.time_zone
 from patient p
+join site s using (site_id)
 left join patient_state t using (patient_id)
 left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
 left join pathway w using (pathway_id)

@@ -41,6 +41,7 @@ class Situation:
     counting: Any
     scores: Any
     now_us: int
+    zones: list[str]
     unreadable: tuple[int, ...] = ()
 
 
@@ -52,6 +53,7 @@ def situation(
     machines = state.initial(size)
     followed: list[Standard | None] = []
     unreadable: list[int] = []
+    zones = [details[p]["time_zone"] if p in details else "UTC" for p in patients]
     scale = np.ones(size, dtype=np.int64)
     for row, patient in enumerate(patients):
         detail = details.get(patient, {})
@@ -69,8 +71,9 @@ def situation(
     counting = valid_values(recent, recent_at, valid, now_us)
     scores = score(counting, scale) if size else None
     return Situation(
-        {p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us, tuple(unreadable)
-    )
+        {p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us, zones,
+        tuple(unreadable),
+    )  # fmt: skip
 
 
 def value_cell(at: Situation, row: int, code: int) -> Row | None:
@@ -81,7 +84,7 @@ def value_cell(at: Situation, row: int, code: int) -> Row | None:
     value, followed = float(at.recent[row, code]), at.standards[row]
     severity = Severity.NONE
     if followed is not None:
-        severity = followed.severity_of(code, value)
+        severity = followed.severity_of(code, value, seen, at.zones[row])
         if followed.score_rule is not None and code in NEWS2_CODES:
             points = float(at.scores.points[row, NEWS2_CODES.index(code)])
             severity = max(severity, points_severity(points))

@@ -9,12 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import cached_property, lru_cache
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.documents import LimitRule, OverdueRule, Policy, PolicyError, Rule, ScoreRule, duration
+from alerts.explain import thresholds
+from alerts.limits import DAY_MINUTES, to_resolution
 from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
 from alerts.news2 import News2, news2
 from alerts.news2_chart import PARAMETERS
@@ -26,17 +30,23 @@ from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 log = logging.getLogger(__name__)
 NEWS2_CODES = tuple(BY_NAME[name].code for name in PARAMETERS)
 _BANDS = load_bands(NEWS2_BANDS)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Three NEWS2 points are a red score, so they carry its colour; two and one follow below it.
 _POINTS_TO_SEVERITY = (Severity.NONE, Severity.YELLOW, Severity.AMBER, Severity.RED)
 
 
 @dataclass(frozen=True)
 class LimitLine:
-    """One dashed line of a chart."""
+    """One dashed line of a chart.
+
+    ``hours`` are the minutes of the local day from which and to before which it is in force; always, where there are
+    none.
+    """
 
     value: float
     severity: Severity
     label: str
+    hours: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,26 +103,23 @@ class Standard:
                 return BY_NAME[r.vital].code
         return None
 
-    def severity_of(self, code: int, value: float) -> Severity:
-        """How far beyond the policy's alarm limits a value lies."""
+    def severity_of(self, code: int, value: float, at_us: int, zone: str) -> Severity:
+        """How far beyond the alarm limits that were in force at its instant, in the site's zone, a value lies."""
         worst = Severity.NONE
-        for rule in self.rules:
-            if isinstance(rule, LimitRule) and BY_NAME[rule.vital].code == code:
-                for level in (Severity.YELLOW, Severity.AMBER, Severity.RED):
-                    limit = getattr(rule, level.word)
-                    if limit is not None and (value <= limit if rule.side == "low" else value >= limit):
-                        worst = max(worst, level)
+        charted = float(to_resolution(np.array([value]), np.array([code]))[0])
+        for rule in self.limits_of(code):
+            for word, limit in thresholds(rule, at_night=_is_night(rule, at_us, zone)).items():
+                if charted <= limit if rule.side == "low" else charted >= limit:
+                    worst = max(worst, Severity.of(word))
         return worst
+
+    def limits_of(self, code: int) -> list[LimitRule]:
+        """The alarm limits of a vital sign."""
+        return [r for r in self.rules if isinstance(r, LimitRule) and BY_NAME[r.vital].code == code]
 
     def lines(self, code: int, spo2_scale: int) -> tuple[LimitLine, ...]:
         """The limits to draw for a vital sign: the policy's own, and where NEWS2 gives three points."""
-        own = [
-            LimitLine(limit, level, rule.title)
-            for rule in self.rules
-            if isinstance(rule, LimitRule) and BY_NAME[rule.vital].code == code
-            for level in (Severity.YELLOW, Severity.AMBER, Severity.RED)
-            if (limit := getattr(rule, level.word)) is not None
-        ]
+        own = [line for rule in self.limits_of(code) for line in _lines_of(rule)]
         if self.score_rule is None:
             return tuple(own)
         return (*own, *_red_score_lines(CATALOGUE[code - 1].name, spo2_scale))
@@ -137,6 +144,31 @@ def standard(
             return standard(document, policy_id, version, "{}", usual_news2)
         log.warning("policy could not be read", extra={"action": "policy_unreadable", "policy": policy_id})
         return None
+
+
+def _is_night(rule: LimitRule, at_us: int, zone: str) -> bool:
+    """Say whether the thresholds of the night are in force, as `alerts.limits` does."""
+    if rule.night is None:
+        return False
+    begins, ends = rule.night.span
+    at = (_EPOCH + timedelta(microseconds=at_us)).astimezone(ZoneInfo(zone))
+    return (60 * at.hour + at.minute - begins) % DAY_MINUTES < (ends - begins) % DAY_MINUTES
+
+
+def _lines_of(rule: LimitRule) -> list[LimitLine]:
+    """The thresholds of one rule; where the night has another, one line by day and one by night."""
+    found, night = [], thresholds(rule, at_night=True)
+    for word, limit in thresholds(rule).items():
+        severity = Severity.of(word)
+        if rule.night is None or night[word] == limit:
+            found.append(LimitLine(limit, severity, rule.title))
+            continue
+        begins, ends = rule.night.span
+        found += [
+            LimitLine(limit, severity, rule.title, (ends, begins)),
+            LimitLine(night[word], severity, rule.title, (begins, ends)),
+        ]
+    return found
 
 
 def _red_score_lines(parameter: str, spo2_scale: int) -> list[LimitLine]:

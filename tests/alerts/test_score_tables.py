@@ -32,8 +32,8 @@ pulse          | 61   | 100  | 1 | /min   | 1
 pulse          | 101  | .    | 4 | /min   | 1
 glucose        | .    | 4.0  | 3 | mmol/L | 0.1
 glucose        | 4.1  | .    | 0 | mmol/L | 0.1
-temperature    | .    | 36.0 | 2 | Cel    | 0.1
-temperature    | 36.1 | .    | 0 | Cel    | 0.1
+temperature    | .    | 36.4 | 2 | Cel    | 0.1
+temperature    | 36.5 | .    | 0 | Cel    | 0.1
 consciousness  | A    | C    | 0 | 1      | 1
 consciousness  | V    | U    | 6 | 1      | 1
 """
@@ -69,7 +69,7 @@ source = "test"
 """
 BESIDE_NEWS2 = (
     HEAD
-    + MADE_UP_RULE
+    + MADE_UP_RULE.replace("yellow = 4", "yellow = 3")
     + """
 [[score]]
 name = "second"
@@ -130,9 +130,9 @@ def seen(minute: float, **values: float) -> list[Seen]:
     ("values", "lower", "severity"),
     [
         ({"pulse": 80}, 1, 0),
-        ({"temperature": 36.0}, 3, 0),  # the pulse is not known, and gives one point whatever it is
-        ({"temperature": 36.04}, 3, 0),
-        ({"temperature": 36.05}, 1, 0),  # charted as 36.1
+        ({"temperature": 36.4}, 3, 0),  # the pulse is not known, and gives one point whatever it is
+        ({"temperature": 36.44}, 3, 0),
+        ({"temperature": 36.45}, 1, 0),  # charted as 36.5
         ({"glucose": 4.0}, 4, 1),
         ({"pulse": 101}, 4, 1),
         ({"pulse": 60}, 5, 2),  # five points in one parameter
