@@ -16,7 +16,7 @@ from ingest.registry import Registry
 from schemas import named_queries
 
 MOST = 1_000
-"""Pauses in one transaction."""
+"""Patients in one transaction."""
 
 _QUERIES = cast("dict[str, LiteralString]", named_queries.load("ingest", "acts.sql"))
 
@@ -31,10 +31,22 @@ def acts_of(connection: psycopg.Connection, patients: NDArray[np.int32]) -> Acts
     )
 
 
+def paused(connection: psycopg.Connection, patients: NDArray[np.int32], acts: Acts, now: int) -> NDArray[np.int64]:
+    """Give the rows of those of whom nobody is told before the end of a pause, of patients whose states are locked.
+
+    A pause that was settled meanwhile, however late this writer is, is not looked at again: what is raised is told now.
+    """
+    rows = acts.paused_after(now)
+    if not len(rows):
+        return rows
+    found = connection.execute(_QUERIES["unsettled"], [patients[rows].tolist()]).fetchall()
+    return rows[np.isin(patients[rows], [patient for (patient,) in found])]
+
+
 def settle_pauses(pool: ConnectionPool, registry: Registry, now: int) -> int:
     """Queue notifications for what is active at the end of a pause and was told nobody; give how many pauses ended."""
     with pool.connection() as connection, connection.transaction():
-        ended = connection.execute(_QUERIES["ended_pauses"], [now, MOST], binary=True).fetchall()
+        ended = connection.execute(_QUERIES["ended_pauses"], {"now": now, "most": MOST}, binary=True).fetchall()
         if not ended:
             return 0
         patients = np.unique(np.array([patient for (patient,) in ended], np.int32))

@@ -19,7 +19,7 @@ from alerts.evaluate import Evaluation, History, evaluate
 from alerts.run import Snapshots
 from alerts.schedule import NEVER
 from ingest.accounts import note_sequences
-from ingest.acts import acts_of
+from ingest.acts import acts_of, paused
 from ingest.admission import Admitted
 from ingest.copy_format import pack
 from ingest.episodes import tell_dashboards, write_episodes
@@ -170,7 +170,7 @@ class _Scoring:
         self._keep_snapshots(patients, late, evaluation)
         if late.too_late.any():
             self._connection.execute(QUERIES["note_late"], [patients[np.unique(late.rows[late.too_late])].tolist()])
-        unpaged = self._acts.paused_after(self._now) if page else np.arange(len(patients))
+        unpaged = paused(self._connection, patients, self._acts, self._now) if page else np.arange(len(patients))
         activated = write_episodes(self._connection, evaluation, patients, self._registry, unpaged)
         changed = states.patients if len(batch) else patients[np.unique(evaluation.episodes["row"])]
         tell_dashboards(self._connection, changed, self._registry, episodes=len(evaluation.episodes) > 0)

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
-from alerts.policy import shipped
 from ingest.replay import replay_all
 from tests.ingest.conftest import Desk
-from tests.ingest.test_pauses import _due
-
-LATCHING = shipped("pulse_oximetry_home").text.replace("[[limit]]", "[[limit]]\nlatching = true", 1)
-
-
-def publish(desk: Desk, document: str) -> None:
-    """Put a second version of the ward's policy in force, as if it had been so for two hours."""
-    desk.ask(
-        """with p as (insert into policy (organisation_id, pathway_id, version, document, sha256, author, source,
-            reason, published_at)
-            select organisation_id, pathway_id, 2, %s, %s, 'a', 's', 'r', now() - interval '2 hours' from pathway
-            returning policy_id, pathway_id)
-        update pathway w set policy_id = p.policy_id from p where p.pathway_id = w.pathway_id returning 1""",
-        document,
-        hashlib.sha256(document.encode()).digest(),
-    )
+from tests.ingest.test_pauses import LATCHING, _due, course, publish
 
 
 def _latched(make_desk: Callable[..., Desk]) -> Desk:
     desk = make_desk(1, "pulse_oximetry_home")
     publish(desk, LATCHING)
     return desk
-
-
-def _course(desk: Desk, start: float, values: str) -> None:
-    for i, value in enumerate(values.split()):
-        desk.write(desk.message(0, start + i, {"spo2": float(value)}), now=desk.at(start + i))
 
 
 def _stands(desk: Desk) -> list[tuple[object, ...]]:
@@ -45,20 +23,20 @@ def test_it_stays_after_recovery_and_wakes_who_has_taken_it_on_when_the_conditio
     make_desk: Callable[..., Desk],
 ) -> None:
     desk = _latched(make_desk)
-    _course(desk, 0, "91 91")
+    course(desk, 0, "91 91")
     desk.ask(
         """with a as (insert into account (organisation_id, sign_in, name, role)
             select organisation_id, 'a', 'A', 'clinician' from organisation returning account_id)
         update episode set acknowledged_by = account_id, acknowledged_at = now(), acknowledged_severity = 3
         from a returning 1"""
     )
-    _course(desk, 2, "97 " * 20)
+    course(desk, 2, "97 " * 20)
     assert _stands(desk) == [("active", 3)]
     kinds = "select kind from episode_event where not retracted order by at, event_id"
     assert [k for (k,) in desk.ask(kinds)] == ["opened", "activated", "cleared"]
     ((sentence,),) = desk.ask("select sentence from episode")
     assert sentence == "Oxygen saturation 97 %: back above the limit; stays until somebody resets it."
-    _course(desk, 25, "93 93")
+    course(desk, 25, "93 93")
     assert [k for (k,) in desk.ask(kinds)] == ["opened", "activated", "cleared", "activated"]
     assert desk.ask("select acknowledged_by from episode") == [(None,)]
     assert desk.ask("select count(*) from notification_job") == [(2,)]
@@ -67,7 +45,7 @@ def test_it_stays_after_recovery_and_wakes_who_has_taken_it_on_when_the_conditio
 
 def test_a_reset_resolves_it_and_the_replay_knows(make_desk: Callable[..., Desk]) -> None:
     desk = _latched(make_desk)
-    _course(desk, 0, "91 91 " + "97 " * 20)
+    course(desk, 0, "91 91 " + "97 " * 20)
     assert _stands(desk) == [("active", 3)]
     desk.ask(
         """insert into episode_event (organisation_id, episode_id, patient_id, kind, at, account_id)
