@@ -125,6 +125,13 @@ on conflict do nothing
 update notification_job set run_at = %(at)s, outcome = %(outcome)s, ladder_id = null, began_at = null, steps = 0
 where job_id = %(job)s
 
+-- name: hold_unsent
+-- A message that had not gone out when the pause began goes no more: the job's ladder begins again after it.
+update notification_job j set run_at = %(at)s, outcome = %(outcome)s, ladder_id = null, began_at = null, steps = 0
+from delivery_episode x
+where x.delivery_id = %(delivery)s and x.episode_id = any(%(episodes)s::bigint[]) and j.job_id = x.job_id
+  and j.status = 'waiting'
+
 -- name: put_off
 update notification_job set run_at = %(at)s, outcome = %(outcome)s where job_id = %(job)s
 
@@ -188,14 +195,15 @@ for update of d skip locked
 
 -- name: episodes_of
 select x.episode_id, e.patient_id, e.severity, coalesce(e.activated_at, e.opened_at) as since,
-    e.phase = 'active' and e.acknowledged_at is null
-        and not exists (select from patient_pause u where u.patient_id = e.patient_id and u.since <= %(now)s
-                        and least(u.ends_at, u.lifted_at) > %(now)s) as waits, n.name
+    e.phase = 'active' and e.acknowledged_at is null as waits, p.is_paused, n.name
 from delivery_episode x
 join episode e on e.episode_id = x.episode_id
 join names_for_message(%(delivery)s) n on n.episode_id = x.episode_id
+cross join lateral (select exists (
+    select from patient_pause u where u.patient_id = e.patient_id and u.since <= %(now)s
+        and least(u.ends_at, u.lifted_at) > %(now)s)) as p(is_paused)
 where x.delivery_id = %(delivery)s
-group by x.episode_id, e.patient_id, e.severity, e.activated_at, e.opened_at, e.phase, e.acknowledged_at, n.name
+group by x.episode_id, e.patient_id, e.severity, e.activated_at, e.opened_at, e.phase, e.acknowledged_at, p.is_paused, n.name
 order by e.severity desc, since
 
 -- name: record

@@ -14,7 +14,7 @@ import structlog
 
 from homeward.notify.failure import DeliveryError
 from homeward.notify.message import Message, Told
-from homeward.notify.planning import LONGEST_PAUSE
+from homeward.notify.planning import AGAIN, LONGEST_PAUSE, PAUSED
 from homeward.notify.sql import Connection, Row, run
 from homeward.notify.ways import Ways
 
@@ -74,7 +74,12 @@ def _attempt(connection: Connection, ways: Ways, delivery: Row, now: datetime) -
 
 def _message(connection: Connection, ways: Ways, delivery: Row, now: datetime) -> Message | None:
     """Put an alert together from what still waits; nothing where nobody needs to be told any more."""
-    waiting = [row for row in run(connection, "episodes_of", delivery=delivery["delivery_id"], now=now) if row["waits"]]
+    found = [row for row in run(connection, "episodes_of", delivery=delivery["delivery_id"], now=now) if row["waits"]]
+    waiting = [row for row in found if not row["is_paused"]]
+    if len(waiting) < len(found):
+        later = [row["episode_id"] for row in found if row["is_paused"]]
+        given = {"at": now + AGAIN, "outcome": PAUSED}
+        run(connection, "hold_unsent", delivery=delivery["delivery_id"], episodes=later, **given)
     told = tuple(
         Told(row["episode_id"], row["patient_id"], row["severity"], row["since"], row["name"] or "") for row in waiting
     )

@@ -129,6 +129,9 @@ class Notifier:
                     pass
             except _AWAY as failed:
                 self._pause("sending", failed)
+            except Exception as failed:
+                # a sender that ends would be missed by nobody until the last of them has
+                log.error("sender failed", action="sender_failed", error=type(failed).__name__)
 
     def _send_one(self) -> bool:
         with self._pool.connection() as connection:

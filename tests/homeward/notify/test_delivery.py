@@ -157,6 +157,41 @@ def test_what_was_taken_on_meanwhile_is_not_sent(house: House, mailbox: Mailbox)
     assert mailbox.mails == []
 
 
+def test_who_is_paused_before_their_message_has_gone_out_is_told_after_the_pause(
+    house: House, mailbox: Mailbox
+) -> None:
+    house.ladder(tier("Nurse in charge", by_mail("ward@trust.example")))
+    episode = house.raise_episode()
+    other = house.raise_episode(patient=1)
+    house.plan(NOW)
+    mailbox.stop()
+    out = ways(mailbox)
+    house.send(out, NOW)
+    assert [outcome for *_, outcome in house.jobs()] == ["told", "told"]
+    house.set(
+        "insert into patient_pause (organisation_id, patient_id, since, ends_at, reason, account_id) "
+        "values (%s, %s, %s, 'infinity', 'in hospital', %s)",
+        house.organisation, house.trusts.north.patients[0].patient_id, NOW, house.account("nurse"),
+    )  # fmt: skip
+    mailbox.start()
+    house.send(out, NOW + minutes(1))
+    house.plan(NOW + minutes(3))
+    # the one message of both went out for the other
+    assert house.ask("select episode_id from delivery_episode order by 1") == [(episode,), (other,)]
+    assert len(mailbox.mails) == 1
+    house.set("update patient_pause set lifted_at = %s", NOW + minutes(30))
+    house.plan(NOW + minutes(31))
+    house.send(out, NOW + minutes(31))
+    assert len(mailbox.mails) == 2
+    patients = [
+        [f"/patients/{p.patient_id}" in mail.get_content() for p in house.trusts.north.patients[:2]]
+        for mail in mailbox.mails
+    ]
+    assert patients == [[False, True], [True, False]]
+    house.plan(NOW + minutes(32))
+    assert house.jobs() == [("delivered", "told"), ("delivered", "told")]
+
+
 def test_a_webhook_is_signed_and_its_repeat_is_the_same(house: House, receiver: Receiver) -> None:
     channel = house.channel("webhook", "Paging", {"url": receiver.url}, "whsec_1234567890")
     receiver.answer = 500
