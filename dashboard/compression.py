@@ -1,15 +1,20 @@
 """How do 4 MB of scripts reach a phone on a ward's network?
 
 Brotli where the browser takes it (browsers offer it over TLS and on this machine only), gzip elsewhere. What our own
-files compress to is kept, so each is compressed once.
+files compress to is kept, so each is compressed once, quickly; who asks a little later gets it compressed as well as
+can be, which takes seconds that nobody waits for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
+import os
+import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
 import brotli
@@ -23,6 +28,9 @@ LARGEST = 16 * 2**20
 KEPT = 64 * 2**20
 # Past this size compressing would hold up other requests for milliseconds: it goes to a thread.
 AWAY_FROM = 32 * 2**10
+# The answers to a page's questions. Nothing secret stands in one beside what the asker wrote.
+_ANSWERS = "/_dash-update-component"
+_QUICK, _BEST = 6, {"br": 11, "gzip": 9}
 _TYPES = (
     "text/",
     "application/json",
@@ -55,12 +63,14 @@ class Compression:
         self._app = app
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
         self._kept_bytes = 0
+        self._later = ThreadPoolExecutor(1, "compression", initializer=_give_way)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         encoding = _accepted(Headers(scope=scope)) if scope["type"] == "http" else None
-        if encoding is None or scope["method"] != "GET":
+        if encoding is None or not (scope["method"] == "GET" or scope["path"] == _ANSWERS):
             await self._app(scope, receive, send)
             return
+        _take_marks_off_tags(scope)
         await self._app(scope, receive, _Response(self, scope, send, encoding).receive)
 
     async def pack(self, scope: Scope, headers: Headers, body: bytes, encoding: str) -> bytes:
@@ -70,15 +80,26 @@ class Compression:
         if is_file and key in self._kept:
             self._kept.move_to_end(key)
             return self._kept[key]
-        work = partial(_PACKERS[encoding], body, 6 if is_file else 4)
+        work = partial(_PACKERS[encoding], body, _QUICK if is_file else 4)
         packed = await asyncio.to_thread(work) if len(body) > AWAY_FROM else work()
         if is_file and key not in self._kept:
             self._keep(key, packed)
+            self._improve(key, body, encoding)
         return packed
 
+    def _improve(self, key: Key, body: bytes, encoding: str) -> None:
+        """Have the file compressed as well as can be, one after the other, and keep that instead."""
+        loop = asyncio.get_running_loop()
+
+        def done(better: Future[bytes]) -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(self._keep, key, better.result())
+
+        self._later.submit(_PACKERS[encoding], body, _BEST[encoding]).add_done_callback(done)
+
     def _keep(self, key: Key, packed: bytes) -> None:
+        self._kept_bytes += len(packed) - len(self._kept.get(key, b""))
         self._kept[key] = packed
-        self._kept_bytes += len(packed)
         while self._kept_bytes > KEPT:
             self._kept_bytes -= len(self._kept.popitem(last=False)[1])
 
@@ -123,6 +144,20 @@ class _Response:
                 headers["ETag"] = "W/" + headers["etag"]
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body})
+
+
+def _give_way() -> None:
+    """Let everything else go before this thread: it is in no hurry."""
+    with contextlib.suppress(AttributeError, OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+
+
+def _take_marks_off_tags(scope: Scope) -> None:
+    """Give back to the application its own tags, as they were before `_Response` marked them as weak.
+
+    In its place: what is found out about a request on the way stands in the same dictionary.
+    """
+    scope["headers"] = [(n, v.replace(b"W/", b"") if n == b"if-none-match" else v) for n, v in scope["headers"]]
 
 
 def _accepted(headers: Headers) -> str | None:

@@ -36,7 +36,7 @@ INDEX = """<!doctype html>
 <head>
 {%metas%}
 <title>{%title%}</title>
-{%favicon%}
+<link rel="icon" type="image/svg+xml" href="/assets/icons/brand.svg">
 {%css%}
 </head>
 <body>
@@ -78,6 +78,8 @@ class _Server(FastAPIDashServer):  # type: ignore[misc]
             if not isinstance(given, dict) or not _is_a_call(given, dash_app):
                 return problem(400, "No page of ours asks like this.")
             answer: Response = await dispatch(request)
+            # Dash does not say what it answers with, and what is of no known kind is not compressed
+            answer.headers.setdefault("Content-Type", "application/json")
             return answer
 
         return checked

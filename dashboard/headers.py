@@ -24,6 +24,10 @@ _FIXED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 
+# Style sheets name these without their version. A changed one is seen a day later.
+_PICTURES = ("/assets/fonts/", "/assets/icons/")
+_FOR_A_DAY = "public, max-age=86400, stale-while-revalidate=2592000"
+
 
 def content_security_policy(script_hashes: Sequence[str]) -> str:
     """Write the policy. Styles may be inline: the component libraries set them on elements, and they run nothing."""
@@ -69,9 +73,14 @@ class SecurityHeaders:
 
 
 def _cache_control(scope: Scope, status: int, given: str | None) -> str:
-    """Keep our own files for good where the address names their version; keep no page and no answer at all."""
-    if status != 200 or not scope["path"].startswith(STATIC):
+    """Keep our own files for good where the address names their version; keep no page and no answer at all.
+
+    "Not modified" carries what the file itself did: otherwise it would take away what the browser has kept.
+    """
+    if status not in (200, 304) or not scope["path"].startswith(STATIC):
         return "no-store"
+    if scope["path"].startswith(_PICTURES):
+        return _FOR_A_DAY
     if given:
         return f"{given}, immutable" if "max-age=31536000" in given else given
     versioned = "m" in parse_qs(scope["query_string"].decode("latin-1"))

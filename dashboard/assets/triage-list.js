@@ -155,7 +155,6 @@
     api.setColumnsVisible(shown, true);
     api.setGridOption("headerHeight", form === "tile" ? 0 : 38);
     api.setGridOption("rowHeight", form === "tile" ? 172 : 48);
-    api.purgeInfiniteCache();
     // a user changes columns by nothing else, so what is visible fills the width
     api.sizeColumnsToFit();
   }

@@ -127,6 +127,41 @@ def test_our_files_are_compressed_once_and_kept_by_the_browser(served: Served) -
         assert time.monotonic() - begun < 2.0
 
 
+def test_a_second_visit_fetches_nothing_again_that_has_not_changed(served: Served) -> None:
+    with served.browser("nurse") as client:
+        for address in (
+            "/_dash-component-suites/dash_ag_grid/async-community.js",  # asked for by a script, without its version
+            "/assets/fonts/inter-latin-wght-normal.woff2",
+        ):
+            first = client.get(address, headers={"Accept-Encoding": "br"})
+            kept = {"Accept-Encoding": "br", "If-None-Match": first.headers["etag"]}
+            second = client.get(address, headers=kept)
+            assert (second.status_code, second.content) == (304, b""), address
+            # "no-store" here would make the browser throw away what it has
+            assert second.headers["cache-control"] == first.headers["cache-control"] != "no-store"
+            changed = client.get(address, headers={**kept, "If-None-Match": 'W/"of another version"'})
+            assert changed.status_code == 200
+            assert changed.content == first.content
+
+
+def test_answers_to_a_page_are_compressed(served: Served) -> None:
+    with served.browser("nurse") as client:
+        asked = {
+            "output": "page.children",
+            "outputs": {"id": "page", "property": "children"},
+            "inputs": [{"id": "url", "property": "pathname", "value": "/"}],
+            "changedPropIds": ["url.pathname"],
+        }
+        with client.stream(
+            "POST", "/_dash-update-component", json=asked, headers={"Accept-Encoding": "br", "Origin": served.url}
+        ) as answer:
+            body = b"".join(answer.iter_raw())
+        assert answer.headers["content-encoding"] == "br"
+        assert answer.headers["content-type"] == "application/json"
+        assert b"triage-grid" in brotli.decompress(body)
+        assert answer.headers["cache-control"] == "no-store"
+
+
 def test_what_is_sent_back_in_parts_or_not_at_all_is_left_as_it_is(served: Served) -> None:
     with served.client() as client:
         sheet = "/assets/homeward.css"
