@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from alerts.evaluate import History
 from alerts.state import StateError, initial, unpack
+from ingest.gaps import gaps_of, within
 from ingest.sql import QUERIES
 from schemas.observation import ObservationBatch
 
@@ -50,22 +51,30 @@ def look_back(
     rows: NDArray[np.intp],
     observed_at: NDArray[np.int64],
     lateness: NDArray[np.int64],
+    enrolled_at: NDArray[np.int64],
 ) -> Late:
     """Fetch what the late ones of N new observations need.
 
+    What was observed between two enrolments is too late whenever it comes: it is not scored.
+
     Parameters
     ----------
-    patients, machines, lateness : arrays, shape (P,)
-        The patients of the call, their current states, and how far their policies look back.
+    patients, machines, lateness, enrolled_at : arrays, shape (P,)
+        The patients of the call, their current states, how far their policies look back, and since when they are
+        enrolled.
     rows, observed_at : arrays, shape (N,)
     """
     late = observed_at <= machines["last_at"][rows]
-    if not late.any():
+    before = observed_at < enrolled_at[rows]
+    if not (late | before).any():
         return Late(rows, late, None, np.empty(0, np.int64))
+    gaps = gaps_of(connection, patients[np.unique(rows[late | before])])
+    unscored = within(gaps, patients[rows], observed_at)
+    late &= ~unscored
     concerned = np.unique(rows[late])
     oldest = _oldest_snapshots(connection, patients, concerned)
     reachable = observed_at > np.minimum(oldest, machines["last_at"] - lateness)[rows]
-    usable, too_late = late & reachable, late & ~reachable
+    usable, too_late = late & reachable, late & ~reachable | unscored
     who = np.unique(rows[usable])
     if not len(who):
         return Late(rows, too_late, None, np.empty(0, np.int64))
@@ -79,6 +88,8 @@ def look_back(
         if not len(who):
             return Late(rows, too_late, None, np.empty(0, np.int64))
     known, known_rows = _observations_since(connection, patients, who, start["last_at"])
+    scored = np.flatnonzero(~within(gaps, known.patient_id, known.observed_at))
+    known, known_rows = known.take(scored), known_rows[scored]
     return Late(rows, too_late, History(who, start, known, known_rows), earliest[who])
 
 

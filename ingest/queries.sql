@@ -106,6 +106,14 @@ cross join lateral (
 select patient_id, (extract(epoch from min(at)) * 1000000)::bigint from patient_snapshot
 where patient_id = any(%b::int[]) group by patient_id;
 
+-- name: gaps
+-- Between two enrolments a patient is on no pathway.
+select patient_id, (extract(epoch from begins) * 1000000)::bigint, (extract(epoch from ends) * 1000000)::bigint
+from (
+    select patient_id, ended_at as begins, lead(started_at) over (partition by patient_id order by started_at) as ends
+    from enrolment where patient_id = any(%b::int[])) as e
+where begins < ends;
+
 -- name: observations_since
 -- Everything that was scored after an instant; 32 is Flag.TOO_LATE.
 select o.patient_id, o.device_id, o.vital, (extract(epoch from o.observed_at) * 1000000)::bigint,

@@ -19,6 +19,7 @@ from psycopg_pool import ConnectionPool
 from alerts.evaluate import evaluate
 from alerts.state import STEPS, StateError, initial, pack, unpack
 from ingest.acts import acts_of
+from ingest.gaps import gaps_of, within
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
 from ingest.states import States, keep_snapshots, write_states
 from schemas import named_queries
@@ -76,7 +77,7 @@ def _rebuild_group(connection: psycopg.Connection, registry: Registry, group: li
     start = initial(len(records))
     start["clock_at"][scored] = [scored_until(r[1], r[2]) for r, s in zip(records, scored, strict=True) if s]
     batch, rows = observations_of(connection, patients)
-    theirs = scored[rows]
+    theirs = scored[rows] & ~within(gaps_of(connection, patients), batch.patient_id, batch.observed_at)
     place = np.cumsum(scored) - 1
     found = evaluate(
         start[scored],

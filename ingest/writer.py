@@ -186,9 +186,8 @@ class _Scoring:
         theirs = np.flatnonzero(place[rows] != UNSCORED)
         its_rows = place[rows[theirs]]
         lateness = bank.lateness[people["policy"]]
-        late = look_back(
-            self._connection, states.patients[scored], machines, its_rows, batch.observed_at[theirs], lateness
-        )
+        at, enrolled_at = batch.observed_at[theirs], people["enrolled_at"]
+        late = look_back(self._connection, states.patients[scored], machines, its_rows, at, lateness, enrolled_at)
         on_time = theirs[~late.too_late]
         flags = batch.flags.copy()
         flags[theirs[late.too_late]] |= np.int16(Flag.TOO_LATE)
