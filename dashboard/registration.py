@@ -299,6 +299,9 @@ async def _give_device(connection: Connection, patient: int, code: str) -> None:
 async def _lock(connection: Connection, patient_id: int) -> Row:
     found = await _run(connection, "lock_patient", patient=patient_id)
     if not found:
+        if await store.rows(connection, store.queries("actions.sql")["visible_patient"], patient=patient_id):
+            # opened in an emergency: to look and to act, not to keep
+            raise RefusedFieldError("site", "You do not work where this patient is; whoever does can change that.")
         raise NotThereError("There is no such patient.")
     return found[0]
 

@@ -115,6 +115,14 @@ def test_a_rule_gives_an_account_of_its_role_and_site_once(linked: Linked) -> No
     linked.served.ask("update account set disabled_at = now() where name = 'Lindiwe Dube'")
     with linked.served.client() as browser:
         assert linked.walk(browser).status_code == 403
+    # whose identity an administrator took away is told so, whatever the rule says
+    [(number,)] = linked.served.ask(
+        "update account set disabled_at = null where name = 'Lindiwe Dube' returning account_id"
+    )
+    with linked.served.client("admin") as admin:
+        assert admin.delete(f"/api/v1/accounts/{number}/identities").status_code == 204
+    with linked.served.client() as browser:
+        assert linked.walk(browser).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -183,6 +183,28 @@ def test_a_clinician_opens_somebody_elsewhere_for_a_while_and_it_is_in_the_recor
             assert client.post("/api/v1/emergency-access", json=opening).status_code == 403
 
 
+def test_what_is_opened_in_an_emergency_cannot_be_kept(fresh: Served) -> None:
+    north = fresh.trusts.north
+    patient = next(p for p in north.patients if p.site_id == north.sites["Oak House"])
+    fresh.ask("update patient set nhs_number = %s where patient_id = %s", NUMBERS[0], patient.patient_id)
+    fresh.ask("update account set all_sites = false where account_id = %s", north.accounts["nurse"])
+    elm = north.sites["Elm House"]
+    fresh.ask("insert into account_site values (%s, %s, %s)", north.accounts["nurse"], elm, north.organisation_id)
+    opening = {"nhs_number": NUMBERS[0], "born_on": "1940-05-06", "reason": "found on the floor, not responding"}
+    address = f"/api/v1/patients/{patient.patient_id}"
+    with fresh.client("nurse") as nurse:
+        assert nurse.post("/api/v1/emergency-access", json=opening).status_code == 201
+        assert nurse.get(address).status_code == 200
+        assert nurse.post(f"{address}/notes", json={"body": "seen at the roadside"}).status_code == 201
+        # to one's own site, where one would go on seeing them
+        assert nurse.post(f"{address}/move", json={"site_id": elm}).status_code == 422
+        assert nurse.post(f"{address}/discharge", json={"reason": "x"}).status_code == 422
+    assert fresh.ask("select site_id from patient where patient_id = %s", patient.patient_id) == [(patient.site_id,)]
+    fresh.ask("update account set role = 'carer' where account_id = %s", north.accounts["nurse"])
+    with fresh.client("nurse") as carer:
+        assert carer.get(address).status_code == 404
+
+
 def test_sites_are_made_and_changed(ward: Served) -> None:
     with ward.client("admin") as admin:
         made = admin.post("/api/v1/sites", json={"name": "Yew Court", "kind": "care_home"})
