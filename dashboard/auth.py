@@ -88,14 +88,15 @@ class SignIn:
         name = sign_in.strip().lower()
         if not name or max(len(name) - LONGEST_NAME, len(password) - LONGEST_PASSWORD) > 0 or "\0" in name:
             return Refusal()
-        wait_s = self._throttle.wait_s(name, address)
-        if wait_s > 0:
-            return Refusal(wait_s)
-        person = await self._person(name, password)
-        if person is None:
-            self._throttle.failed(name, address)
-            return Refusal()
-        self._throttle.succeeded(name, address)
+        async with self.passwords.turn:
+            wait_s = self._throttle.wait_s(name, address)
+            if wait_s > 0:
+                return Refusal(wait_s)
+            person = await self._person(name, password)
+            if person is None:
+                self._throttle.failed(name, address)
+                return Refusal()
+            self._throttle.succeeded(name, address)
         async with self._acting_for(person) as connection:
             required, has = await second_factor.is_required(connection, person)
         if required or has:

@@ -55,10 +55,15 @@ def _nobodys_hash() -> str:
 
 
 class PasswordCheck:
-    """Compares passwords with hashes, off the event loop and a few at a time."""
+    """Compares passwords with hashes, off the event loop and a few at a time.
+
+    ``turn`` is held from the look at whether an account is locked to the count of the failure: of many guesses that are
+    sent at once, no more than a few look before the first is counted.
+    """
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(_AT_ONCE)
+        self.turn = asyncio.Semaphore(_AT_ONCE)
 
     async def prepare(self) -> None:
         """Make what unknown accounts are compared with, so that the first such attempt takes no longer than others."""

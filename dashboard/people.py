@@ -296,16 +296,17 @@ async def confirm_password(check: PasswordCheck, password: str) -> None:
         Where it is not the one, or was tried too often.
     """
     person = identity.current()
-    async with store.transaction(read_only=True) as connection:
-        [stored] = await _run(connection, "own_hash", account=person.account_id)
-    matches = await check.matches(password, stored["password_hash"])
-    if stored["is_locked"]:
-        raise InvalidActionError("There were too many attempts; wait 15 minutes.")
-    if not matches:
-        async with store.transaction() as connection:
-            await connection.execute("select record_sign_in_attempt(%s, false)", [person.account_id])
-            await _note(connection, "password_not_confirmed", person.account_id)
-        raise InvalidActionError("The present password is not right.")
+    async with check.turn:
+        async with store.transaction(read_only=True) as connection:
+            [stored] = await _run(connection, "own_hash", account=person.account_id)
+        matches = await check.matches(password, stored["password_hash"])
+        if stored["is_locked"]:
+            raise InvalidActionError("There were too many attempts; wait 15 minutes.")
+        if not matches:
+            async with store.transaction() as connection:
+                await connection.execute("select record_sign_in_attempt(%s, false)", [person.account_id])
+                await _note(connection, "password_not_confirmed", person.account_id)
+            raise InvalidActionError("The present password is not right.")
 
 
 async def change_own_password(check: PasswordCheck, current: str, new: str) -> None:

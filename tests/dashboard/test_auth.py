@@ -1,8 +1,10 @@
 """Does signing in let the right person in, and nobody else, without telling who exists?"""
 
+import asyncio
 import statistics
 import time
 
+import httpx
 import pytest
 
 from dashboard.auth import Cookie, local_path
@@ -101,6 +103,33 @@ def test_five_failures_lock_the_account_even_for_the_right_password(fresh: Serve
         assert fresh.ask("select failed_sign_ins, locked_until from account where sign_in = 'nurse'") == [(0, None)]
     actions = [row[0] for row in fresh.ask("select action from audit_log order by audit_id")]
     assert actions == ["sign_in_failed"] * 7 + ["signed_in"]
+
+
+def test_guesses_sent_all_at_once_are_locked_out_as_those_in_a_row(fresh: Served) -> None:
+    token = ""
+    with fresh.client("carer") as client:
+        token = client.headers["Authorization"]
+
+    async def guess() -> list[int]:
+        async with httpx.AsyncClient(base_url=fresh.url, timeout=60) as client:
+            forms = [client.post("/sign-in", data={"sign_in": "nurse", "password": f"{n}"}) for n in range(24)]
+            own = [
+                client.put(
+                    "/api/v1/me/password",
+                    json={"current": f"{n}", "new": "seven green lanterns"},
+                    headers={"Authorization": token},
+                )
+                for n in range(24)
+            ]
+            return [answer.status_code for answer in await asyncio.gather(*forms, *own)]
+
+    assert set(asyncio.run(guess())) <= {401, 429, 422}
+    # what one at a time is allowed, and the few that are looked at at the same time
+    for failures, is_locked in fresh.ask(
+        "select failed_sign_ins, locked_until > now() from account where sign_in in ('nurse', 'carer')"
+    ):
+        assert is_locked
+        assert 5 <= failures <= 6
 
 
 def test_one_address_is_slowed_down_for_accounts_that_do_not_exist_as_well(fresh: Served) -> None:
