@@ -122,5 +122,7 @@ async def _is_visible(patient: int) -> bool:
 
 
 async def _patient_of_nhs_number(number: str) -> int | None:
+    """Find a patient for whom the person may enter, and record that they do."""
     found = await store.fetch_from("fhir/queries.sql", "patients", **search_of_patients(nhs_number=number), limit=2)
-    return int(found[0]["patient_id"]) if len(found) == 1 else None
+    patient = int(found[0]["patient_id"]) if len(found) == 1 else None
+    return patient if patient is not None and await _is_visible(patient) else None

@@ -133,10 +133,15 @@ def test_what_is_written_is_read_again(house: Served, nurse: httpx.Client) -> No
 
 
 def test_the_patient_may_be_named_by_nhs_number(house: Served, nurse: httpx.Client) -> None:
+    patient = house.trusts.north.patients[0].patient_id
+    entered = "select count(*) from audit_log where action = 'entered_by_hand' and object = %s"
+    [(before,)] = house.ask(entered, f"patient/{patient}")
     sent = pulse(0) | {"subject": {"identifier": {"system": NHS_NUMBER, "value": NUMBER}}}
     answer = nurse.post("/Observation", json=sent)
     assert answer.status_code == 201, answer.text
-    assert answer.json()["id"].startswith(f"{house.trusts.north.patients[0].patient_id}-")
+    assert answer.json()["id"].startswith(f"{patient}-")
+    # whoever is named by their number is in the record as whoever is named by ours
+    assert house.ask(entered, f"patient/{patient}") == [(before + 1,)]
     unknown = sent | {"subject": {"identifier": {"system": NHS_NUMBER, "value": "9999999999"}}}
     refused(nurse.post("/Observation", json=unknown), 422, "not-found")
 
