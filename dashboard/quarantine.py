@@ -24,7 +24,8 @@ CAUSES = 100
 PREVIEWS = 3
 PREVIEW_BYTES = 2000
 LONGEST_NOTE = 400
-_NAME = re.compile(r'("(?:[^"\\]|\\.)*"\s*:)')
+# a string as a whole, and whether it is a name; each character is looked at once, whoever made the payload
+_STRING = re.compile(r'"(?:[^"\\]|\\[\s\S])*+(?:"(\s*+:)?|\\?\Z)')
 _BYTES = re.compile(r'"(?=[^"]*\d)[0-9A-Za-z+/=]{6,}"')
 
 
@@ -75,9 +76,16 @@ def shown(payload: bytes, person: Person | None = None) -> str:
 
 def _masked(text: str) -> str:
     """Leave the names as they are, of the values no digit, and nothing of what may be bytes written as text."""
-    parts = _NAME.split(text)
-    values = [re.sub(r"\d", "0", _BYTES.sub('"0…"', value)) for value in parts[::2]]
-    return "".join(part for pair in zip(values, [*parts[1::2], ""], strict=True) for part in pair)
+    found, end = [], 0
+    for string in _STRING.finditer(text):
+        if string[1]:
+            found += [_without_figures(text[end : string.start()]), string[0]]
+            end = string.end()
+    return "".join([*found, _without_figures(text[end:])])
+
+
+def _without_figures(values: str) -> str:
+    return re.sub(r"\d", "0", _BYTES.sub('"0…"', values))
 
 
 async def discard(chosen: Chosen, note: str, after: int = 0) -> tuple[int, int | None, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from dashboard.identity import Person
@@ -25,6 +27,14 @@ TECHNICIAN, NURSE = (Person(1, 1, "x", role) for role in ("technician", "clinici
 def test_a_technician_sees_the_form_and_a_nurse_the_whole(payload: str, form: str) -> None:
     assert shown(payload.encode(), TECHNICIAN) == form
     assert shown(payload.encode(), NURSE) == payload
+
+
+def test_a_payload_made_to_be_slow_is_not() -> None:
+    # the longest that is shown, of which a list has a thousand
+    for payload in ('"\\' * 2000, '"\\"' * 1333, '"' * 4000, '"x"' + " " * 3990, '"\\"' * 1300 + "\\\n"):
+        began = time.perf_counter()
+        shown(payload.encode(), TECHNICIAN)
+        assert time.perf_counter() - began < 0.02
 
 
 def test_bytes_that_are_no_text_are_shown_all_the_same() -> None:
