@@ -36,12 +36,15 @@ def check(address: str) -> str:
 def send(outgoing: Outgoing, address: str, message: Message) -> None:
     """Send it once; apprise says only whether it worked."""
     parts = urlsplit(address)
-    if check(address):
+    way = None if check(address) else apprise.Apprise.instantiate(address)
+    if not isinstance(way, apprise.NotifyBase):
         raise DeliveryError("the service's address cannot be used", permanent=True)
     if parts.scheme.lower() in OWN_SERVER:
         outgoing.address_of(parts.hostname or "", parts.port or 443)
+    # an answer that leads elsewhere would lead past the look at this address, which could ask to be followed
+    way.redirects = False
     service = apprise.Apprise()
-    service.add(address)
+    service.add(way)
     try:
         done = service.notify(title=message.subject, body=f"{message.text}\n\n{message.key}")
     except Exception as exc:  # the services behind it raise what they like

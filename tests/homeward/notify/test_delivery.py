@@ -21,6 +21,7 @@ from homeward.local.broker import NOTIFIER_ROLE
 from homeward.notify import sending
 from homeward.notify.channels import team
 from homeward.notify.failure import DeliveryError
+from homeward.notify.message import Message
 from homeward.notify.outgoing import Outgoing
 from homeward.notify.ways import Outside, Ways
 from schemas import sealed
@@ -301,6 +302,18 @@ def test_a_teams_chat_is_told_through_apprise(house: House, receiver: Receiver) 
     house.set("update delivery set status = 'waiting', run_at = %s", NOW)
     house.send(ways(networks=()), NOW)
     assert outcomes(house)[0][0] == "failed"
+
+
+@pytest.mark.parametrize("asked", ["", "?redirect=yes"])
+def test_a_teams_chat_leads_nowhere_else(receiver: Receiver, asked: str) -> None:
+    sly = Receiver(307, headers={"Location": receiver.url})
+    try:
+        with pytest.raises(DeliveryError, match="did not take it"):
+            team.send(Outgoing.of(LOOPBACK), sly.url.replace("http://", "json://") + asked, Message("key", "test"))
+        assert len(sly.posts) == 1
+        assert receiver.posts == []
+    finally:
+        sly.close()
 
 
 @pytest.mark.parametrize("address", ["syslog://localhost", "dbus://", "macosx://", "mailto://x", "slack://", "x"])
