@@ -1,4 +1,7 @@
-"""How does somebody take a patient's observations along as a table? As CSV, row by row, however many there are."""
+"""How does somebody take a patient's observations along as a table? As CSV, day by day, however many there are.
+
+Each day is a question of its own, so that whoever takes the file slowly, or stops taking it, keeps nothing from others.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ from schemas.vital_signs import CATALOGUE
 
 NOBODY = "There is no such patient."
 COLUMNS = ("observed_at", "received_at", "vital_sign", "loinc", "value", "unit", "quality", "device")
-BLOCK = 2000
 LONGEST = timedelta(days=366)
+AT_ONCE = timedelta(days=1)
 router = APIRouter(dependencies=[allowed(Permission.SEE_PATIENTS)], tags=["patients"])
 
 
@@ -51,20 +54,19 @@ async def observations(
 
 async def _lines(patient_id: int, since: datetime, until: datetime) -> AsyncIterator[str]:
     yield _csv([COLUMNS])
-    async with store.transaction(read_only=True) as connection, connection.cursor(name="export") as cursor:
-        cursor.itersize = BLOCK
-        await cursor.execute(
-            store.queries("api/queries.sql")["export"], {"patient": patient_id, "since": since, "until": until}
-        )
-        while block := await cursor.fetchmany(BLOCK):
-            yield _csv([_row(*row) for row in block])
+    while since < until:
+        end = min(since + AT_ONCE, until)
+        found = await store.fetch_from("api/queries.sql", "export", patient=patient_id, since=since, until=end)
+        if found:
+            yield _csv([_row(row) for row in found])
+        since = end
 
 
-def _row(observed_at: datetime, received_at: datetime, vital: int, value: float, flags: int, device: str) -> list[Any]:
-    sign = CATALOGUE[vital - 1]
-    quality = " ".join(flag.name.lower() for flag in Flag if flags & flag and flag.name)
-    times = (at.astimezone(UTC).isoformat() for at in (observed_at, received_at))
-    return [*times, sign.name, sign.loinc, f"{value:g}", sign.unit, quality, device or ""]
+def _row(row: dict[str, Any]) -> list[Any]:
+    sign = CATALOGUE[row["vital"] - 1]
+    quality = " ".join(flag.name.lower() for flag in Flag if row["flags"] & flag and flag.name)
+    times = (row[at].astimezone(UTC).isoformat() for at in ("observed_at", "received_at"))
+    return [*times, sign.name, sign.loinc, f"{row['value']:g}", sign.unit, quality, row["code"] or ""]
 
 
 def _csv(rows: Any) -> str:
