@@ -12,7 +12,7 @@ import psycopg_pool
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import device_list, device_parts, identity, queries, text
+from dashboard import audit, device_list, device_parts, identity, queries, text
 from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, Logins, acts
 from dashboard.permissions import NotPermittedError, Permission, may, require
 from dashboard.shell import icon, trouble
@@ -39,6 +39,8 @@ async def layout(device_id: int) -> Any:
     try:
         found = await device_list.one(device_id)
         body = await _body(found) if found else None
+        if found:
+            await audit.looked_at("device", device_id, patients=found["patients"])
     except UNREADABLE:
         return _alone(trouble())
     if found is None:
@@ -179,10 +181,12 @@ async def find_patients(typed: str | None, chosen: str | None) -> Any:
     name = (typed or "").partition(",")[0]
     try:
         found = await device_list.patients_like(name)
+        if chosen and chosen not in {str(p["patient_id"]) for p in found}:
+            found += await device_list.patients_like(chosen)
+        if found:
+            await audit.looked_at("patients", what="search", patients=[p["patient_id"] for p in found])
     except UNREADABLE:
         return no_update
-    if chosen and chosen not in {str(p["patient_id"]) for p in found}:
-        found += await device_list.patients_like(chosen)
     return [
         {
             "value": str(p["patient_id"]),

@@ -19,7 +19,7 @@ from tests.dashboard.test_pages_browser import FLAGS
 
 
 def looks(served: Served) -> int:
-    return int(served.ask("select count(*) from audit_log where action in ('looked_at', 'handover_looked_at')")[0][0])
+    return int(served.ask("select count(*) from audit_log where action in ('looked_at', 'exported')")[0][0])
 
 
 @pytest.mark.parametrize("who", ["nurse", "admin"])
@@ -63,11 +63,18 @@ def test_every_page_that_shows_a_patient_leaves_an_entry(served: Served, browser
     showing = []
     for path in pages.PATHS:
         before = looks(served)
-        page.goto(served.url + path.format(patient_id=patient.patient_id))
-        expect(page.locator("#page h1").first).to_be_attached()
+        page.goto(served.url + path.format(patient_id=patient.patient_id, device_id=patient.device_id))
+        expect(page.locator("#page #main")).to_be_attached()
         page.wait_for_load_state("networkidle")
         if any(name in page.locator("#page").inner_text() for name in names):
             showing.append(path)
             assert looks(served) > before, path
     assert len(showing) > 3, showing
+    assert "/devices/{device_id}" in showing
+    # and whom a search by name offers to whoever gives a device to somebody
+    page.goto(f"{served.url}/devices/{patient.device_id}")
+    before = looks(served)
+    page.locator("#device-patient").fill(names[0])
+    expect(page.get_by_role("option").filter(has_text=names[0])).to_be_visible()
+    assert looks(served) > before
     context.close()
