@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, connections, evaluate, ingest, messages, news2
+from benchmarks import backtest, connections, evaluate, ingest, messages, news2, triage
 
 SCORED = 500_000
 MICRO_BATCH = 1_000
@@ -45,6 +45,7 @@ def main() -> None:
     _tell("from an episode's commit to its message at the mail server")
     figures["messages"] = messages.measure(messages.RATE, messages.SECONDS)
     figures["connections"] = connections.run(connections.CONNECTIONS, _tell)
+    figures["triage"] = triage.measure(triage.PATIENTS, triage.BROWSERS, _tell)
     if options.json:
         print(json.dumps(figures))
         return

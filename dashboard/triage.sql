@@ -27,8 +27,8 @@ select count(*) filter (where severity = 3) as red,
        count(*) filter (where not_reporting) as not_reporting,
        (select count(*) from patient p where p.discharged_at is null
            and (%(site)s::integer is null or p.site_id = %(site)s)
-           and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = p.patient_id
-                and n.ended_at is null and n.pathway_id = %(pathway)s))) as patients
+           and (%(pathway)s::integer is null or p.patient_id in (select n.patient_id from enrolment n
+                where n.ended_at is null and n.pathway_id = %(pathway)s))) as patients
 from open o
 where exists (select from patient p where p.patient_id = o.patient_id and p.discharged_at is null)
   and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = o.patient_id
@@ -96,8 +96,8 @@ select count(*) as total
 from patient p
 where p.discharged_at is null
   and (%(site)s::integer is null or p.site_id = %(site)s)
-  and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = p.patient_id
-       and n.ended_at is null and n.pathway_id = %(pathway)s));
+  and (%(pathway)s::integer is null or p.patient_id in (select n.patient_id from enrolment n
+       where n.ended_at is null and n.pathway_id = %(pathway)s));
 
 -- name: found
 -- Whoever a search finds, in the order of the whole list.

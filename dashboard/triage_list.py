@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -74,7 +75,7 @@ async def page(view: View, start: int, end: int, known: dict[int, Standard]) -> 
     shared = {"site": view.site, "pathway": view.pathway}
     if view.includes_well and any(search.values()):
         return await _counted("found", start, end, **shared, **search)
-    unwell, ill = await _counted(
+    ranked = _counted(
         "with_episode",
         start,
         end,
@@ -88,8 +89,9 @@ async def page(view: View, start: int, end: int, known: dict[int, Standard]) -> 
         account=identity.current().account_id,
     )
     if not view.includes_well:
-        return unwell, ill
-    total = (await fetch_from(FILE, "in_care", **shared))[0]["total"]
+        return await ranked
+    (unwell, ill), counted = await asyncio.gather(ranked, fetch_from(FILE, "in_care", **shared))
+    total = counted[0]["total"]
     missing = max(0, end - start) - len(unwell)
     if missing > 0:
         unwell += await fetch_from(FILE, "without_episode", **shared, limit=missing, offset=max(0, start - ill))
