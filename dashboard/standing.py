@@ -106,6 +106,8 @@ class Standard:
     def severity_of(self, code: int, value: float, at_us: int, zone: str) -> Severity:
         """How far beyond the alarm limits that were in force at its instant, in the site's zone, a value lies."""
         worst = Severity.NONE
+        if code not in self._limits:
+            return worst
         charted = float(to_resolution(np.array([value]), np.array([code]))[0])
         for rule in self.limits_of(code):
             for word, limit in thresholds(rule, at_night=_is_night(rule, at_us, zone)).items():
@@ -115,7 +117,15 @@ class Standard:
 
     def limits_of(self, code: int) -> list[LimitRule]:
         """The alarm limits of a vital sign."""
-        return [r for r in self.rules if isinstance(r, LimitRule) and BY_NAME[r.vital].code == code]
+        return self._limits.get(code, [])
+
+    @cached_property
+    def _limits(self) -> dict[int, list[LimitRule]]:
+        found: dict[int, list[LimitRule]] = {}
+        for rule in self.rules:
+            if isinstance(rule, LimitRule):
+                found.setdefault(BY_NAME[rule.vital].code, []).append(rule)
+        return found
 
     def lines(self, code: int, spo2_scale: int) -> tuple[LimitLine, ...]:
         """The limits to draw for a vital sign: the policy's own, and where NEWS2 gives three points."""

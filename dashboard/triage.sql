@@ -80,8 +80,8 @@ with listed as (
     from patient p
     where p.discharged_at is null
       and (%(site)s::integer is null or p.site_id = %(site)s)
-      and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = p.patient_id
-           and n.ended_at is null and n.pathway_id = %(pathway)s))
+      and (%(pathway)s::integer is null or p.patient_id in (select n.patient_id from enrolment n
+           where n.ended_at is null and n.pathway_id = %(pathway)s))
       and not exists (select from episode e where e.patient_id = p.patient_id and e.phase = 'active')
     order by p.family_name, p.given_name, p.patient_id
     limit %(limit)s offset %(offset)s
