@@ -50,7 +50,7 @@ _CARE = frozenset(
 _RUNNING = frozenset(
     {Permission.SEE_DEVICES, Permission.SEE_QUARANTINE, Permission.MEND_QUARANTINE, Permission.SEE_SYSTEM}
 )
-# What a device sent names nobody and is somebody's all the same: who sees no patient sees its form without its figures.
+# What was sent is somebody's, and may say whose: who sees no patient sees its form, without its figures and free text.
 _CLINICAL = frozenset({Permission.SEE_PATIENTS, Permission.SEE_PAYLOADS})
 _GOVERNING = frozenset(
     {

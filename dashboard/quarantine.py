@@ -26,6 +26,8 @@ PREVIEW_BYTES = 2000
 LONGEST_NOTE = 400
 # a string as a whole, and whether it is a name; each character is looked at once, whoever made the payload
 _STRING = re.compile(r'"(?:[^"\\]|\\[\s\S])*+(?:"(\s*+:)?|\\?\Z)')
+# what people write freely, or are called: FHIR's and a text message's
+_WORDS = re.compile(r'"(?:text|display|family|given|div|comment|valueString)"\s*:\Z')
 _BYTES = re.compile(r'"(?=[^"]*\d)[0-9A-Za-z+/=]{6,}"')
 
 
@@ -75,17 +77,18 @@ def shown(payload: bytes, person: Person | None = None) -> str:
 
 
 def _masked(text: str) -> str:
-    """Leave the names as they are, of the values no digit, and nothing of what may be bytes written as text."""
-    found, end = [], 0
+    """Leave the names as they are, of the values no digit, and nothing of what may be bytes or a person's words."""
+    found, end, name = [], 0, ""
     for string in _STRING.finditer(text):
         if string[1]:
-            found += [_without_figures(text[end : string.start()]), string[0]]
-            end = string.end()
-    return "".join([*found, _without_figures(text[end:])])
+            found += [_without_figures(name, text[end : string.start()]), string[0]]
+            end, name = string.end(), string[0]
+    return "".join([*found, _without_figures(name, text[end:])])
 
 
-def _without_figures(values: str) -> str:
-    return re.sub(r"\d", "0", _BYTES.sub('"0…"', values))
+def _without_figures(name: str, values: str) -> str:
+    hidden = re.sub(r"\d", "0", _BYTES.sub('"0…"', values))
+    return re.sub(r"[^\W\d_]", "x", hidden) if _WORDS.match(name) else hidden
 
 
 async def discard(chosen: Chosen, note: str, after: int = 0) -> tuple[int, int | None, int]:

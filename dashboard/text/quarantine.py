@@ -35,7 +35,7 @@ TITLES = {
 }
 NOT_MEND = "Your role may look, and not replay or discard."
 NEWEST = "Look at the newest messages"
-MASKED = "Every figure is shown as 0: your role does not see what was observed."
+MASKED = "Every figure is shown as 0, and free text as x: your role does not see what was observed, nor of whom."
 CUT = "Only the beginning is shown."
 REPLAY = "Replay"
 DISCARD = "Discard"

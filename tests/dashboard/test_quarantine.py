@@ -21,6 +21,12 @@ TECHNICIAN, NURSE = (Person(1, 1, "x", role) for role in ("technician", "clinici
         ('{"raw": "06980060d207"}', '{"raw": "0…"}'),
         ('{"a \\"1\\": 2": 3}', '{"a \\"1\\": 2": 0}'),
         ("SATS 94", "SATS 00"),
+        # a text message and a FHIR subject say who somebody is
+        ('{"text": "Ann BP 152/91", "unit": "C"}', '{"text": "xxx xx 000/00", "unit": "C"}'),
+        (
+            '{"display" :"Zoë Ng","given":["Al", "B"], "id": "a"}',
+            '{"display" :"xxx xx","given":["xx", "x"], "id": "a"}',
+        ),
         ("[1, [2, 3]]", "[0, [0, 0]]"),
     ],
 )
