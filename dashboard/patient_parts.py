@@ -8,9 +8,9 @@ from typing import Any
 
 from dash import html
 
-from dashboard import rows, text
+from dashboard import patient_reset, rows, text
 from dashboard.shell import badge, icon, long_list
-from dashboard.text import care
+from dashboard.text import care, resets
 from dashboard.text import patient as words
 from dashboard.timeline import Entry
 from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
@@ -122,24 +122,27 @@ def _episode(episode: Row, detail: Row, patient: Row, now: datetime, allowed: bo
     meta = [f"{text.OPEN_SINCE} {since}, {elapsed((now - episode['since']).total_seconds())}"]
     if detail.get("retrospective"):
         meta.append(text.OUTSIDE_TIME)
-    act: Any = None
+    acts: list[Any] = []
     if episode["acknowledged_at"] is not None:
         at = clock(episode["acknowledged_at"], patient["time_zone"], now)
         meta.append(f"{text.ACKNOWLEDGED} by {detail.get('acknowledged_name') or '–'}, {at}")
     elif allowed:
-        act = html.Button(
+        acts.append(html.Button(
             text.ACKNOWLEDGE,
             id={"kind": "acknowledge", "episode": episode["episode_id"]},
             className="button",
             type="button",
             **{"aria-label": f"{text.ACKNOWLEDGE}: {episode['sentence']}"},
-        )
+        ))  # fmt: skip
+    if episode["waits_for_reset"]:
+        meta.append(resets.WAITS)
+        acts += [patient_reset.button(episode)] if allowed else []
     why = detail.get("explanation") or {}
     return html.Div(
         [
             badge(int(severity), text.SEVERITY[severity]),
             html.Div(episode["sentence"] or episode["rule"], className="episode-sentence"),
-            act,
+            html.Div(acts, className="episode-acts") if acts else None,
             html.Div(why["advice"], className="episode-advice") if why.get("advice") else None,
             html.Div(". ".join(meta), className="episode-meta"),
             _why(why, episode["episode_id"]) if why.get("title") else None,

@@ -31,7 +31,12 @@ where p.patient_id = any (%(patients)s::integer[]);
 -- name: open_episodes
 select e.episode_id, e.patient_id, e.rule, e.severity, coalesce(e.activated_at, e.opened_at) as since, e.sentence,
        e.acknowledged_at, e.acknowledged_by, a.name as acknowledged_name, e.retrospective, e.explanation,
-       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until
+       case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until,
+       -- latched, and over: nobody has reset it since, and its condition has not come back
+       case when e.explanation ? 'latching' then coalesce((select v.kind from episode_event v
+           where v.episode_id = e.episode_id and not v.retracted
+             and v.kind in ('activated', 'severity', 'cleared', 'reset')
+           order by v.at desc, v.event_id desc limit 1) = 'cleared', false) else false end as waits_for_reset
 from episode e left join account a on a.account_id = e.acknowledged_by
 where e.phase = 'active' and e.patient_id = any (%(patients)s::integer[])
 order by e.patient_id, e.severity desc, e.acknowledged_at is not null, e.activated_at, e.episode_id;

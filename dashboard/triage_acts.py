@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from dashboard import actions
+from dashboard import actions, resets
 from dashboard.actions import InvalidActionError, Outcome
 from dashboard.permissions import NotPermittedError
 from dashboard.store import fetch_from
+from dashboard.text import resets as reset_words
 from dashboard.text import triage as words
 from dashboard.wording import full_name
 
-KINDS = ("acknowledge", "take_over", "release", "snooze", "resume", "note", "call")
+KINDS = ("acknowledge", "take_over", "release", "snooze", "resume", "reset", "note", "call")
 
 
 async def perform(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,7 +46,17 @@ async def _on_episodes(kind: str, ids: Sequence[int], note: str, given: Mapping[
         return await actions.resume(ids, note)
     if kind == "snooze":
         return await actions.snooze(ids, datetime.now(UTC) + timedelta(minutes=int(given["minutes"])), note)
+    if kind == "reset":
+        return await _reset(ids, note)
     raise InvalidActionError(f"An act is one of {', '.join(KINDS)}.")
+
+
+async def _reset(ids: Sequence[int], note: str) -> Outcome:
+    """Let go of latched episodes, each by itself; whichever does not wait for that is said to be missing."""
+    if not note.strip():
+        raise InvalidActionError(reset_words.REASON_EMPTY)
+    done = tuple([e for e in ids if await resets.reset(e, note)])
+    return Outcome(done, (), tuple(e for e in ids if e not in done))
 
 
 async def _written(kind: str, patient: int, body: str, outcome: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dashboard import text
 from dashboard.identity import Person
 from dashboard.patient_parts import is_allergic, timeline_list
 from dashboard.shell import badge, icon
+from dashboard.text import resets
 from dashboard.text import triage as words
 from dashboard.timeline import Entry
 from dashboard.wording import age, clock, elapsed, full_name, nhs_number, place
@@ -161,6 +162,8 @@ def acts(found: Sequence[Row], person: Person) -> list[Any]:
         buttons.append(_act("take_over", label, held, holder=holder))
     if own:
         buttons.append(_act("release", words.RELEASE, own))
+    if over := [e for e in found if e["waits_for_reset"]]:
+        buttons.append(_act("reset", resets.RESET, over))
     if asleep:
         buttons.append(_act("resume", words.END_SNOOZE, asleep))
     return buttons
@@ -184,6 +187,8 @@ def _episode(episode: Row, patient: Row, now: datetime) -> Any:
         meta.append(f"{text.ACKNOWLEDGED} by {episode['acknowledged_name'] or '–'}, {at}")
     if episode["snoozed_until"] is not None:
         meta.append(f"{words.SNOOZED_UNTIL} {clock(episode['snoozed_until'], zone, now)}")
+    if episode["waits_for_reset"]:
+        meta.append(resets.WAITS)
     advice = (episode["explanation"] or {}).get("advice")
     return html.Div(
         [

@@ -12,7 +12,18 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import actions, identity, patient_charts, patient_limits, patient_pause, queries, rows, text, timeline
+from dashboard import (
+    actions,
+    identity,
+    patient_charts,
+    patient_limits,
+    patient_pause,
+    patient_reset,
+    queries,
+    rows,
+    text,
+    timeline,
+)
 from dashboard import patient_parts as parts
 from dashboard.pages import emergency_access, leaving
 from dashboard.permissions import NotPermittedError, Permission, may
@@ -61,6 +72,7 @@ async def layout(patient_id: int) -> Any:
                     html.Div(
                         [
                             html.Div(id="patient-episodes"),
+                            patient_reset.frame(),
                             html.Div(id="patient-vitals", className="vitals"),
                             patient_charts.section(found),
                         ],
@@ -104,19 +116,19 @@ def _notes() -> Any:
     )  # fmt: skip
 
 
-async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
-    """The present: open episodes, each vital sign's last value, and the badge beside the name."""
+async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any, Any]:
+    """The present: open episodes, each vital sign's last value, the badge beside the name, what waits for a reset."""
     try:
         found = await queries.patient(patient_id)
         if found is None:
-            return no_update, no_update, no_update
+            return no_update, no_update, no_update, no_update
         now = datetime.now(UTC)
         open_now = (await queries.open_episodes([patient_id])).get(patient_id, [])
         usual = await queries.usual_ranges(patient_id, now - USUAL_SPAN, now - USUAL_UNTIL)
         held = [e for e in await queries.episodes(patient_id, now) if e["phase"] == "active"]
     except UNREADABLE as exc:
         log.warning("patient could not be read", extra={"action": "patient_unreadable", "error": type(exc).__name__})
-        return trouble(), no_update, no_update
+        return trouble(), no_update, no_update, no_update
     followed = patient_charts.standard_of(found)
     known = {} if followed is None else {found["policy_id"]: followed}
     at = rows.situation([patient_id], {patient_id: found}, known, now)
@@ -127,6 +139,7 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any]:
         parts.open_episodes(open_now, names, found, now, allowed),
         parts.vitals(at, found, usual, now),
         badge(worst, text.SEVERITY[Severity(worst)]) if worst else None,
+        not (allowed and any(e["waits_for_reset"] for e in open_now)),
     )
 
 
@@ -192,6 +205,7 @@ def register(app: Dash) -> None:
         Output("patient-episodes", "children"),
         Output("patient-vitals", "children"),
         Output("patient-badge", "children"),
+        Output("patient-reset", "hidden"),
         patient,
         live,
         acts,
@@ -214,5 +228,5 @@ def register(app: Dash) -> None:
         State("patient-acts", "data"),
         prevent_initial_call=True,
     )(save_note)
-    for part in (patient_charts, patient_pause, patient_limits):
+    for part in (patient_charts, patient_pause, patient_limits, patient_reset):
         part.register(app)

@@ -66,6 +66,7 @@ DONE = {
     "release": "Released",
     "snooze": "Snoozed",
     "resume": "Snooze ended",
+    "reset": "Reset",
 }
 HELD_BY = "is with"
 NOT_OPEN = "has no open episode that this can be done to any more"
