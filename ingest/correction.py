@@ -3,10 +3,13 @@
 They were stored, and their patient noted. Soon afterwards the patient is scored again from nothing, one policy version
 after the other, with everything that is stored; what the store says and that run does not is taken back, and what it
 says anew is written as found afterwards: shown, and paged to nobody. Run twice, it changes nothing the second time.
+What came in time, but from before the policy or the limits that are in force now, is judged here as well, by those of
+then; of that somebody is told where it can still be acted on.
 """
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import LiteralString, cast
@@ -20,7 +23,7 @@ from alerts.correction import EVENT_FIELDS, differences
 from alerts.evaluate import Evaluation, last_of_each, reasons_of
 from alerts.replay import Rerun, as_said, rerun
 from alerts.state import initial
-from ingest.acts import acts_of
+from ingest.acts import acts_of, paused
 from ingest.episodes import tell_dashboards, write_episodes
 from ingest.rebuild import judged_from, scored_until, stored_of
 from ingest.registry import UNSCORED, Registry
@@ -54,7 +57,9 @@ def correct(pool: ConnectionPool, registry: Registry, settle: timedelta = SETTLE
     return len(noted)
 
 
-def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tuple[int, bytes, int, int]]) -> None:
+def _correct(
+    connection: psycopg.Connection, registry: Registry, noted: list[tuple[int, bytes, int, int, bool]]
+) -> None:
     patients = np.array([row[0] for row in noted], np.int32)
     until = np.array([scored_until(row[1], row[2]) for row in noted], np.int64)
     stages, bank = stages_of(connection, registry, patients, until)
@@ -68,7 +73,9 @@ def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tup
     said = said[said["opened_at"] >= since[said["row"]]]
     right = found.transitions[found.transitions["opened_at"] >= since[found.transitions["row"]]]
     transitions = differences(said, right, everyone, initial(len(patients)), policy, same=EVENT_FIELDS)
-    transitions["retrospective"] = True
+    now, told = time.time_ns() // 1000, np.array([row[4] for row in noted], bool)
+    past = transitions["at"] < now - bank.actionable[transitions["policy"]]
+    transitions["retrospective"] = past | ~told[transitions["row"]]
     _write(connection, patients, np.array([row[3] for row in noted], np.int64), found, registry)
     _change_flags(connection, stored, found.flags)
     evaluation = Evaluation(
@@ -81,7 +88,8 @@ def _correct(connection: psycopg.Connection, registry: Registry, noted: list[tup
         snapshots=found.snapshots,
         next_due_at=found.next_due_at,
     )
-    write_episodes(connection, evaluation, patients, replace(registry, bank=bank), everyone)
+    silent = paused(connection, patients, acts, now)
+    write_episodes(connection, evaluation, patients, replace(registry, bank=bank), silent)
     tell_dashboards(connection, patients, registry, episodes=len(evaluation.episodes) > 0)
 
 

@@ -7,7 +7,7 @@ has no such snapshot and needs none: everything is scored again from nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import psycopg
@@ -36,12 +36,15 @@ class Late:
         For `alerts.evaluate`; None where nothing is to be scored again.
     since : int64 array, shape (H,)
         For each patient in the history, the earliest late instant: what was kept from there on is void.
+    otherwise : int array
+        Patients of whom some came in time, and from before what is in force: it is judged by what was in force then.
     """
 
     rows: NDArray[np.intp]
     too_late: NDArray[np.bool_]
     history: History | None
     since: NDArray[np.int64]
+    otherwise: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
 
 
 def look_back(
@@ -90,7 +93,28 @@ def look_back(
     known, known_rows = _observations_since(connection, patients, who, start["last_at"])
     scored = np.flatnonzero(~within(gaps, known.patient_id, known.observed_at))
     known, known_rows = known.take(scored), known_rows[scored]
-    return Late(rows, too_late, History(who, start, known, known_rows), earliest[who])
+    # what another version had judged is judged by it again, which the correction of the history does
+    before = earliest.copy()
+    np.minimum.at(before, known_rows, known.observed_at)
+    otherwise = who[before[who] < _policy_since(connection, patients, who)]
+    if len(otherwise):
+        too_late |= usable & np.isin(rows, otherwise)
+        keep, kept = ~np.isin(who, otherwise), np.flatnonzero(~np.isin(known_rows, otherwise))
+        who, start, known, known_rows = who[keep], start[keep], known.take(kept), known_rows[kept]
+        if not len(who):
+            return Late(rows, too_late, None, np.empty(0, np.int64), otherwise)
+    return Late(rows, too_late, History(who, start, known, known_rows), earliest[who], otherwise)
+
+
+def _policy_since(
+    connection: psycopg.Connection, patients: NDArray[np.int32], rows: NDArray[np.intp]
+) -> NDArray[np.int64]:
+    """Give since when each is scored by what is in force now, shape of ``rows``; long ago where nothing was before."""
+    since = np.full(len(rows), -_NEVER)
+    for patient, at in connection.execute(QUERIES["policy_since"], [patients[rows].tolist()], binary=True):
+        if at is not None:
+            since[np.searchsorted(patients[rows], patient)] = at
+    return since
 
 
 def _oldest_snapshots(

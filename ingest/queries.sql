@@ -92,7 +92,8 @@ where s.patient_id = u.patient_id;
 
 -- name: note_late
 -- History is corrected soon afterwards, once for all that comes within a while.
-update patient_state set late_noted_at = coalesce(late_noted_at, now()) where patient_id = any(%s::int[]);
+update patient_state s set late_noted_at = coalesce(s.late_noted_at, now()), late_is_told = s.late_is_told or u.told
+from unnest(%s::int[], %s::boolean[]) as u(patient_id, told) where s.patient_id = u.patient_id;
 
 -- name: snapshots_before
 -- For each patient the newest snapshot before an instant.
@@ -113,6 +114,17 @@ from (
     select patient_id, ended_at as begins, lead(started_at) over (partition by patient_id order by started_at) as ends
     from enrolment where patient_id = any(%b::int[])) as e
 where begins < ends;
+
+-- name: policy_since
+-- Since when is each scored by what is in force: policy version, limits of their own? Null: by nothing else before.
+select e.patient_id, (extract(epoch from greatest(
+    case when exists (select from enrolment b where b.patient_id = e.patient_id and b.started_at < e.started_at)
+        then e.started_at end,
+    (select max(y.published_at) from policy y where y.pathway_id = e.pathway_id and y.published_at > e.started_at
+        and exists (select from policy z where z.pathway_id = y.pathway_id and z.version < y.version)),
+    (select max(o.created_at) from enrolment_override o
+        where o.patient_id = e.patient_id and o.enrolment_id = e.enrolment_id))) * 1000000)::bigint
+from enrolment e where e.patient_id = any(%b::int[]) and e.ended_at is null;
 
 -- name: observations_since
 -- Everything that was scored after an instant; 32 is Flag.TOO_LATE.

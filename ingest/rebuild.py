@@ -1,8 +1,8 @@
 """How is what the core remembers of a patient made anew from the observations?
 
-For a record that another version wrote, or that is damaged; the policies are those in force now. Episodes are not
-written: they were when they happened. A record is brought up to the instant up to which it had been scored, so that
-what falls due after it is still done, and notified, by the clock.
+For a record that another version wrote, or that is damaged; each span is scored by the policy version that was in force
+in it. Episodes are not written: they were when they happened. A record is brought up to the instant up to which it had
+been scored, so that what falls due after it is still done, and notified, by the clock.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
-from alerts.evaluate import evaluate
+from alerts.replay import rerun
 from alerts.state import STEPS, StateError, initial, pack, unpack
 from ingest.acts import acts_of
-from ingest.gaps import gaps_of, within
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
+from ingest.stages import stages_of
 from ingest.states import States, keep_snapshots, write_states
 from schemas import named_queries
 from schemas.observation import CORES_OWN, Flag, ObservationBatch
@@ -73,22 +73,12 @@ def _rebuild_group(connection: psycopg.Connection, registry: Registry, group: li
     patients = np.array([r[0] for r in records], np.int32)
     people = registry.people[np.minimum(patients, len(registry.people) - 1)].copy()
     people["policy"][patients >= len(registry.people)] = UNSCORED
-    scored = people["policy"] != UNSCORED
-    start = initial(len(records))
-    start["clock_at"][scored] = [scored_until(r[1], r[2]) for r, s in zip(records, scored, strict=True) if s]
-    batch, rows = observations_of(connection, patients)
-    theirs = scored[rows] & ~within(gaps_of(connection, patients), batch.patient_id, batch.observed_at)
-    place = np.cumsum(scored) - 1
-    found = evaluate(
-        start[scored],
-        place[rows[theirs]].astype(np.intp),
-        batch.take(theirs),
-        registry.bank,
-        people[scored],
-        0,
-        acts=acts_of(connection, patients[scored]),
-    )
-    machines, due = start, np.full(len(records), np.iinfo(np.int64).max)
+    scored = np.flatnonzero(people["policy"] != UNSCORED)
+    until = np.array([scored_until(records[i][1], records[i][2]) for i in scored], np.int64)
+    batch, rows = observations_of(connection, patients[scored])
+    stages, bank = stages_of(connection, registry, patients[scored], until)
+    found = rerun(rows, batch, len(scored), stages, bank, acts_of(connection, patients[scored]))
+    machines, due = initial(len(records)), np.full(len(records), np.iinfo(np.int64).max)
     machines[scored], due[scored] = found.machines, found.next_due_at
     states = States(patients, machines, np.array([r[3] for r in records], np.int64))
     connection.execute(_QUERIES["due_anew"], [patients.tolist()])

@@ -31,9 +31,9 @@ update patient_state set next_due_at = null where patient_id = any(%b::int[])
 -- name: lock_noted
 -- Patients of whom something came too late to be scored, the longest waiting first.
 select patient_id, machine, (extract(epoch from updated_at) * 1000000)::bigint,
-    coalesce((extract(epoch from last_observed_at) * 1000000)::bigint, -9223372036854775807)
+    coalesce((extract(epoch from last_observed_at) * 1000000)::bigint, -9223372036854775807), late_is_told
 from patient_state where late_noted_at <= now() - %s::interval
 order by late_noted_at for update skip locked limit %s
 
 -- name: corrected
-update patient_state set late_noted_at = null where patient_id = any(%s::int[])
+update patient_state set late_noted_at = null, late_is_told = false where patient_id = any(%s::int[])

@@ -169,7 +169,9 @@ class _Scoring:
         patients = states.patients[scored]
         self._keep_snapshots(patients, late, evaluation)
         if late.too_late.any():
-            self._connection.execute(QUERIES["note_late"], [patients[np.unique(late.rows[late.too_late])].tolist()])
+            noted = np.unique(late.rows[late.too_late])
+            told = np.isin(noted, late.otherwise) & page
+            self._connection.execute(QUERIES["note_late"], [patients[noted].tolist(), told.tolist()])
         unpaged = paused(self._connection, patients, self._acts, self._now) if page else np.arange(len(patients))
         activated = write_episodes(self._connection, evaluation, patients, self._registry, unpaged)
         changed = states.patients if len(batch) else patients[np.unique(evaluation.episodes["row"])]

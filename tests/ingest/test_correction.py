@@ -7,9 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
+from alerts.policy import shipped
 from ingest.correction import correct
+from ingest.rebuild import rebuild
 from ingest.replay import replay_all
 from tests.ingest.conftest import Desk
+from tests.ingest.test_pauses import course, publish
 from tests.ingest.test_writer import ILL, WELL
 
 AT_ONCE = timedelta(0)
@@ -68,3 +73,38 @@ def test_what_is_found_in_the_past_is_marked_and_paged_to_nobody(desk: Desk) -> 
     assert found == [(desk.at(-60 * 40), "resolved", 3, True)]
     assert desk.ask("select count(*) from notification_job") == [(0,)]
     assert {flags for (flags,) in desk.ask("select flags from observation")} == {0}
+
+
+@pytest.mark.parametrize("made_anew", [False, True])
+def test_what_comes_late_from_before_a_version_is_judged_by_the_one_before(
+    make_desk: Callable[..., Desk], made_anew: bool
+) -> None:
+    desk = make_desk(1, "pulse_oximetry_home")
+    course(desk, 0, "96 " * 9)
+    publish(desk, shipped("pulse_oximetry_home").text.replace("amber = 94", "amber = 97"), desk.at(10))
+    desk.keeper.read_again()
+    course(desk, 12, "98")
+    if made_anew:
+        rebuild(desk.pool)
+    else:
+        desk.write(desk.message(0, 7.5, {"spo2": 96}), now=desk.at(13))
+        assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 1
+    assert desk.episodes() == []
+    # by the version in force 96 % is low
+    course(desk, 14, "96 96 96")
+    assert [(opened, phase) for _, _, opened, _, _, phase, *_ in desk.episodes()] == [(desk.at(14), "active")]
+    assert desk.ask("select count(*) from notification_job") == [(1,)]
+    assert replay_all(desk.pool, 0).differences == []
+
+
+def test_of_what_comes_in_time_from_before_a_version_somebody_is_told(make_desk: Callable[..., Desk]) -> None:
+    desk = make_desk(1, "pulse_oximetry_home")
+    course(desk, 0, "96 93 96")
+    publish(desk, shipped("pulse_oximetry_home").text.replace("amber = 94", "amber = 95"), desk.at(10))
+    desk.keeper.read_again()
+    course(desk, 12, "96")
+    desk.write(desk.message(0, 1.5, {"spo2": 91}), now=desk.at(13))
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 1
+    assert desk.ask("select phase, severity, retrospective from episode") == [("active", 2, False)]
+    assert desk.ask("select count(*) from notification_job") == [(1,)]
+    assert replay_all(desk.pool, 0).differences == []

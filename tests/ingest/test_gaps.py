@@ -52,6 +52,7 @@ def test_what_was_observed_in_the_gap_opens_nothing_after_the_return(
     if made_anew:
         rebuild(desk.pool)
     desk.write(desk.message(0, 15, ILL), now=desk.at(17))
+    correct(desk.pool, desk.keeper.registry, timedelta(0))
     for minute in range(18, 50, 2):
         desk.write(desk.message(0, minute, WELL), now=desk.at(minute))
     assert [(opened, phase) for _, _, opened, _, _, phase, *_ in desk.episodes()] == [(desk.at(14), "resolved")]
