@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import SpawnProcess
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,16 @@ def _ingest(servers: Servers) -> None:
 @contextmanager
 def ingest_workers(servers: Servers, workers: int) -> Iterator[Callable[[str], int]]:
     """Run ingest workers in processes of their own; gives the sum of one of their counters."""
+    with ingest_processes(servers, workers) as (counter, _):
+        yield counter
+
+
+Processes = list[SpawnProcess]
+
+
+@contextmanager
+def ingest_processes(servers: Servers, workers: int) -> Iterator[tuple[Callable[[str], int], Processes]]:
+    """Do the same, and give the processes as well."""
     context = mp.get_context("spawn")
     processes = [context.Process(target=_ingest, args=(servers,), daemon=True) for _ in range(workers)]
     for process in processes:
@@ -236,7 +247,7 @@ def ingest_workers(servers: Servers, workers: int) -> Iterator[Callable[[str], i
                 raise RuntimeError("ingest did not get its lanes within a minute")
             time.sleep(0.1)
         try:
-            yield counter
+            yield counter, processes
         finally:
             for process in processes:
                 process.terminate()

@@ -11,9 +11,11 @@ import socket
 import struct
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from multiprocessing.sharedctypes import Synchronized
 from urllib.parse import urlsplit
+
+from schemas.topic import Stream
 
 _BURST = 200
 _UNACKED = 2_000
@@ -24,6 +26,8 @@ class Load:
     """What to publish, as whom, and how much may be ahead of what has arrived at the far end.
 
     ``numbered`` messages differ even within a burst, which has one time.
+    ``most`` ends it after so many messages. A ``kept_min`` makes each patient's messages a minute apart, from so many
+    minutes ago on, as a hub has kept them; ``stream`` is the topic's last part.
     """
 
     url: str
@@ -34,6 +38,10 @@ class Load:
     ahead: int = 20_000
     numbered: bool = False
     values: str = '{"bp_systolic":128,"bp_diastolic":79,"pulse":71}'
+    most: int | None = None
+    kept_min: float | None = None
+    stream: Stream = Stream.LIVE
+    first: int = 0
 
 
 class Publisher:
@@ -70,10 +78,12 @@ def _publish(load: Load, arrived: Synchronized[int], sent: Synchronized[int], st
     began = time.monotonic()
     while not stop.is_set():
         allowed = min(_BURST, _UNACKED - unacked, load.ahead - (number - arrived.value))
+        if load.most is not None:
+            allowed = min(allowed, load.most - number)
         if load.rate is not None:
             allowed = min(allowed, int((time.monotonic() - began) * load.rate) - number)
         if allowed > 0:
-            now = datetime.now(UTC).isoformat()
+            now = datetime.now(UTC)
             connection.sendall(b"".join(_packet(load, n, now) for n in range(number, number + allowed)))
             number += allowed
             unacked += allowed
@@ -103,11 +113,13 @@ def _connect(load: Load) -> socket.socket:
     return connection
 
 
-def _packet(load: Load, number: int, now: str) -> bytes:
-    patient = number % load.patients
-    topic = _text(f"homeward/v1/{patient % 16}/{load.user}/observations")
+def _packet(load: Load, number: int, now: datetime) -> bytes:
+    turn, patient = divmod(number, load.patients)
+    patient += load.first
+    at = now if load.kept_min is None else now.replace(microsecond=0) - timedelta(minutes=load.kept_min - turn)
+    topic = _text(f"homeward/v1/{patient % 16}/{load.user}/{load.stream}")
     given = f'"id":"{number}",' if load.numbered else ""
-    content = f'{{{given}"device":"b-{patient}","time":"{now}","values":{load.values}}}'.encode()
+    content = f'{{{given}"device":"b-{patient}","time":"{at.isoformat()}","values":{load.values}}}'.encode()
     body = topic + struct.pack("!H", number % 65_535 + 1) + b"\0" + content
     return b"\x32" + _length(len(body)) + body
 
