@@ -6,7 +6,6 @@ takes the number that is in its address, and so does one device's.
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections.abc import Awaitable
 from typing import Any
@@ -99,26 +98,27 @@ def register(app: Dash) -> None:
         page.register(app)
 
 
-async def _record(entry: Awaitable[None]) -> None:
-    """Write an entry into the audit log; where the database is away the page says so itself, and shows nothing."""
-    with contextlib.suppress(psycopg.OperationalError, psycopg_pool.PoolTimeout):
-        await entry
-
-
 async def show(pathname: str | None) -> Any:
-    """Give the page at an address."""
+    """Give the page at an address; nothing is shown where the look at it cannot be recorded."""
+    try:
+        return await _shown(pathname)
+    except (psycopg.OperationalError, psycopg_pool.PoolTimeout):
+        return html.Div(shell.trouble(), className="page", id="main", tabIndex="-1")
+
+
+async def _shown(pathname: str | None) -> Any:
     path = pathname or "/"
     if path == "/":
         path = shell.first_page(identity.current())
     for address, layout in _PATIENT:
         if found := address.match(path):
-            await _record(audit.opened_patient(int(found[1])))
+            await audit.opened_patient(int(found[1]))
             return await layout(int(found[1]))
     if found := _DEVICE.match(path):
         return await one_device.layout(int(found[1]))
     if path in _LAYOUTS:
         if path in _LISTS:
-            await _record(audit.looked_at(_LISTS[path]))
+            await audit.looked_at(_LISTS[path])
         page = _LAYOUTS[path]()
         return await page if isinstance(page, Awaitable) else page
     return html.Div(
