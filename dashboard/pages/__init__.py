@@ -102,7 +102,7 @@ async def show(pathname: str | None) -> Any:
     """Give the page at an address; nothing is shown where the look at it cannot be recorded."""
     try:
         return await _shown(pathname)
-    except (psycopg.OperationalError, psycopg_pool.PoolTimeout):
+    except (psycopg.Error, psycopg_pool.PoolTimeout):
         return html.Div(shell.trouble(), className="page", id="main", tabIndex="-1")
 
 

@@ -13,8 +13,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from dashboard import pages
-from tests.dashboard.conftest import PASSWORD, Served
+from dashboard import pages, text
+from tests.conftest import TestDatabase
+from tests.dashboard.conftest import PASSWORD, Served, connect, make_trusts, serve
 from tests.dashboard.test_pages_browser import FLAGS
 
 
@@ -39,6 +40,25 @@ def test_every_route_that_names_a_patient_leaves_an_entry(served: Served, who: s
             named += shown
             assert not shown or looks(served) > before, path
     assert named > 5
+
+
+def test_nothing_is_shown_where_the_look_cannot_be_recorded(database: TestDatabase) -> None:
+    trusts = make_trusts(database)
+    patient = trusts.north.patients[0]
+    asked = {
+        "output": "page.children",
+        "outputs": {"id": "page", "property": "children"},
+        "inputs": [{"id": "url", "property": "pathname", "value": f"/patients/{patient.patient_id}"}],
+        "changedPropIds": ["url.pathname"],
+    }
+    with serve(database) as url, Served(url, database, trusts).browser("nurse") as client:
+        assert patient.family_name in client.post("/_dash-update-component", json=asked).text
+        with connect(database) as connection:
+            connection.execute("revoke insert on audit_log from homeward_dashboard")
+        answer = client.post("/_dash-update-component", json=asked)
+        assert answer.status_code == 200
+        assert patient.family_name not in answer.text
+        assert text.TROUBLE in answer.text
 
 
 @pytest.fixture(scope="module")
