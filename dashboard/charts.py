@@ -183,6 +183,24 @@ def scores_over_time(rows: Sequence[Row], valid_us: int, spo2_scale: int) -> Sco
     return Scores(at, result.lower.astype(np.float64), result.upper.astype(np.float64))
 
 
+def highest_of_buckets(scores: Scores, since_us: int, width_us: int) -> Scores:
+    """Keep the highest score of each bucket since an instant: what is certain counts first, then what is possible.
+
+    Parameters
+    ----------
+    scores : Scores
+        In the order of time; what lies before ``since_us`` only lent its values and is dropped.
+    since_us, width_us : int
+        Where the first bucket begins, and how wide each is [µs].
+    """
+    kept = np.flatnonzero(scores.at >= since_us)
+    bucket = (scores.at[kept] - since_us) // width_us
+    ranked = kept[np.lexsort((-scores.at[kept], scores.upper[kept], scores.lower[kept], bucket))]
+    ends = np.flatnonzero(np.diff(np.sort(bucket), append=-1))
+    highest = ranked[ends]
+    return Scores(scores.at[highest], scores.lower[highest], scores.upper[highest])
+
+
 def shades(episodes: Sequence[Row], gaps: Sequence[Row], pauses: Sequence[Row], now_us: int) -> list[Shade]:
     """What lies behind the charts: episodes from beginning to end, or to now; silences of devices; pauses."""
     silences = [Shade(microseconds(g["since"]), microseconds(g["until"]), Severity.NONE, "gap") for g in gaps]

@@ -109,7 +109,7 @@ def _background(patient: Row, now: datetime) -> str:
             f"{text.ALLERGIES}: {patient['allergies'] or text.NOT_RECORDED.lower()}.",
             f"{text.RESUSCITATION}: {patient['resuscitation'] or text.NOT_RECORDED.lower()}.",
             f"{text.USUAL_NEWS2}: {usual}.",
-            f"{text.TARGET}: {text.SCALE[patient['spo2_scale']]}.",
+            text.SCALE_SENTENCE[patient["spo2_scale"]],
             f"{text.CONTACT}: {patient['contact'] or text.NOT_RECORDED.lower()}.",
         )
     )
@@ -124,7 +124,7 @@ def _assessment(patient: Row, at: Situation, trend: Scores | None, zone: str) ->
             f"{moment(instant(int(when)), zone, year=False)}: {_bounds(lower, upper)}"
             for when, lower, upper in list(zip(trend.at, trend.lower, trend.upper, strict=True))[-MOST_TREND:]
         ]
-        told.append(f"{words.LATEST_OF_HOUR}: {'; '.join(steps)}.")
+        told.append(f"{words.HIGHEST}: {'; '.join(steps)}.")
     told += _values(at, zone)
     told.append(f"{text.times_in(zone_name(zone, instant(at.now_us)))}.")
     return "\n".join(told)

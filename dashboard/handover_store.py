@@ -15,11 +15,14 @@ from dashboard.handover import Draft
 from dashboard.permissions import Permission, require
 from dashboard.standing import standard
 from dashboard.text import handover as words
+from dashboard.wording import microseconds
 
 FILE = "care.sql"
 LONGEST = 8000
 TREND_SPAN = timedelta(hours=24)
 TREND_STEP = timedelta(hours=4)
+"""Of every step the highest score is told: the last of it would hide what raised an alert."""
+TREND_FINENESS = timedelta(minutes=1)
 NOTES_SPAN = timedelta(hours=24)
 MOST_NOTES = 5
 NEEDED = ("situation", "background", "assessment", "recommendation")
@@ -44,12 +47,15 @@ async def draft(patient_id: int) -> Draft | None:
         queries.episodes(patient_id, now),
         queries.notes(patient_id, now - NOTES_SPAN, MOST_NOTES),
         queries.last_of_buckets(
-            patient_id, now - TREND_SPAN - timedelta(microseconds=valid or 0), now, charts.score_codes(), TREND_STEP
+            patient_id, now - TREND_SPAN - timedelta(microseconds=valid or 0), now, charts.score_codes(), TREND_FINENESS
         ),
     )
     known = {} if followed is None else {patient["policy_id"]: followed}
     at = rows.situation([patient_id], {patient_id: patient}, known, now)
     trend = charts.scores_over_time(last, valid, patient["spo2_scale"]) if valid else None
+    if trend is not None:
+        since = microseconds(now - TREND_SPAN)
+        trend = charts.highest_of_buckets(trend, since, TREND_STEP // timedelta(microseconds=1))
     return handover.draft(patient, episodes, notes, at, trend, now)
 
 

@@ -84,18 +84,18 @@ def _entry(resident: Resident, episodes: Sequence[Row], notes: Sequence[Row], ov
         "patient_id": resident.patient_id,
         "name": resident.name,
         "place": room(resident.room),
-        "group": _group(before, now, bool(waiting), bool(silent) and len(silent) == len(active)),
+        "group": "not_reporting"
+        if silent and len(silent) == len(active)
+        else _group(active, before, now, bool(waiting)),
         "severity": now,
         "marks": [m for m, holds in ((words.WAITS, waiting), (words.SILENT, silent)) if holds],
         "lines": lines,
     }
 
 
-def _group(before: int, now: int, waits: bool, only_silent: bool) -> str:
-    if only_silent:
-        return "not_reporting"
-    if not before and now:
-        return "new"
+def _group(active: Sequence[Row], before: int, now: int, waits: bool) -> str:
+    if active and not any(e["before"] for e in active):
+        return "new"  # whatever was open at the beginning is over, and this is another alert
     if now > before:
         return "worse"
     if now < before or not now:

@@ -93,7 +93,7 @@ def _who(found: Row) -> Any:
             html.H1(full_name(found["given_name"], found["family_name"])),
             html.P(
                 f"{place(found['site'], _room(found['room']))}. {years} y. {text.USUAL_NEWS2} {usual}. "
-                f"{text.TARGET} {text.SCALE[found['spo2_scale']]}.",
+                f"{text.SCALE_SENTENCE[found['spo2_scale']]}",
                 className="banner-line numeric",
             ),
             html.P(words.ENTRY_LEAD, className="banner-line"),

@@ -48,7 +48,7 @@ NO_STEPS = "No alert is open, so the policy asks for nothing beyond its schedule
 TOO_OLD = "too old to count"
 NOT_A_DEVICE = "Homeward is not a medical device."
 POLICY_SAYS = "Changed by the author. The policy's own words"
-LATEST_OF_HOUR = "NEWS2 over the last 24 hours"
+HIGHEST = "Highest NEWS2 of every four hours, over the last 24 hours"
 
 # the shift
 SHIFT = "Shift handover"

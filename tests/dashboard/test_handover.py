@@ -2,7 +2,7 @@
 
 import io
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,9 @@ from pypdf import PdfReader
 
 from alerts import policy, state
 from alerts.news2_chart import PARAMETERS
-from dashboard import handover, handover_document, rows
+from dashboard import charts, handover, handover_document, rows
 from dashboard.figure_parts import Scores
-from dashboard.handover_store import InvalidActionError, checked_sections
+from dashboard.handover_store import TREND_SPAN, TREND_STEP, InvalidActionError, checked_sections
 from dashboard.standing import standard
 from dashboard.text import handover as words
 from dashboard.wording import microseconds
@@ -114,6 +114,36 @@ def test_the_trend_keeps_its_ranges() -> None:
     trend = Scores(when, np.array([2.0, 3.0]), np.array([2.0, 6.0]))
     told = handover.draft(patient(), [], [], at, trend, NOW).sections["assessment"]
     assert "25 Nov 16:04: 2; 25 Nov 18:04: between 3 and 6." in told
+
+
+def test_the_trend_tells_the_highest_score_of_each_step_and_nothing_older_than_a_day() -> None:
+    """SpO2 85 raised the alert and 97 came after it within the same four hours; the lead-in is a day and a half old."""
+
+    def observed(hours_ago: float, **values: float) -> list[dict[str, Any]]:
+        at = NOW - timedelta(hours=hours_ago)
+        return [{"at": at, "vital": BY_NAME[n].code, "value": v, "observed_at": at} for n, v in values.items()]
+
+    last = [*observed(35, **HEALTHY), *observed(25, spo2=97), *observed(3, **HEALTHY | {"spo2": 85}),
+            *observed(2.5, spo2=97), *observed(0.1, **HEALTHY | {"pulse": 95})]  # fmt: skip
+    scores = charts.scores_over_time(last, 36 * 3_600_000_000, 1)
+    assert scores is not None
+    assert len(scores.at) == 5
+    told = charts.highest_of_buckets(scores, microseconds(NOW - TREND_SPAN), TREND_STEP // timedelta(microseconds=1))
+    assert told.at.tolist() == [microseconds(NOW - timedelta(hours=3))]
+    assert (told.lower.tolist(), told.upper.tolist()) == ([3], [3])
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), st.integers(0, 9)), unique_by=lambda x: x[0]))
+def test_each_step_of_the_trend_is_its_highest(drawn: list[tuple[int, int, int]]) -> None:
+    drawn.sort()
+    at, lower, more = (np.array([x[i] for x in drawn], dtype=np.int64) for i in range(3))
+    told = charts.highest_of_buckets(Scores(at, lower.astype(float), (lower + more).astype(float)), 10, 4)
+    steps: dict[int, list[tuple[int, int]]] = {}
+    for when, low, extra in drawn:
+        if when >= 10:
+            steps.setdefault((when - 10) // 4, []).append((low, low + extra))
+    found = zip(told.lower.tolist(), told.upper.tolist(), strict=True)
+    assert list(found) == [max(steps[step]) for step in sorted(steps)]
 
 
 def signed(**sections: str) -> dict[str, Any]:

@@ -46,7 +46,9 @@ def episode(before: int, now: int, **changed: Any) -> dict[str, Any]:
         ([episode(0, 0)], "better", []),
         ([episode(0, 1, rule="late")], "not_reporting", [words.WAITS, words.SILENT]),
         ([episode(0, 1, rule="late"), episode(1, 3)], "worse", [words.WAITS, words.SILENT]),
-        ([episode(2, 0), episode(0, 2)], "waiting", [words.WAITS]),
+        ([episode(2, 0), episode(0, 2)], "new", [words.WAITS]),
+        ([episode(3, 0), episode(0, 2)], "new", [words.WAITS]),
+        ([episode(2, 2), episode(0, 2)], "waiting", [words.WAITS]),
     ],
 )
 def test_each_is_in_the_group_that_fits(episodes: list[dict[str, Any]], group: str, marks: list[str]) -> None:
