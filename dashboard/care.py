@@ -7,7 +7,7 @@ schedule, or chart 4 of NEWS2 where that is sooner.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,12 +22,15 @@ from alerts.news2_chart import PARAMETERS
 from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard
 from dashboard.text import care as words
-from dashboard.wording import clock
+from dashboard.wording import clock, instant
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
 Row = dict[str, Any]
 HOUR_US = 3_600_000_000
+SET_US = 60_000_000
+"""Times are told to the minute: what was observed within the same one is one set."""
+_AWAKE, _SIGNS = BY_NAME["consciousness"].code, BY_NAME["soft_signs"].code
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,40 @@ def score_words(scores: News2, values: NDArray[np.float64], row: int) -> str:
     if not np.isnan(scores.aggregate[row]):
         return f"NEWS2 {scores.aggregate[row]:.0f}"
     return words.between(float(scores.lower[row]), float(scores.upper[row]), missing_labels(values, row))
+
+
+def counting_now(at: Situation, row: int) -> NDArray[np.float64]:
+    """Give what counts in a patient's score now, one row by vital-sign code.
+
+    Where somebody has not been their usual self since they were last looked at for consciousness, that look does not
+    count: "alert" from before would hide a new confusion, which alone is three points.
+    """
+    values: NDArray[np.float64] = at.counting[[row]].copy()
+    if is_awareness_in_doubt(at, row):
+        values[0, _AWAKE] = np.nan
+    return values
+
+
+def is_awareness_in_doubt(at: Situation, row: int) -> bool:
+    """Whether somebody has not been their usual self since their consciousness was last observed."""
+    seen, signs = int(at.recent_at[row, _AWAKE]), int(at.recent_at[row, _SIGNS])
+    return 0 < seen < signs and at.recent[row, _SIGNS] == 1
+
+
+def newest_set(at: Situation, row: int, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Keep of a row of values what is of the newest set that NEWS2 is made of."""
+    newest = max(int(at.recent_at[row, code]) for code in NEWS2_CODES) // SET_US
+    own: NDArray[np.float64] = np.where(at.recent_at[[row]] // SET_US == newest, values, np.nan)
+    return own
+
+
+def carried(
+    at: Situation, row: int, own: NDArray[np.float64], values: NDArray[np.float64], when: Callable[[datetime], str]
+) -> str:
+    """Name what earlier sets lend to a set, and from when each is."""
+    codes = [code for code in NEWS2_CODES if np.isnan(own[0, code]) and not np.isnan(values[0, code])]
+    names = {BY_NAME[n].code: parameter_label(n) for n in PARAMETERS}
+    return ", ".join(f"{names[code]} {when(instant(int(at.recent_at[row, code])))}" for code in codes)
 
 
 def missing_labels(values: NDArray[np.float64], row: int) -> list[str]:

@@ -18,7 +18,8 @@ import numpy as np
 from dashboard import care, rows, text
 from dashboard.figure_parts import Scores
 from dashboard.rows import Situation
-from dashboard.standing import NEWS2_CODES, Standard
+from dashboard.standing import NEWS2_CODES, Standard, score
+from dashboard.text import care as care_words
 from dashboard.text import handover as words
 from dashboard.wording import age, full_name, instant, nhs_number, place, zone_name
 from schemas.episode import Severity
@@ -61,7 +62,7 @@ def draft(
         "policy_version": patient["version"],
         "policy_author": patient["author"],
         "recommended": recommended,
-        "score": _score(at),
+        "score": _score(at, patient["spo2_scale"]),
         "time_zone": zone,
         "written_at": now.isoformat(),
         "episodes": [e["episode_id"] for e in active],
@@ -116,9 +117,10 @@ def _background(patient: Row, now: datetime) -> str:
 
 
 def _assessment(patient: Row, at: Situation, trend: Scores | None, zone: str) -> str:
-    told = [f"{_score(at)}."] if _has_score(at) else [_score(at)]
+    scale = patient["spo2_scale"]
+    told = [f"{_score(at, scale)}."] if _has_score(at) else [_score(at, scale)]
     if _has_score(at):
-        told.append(care.against_usual(at.scores, 0, patient["usual_news2"]))
+        told.append(care.against_usual(score(care.counting_now(at, 0), [scale]), 0, patient["usual_news2"]))
     if trend is not None and len(trend.at) > 1:
         steps = [
             f"{moment(instant(int(when)), zone, year=False)}: {_bounds(lower, upper)}"
@@ -142,13 +144,22 @@ def _has_score(at: Situation) -> bool:
     return not np.isnan(at.counting[0, list(NEWS2_CODES)]).all()
 
 
-def _score(at: Situation) -> str:
+def _score(at: Situation, scale: int) -> str:
+    """The score of the newest set, and beside it that with what earlier sets lend: never the second as the first."""
     followed = at.standards[0]
     if followed is None:
         return words.NOT_ENROLLED
     if followed.score_rule is None:
         return words.NO_SCORE
-    return care.score_words(at.scores, at.counting, 0) if _has_score(at) else words.NOTHING_COUNTS
+    if not _has_score(at):
+        return words.NOTHING_COUNTS
+    counting = care.counting_now(at, 0)
+    own = care.newest_set(at, 0, counting)
+    told = care.score_words(score(own, [scale]), own, 0)
+    lent = care.carried(at, 0, own, counting, lambda seen: moment(seen, at.zones[0], year=False))
+    if not lent:
+        return told
+    return f"{told}. {care_words.EARLIER} ({lent}): {care.score_words(score(counting, [scale]), counting, 0)}"
 
 
 def _values(at: Situation, zone: str) -> list[str]:

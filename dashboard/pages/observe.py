@@ -220,26 +220,22 @@ def _scored(found: Row, followed: Standard | None, values: NDArray[np.float64]) 
         return [html.P(words.NO_SCORE)]
     scale, usual = found["spo2_scale"], found["usual_news2"]
     at = rows.situation([found["patient_id"]], {found["patient_id"]: found}, {found["policy_id"]: followed}, _now())
-    own, whole = score(values, [scale]), at.scores
+    counting = care.counting_now(at, 0)
+    own, whole = score(values, [scale]), score(counting, [scale])
     told: list[Any] = []
     if np.isnan(values[0, list(NEWS2_CODES)]).all():
         told.append(html.P(words.ONLY_SIGNS))
     else:
         told.append(html.P(f"{words.THIS_SET}: {care.score_words(own, values, 0)}.", className="entry-score"))
-    earlier = _earlier(at, values, found["time_zone"])
+    earlier = care.carried(at, 0, values, counting, lambda seen: clock(seen, found["time_zone"], _now()))
     if earlier:
-        told.append(html.P(f"{words.EARLIER} ({earlier}): {care.score_words(whole, at.counting, 0)}."))
+        told.append(html.P(f"{words.EARLIER} ({earlier}): {care.score_words(whole, counting, 0)}."))
+    if care.is_awareness_in_doubt(at, 0):
+        told.append(html.P(words.IN_DOUBT, className="entry-doubt"))
     told.append(html.P(care.against_usual(whole, 0, usual)))
     if deciding := care.deciding_labels(whole, 0):
         told.append(html.P(f"{words.DECIDES} {words.listed(deciding)}."))
     return told
-
-
-def _earlier(at: rows.Situation, values: NDArray[np.float64], zone: str) -> str:
-    """Which values of earlier sets fill this one up, and from when each is."""
-    codes = [c for c in NEWS2_CODES if np.isnan(values[0, c]) and not np.isnan(at.counting[0, c])]
-    names = {BY_NAME[n].code: care.parameter_label(n) for n in BY_NAME}
-    return ", ".join(f"{names[c]} {clock(instant(int(at.recent_at[0, c])), zone, _now())}" for c in codes)
 
 
 def _next(found: Row, followed: Standard | None, active: list[Row], ladder: Any) -> Any:

@@ -69,6 +69,10 @@ THIS_SET = "This set"
 SAVE = "Save"
 NO_VALUES = "Nothing entered yet"
 EARLIER = "With earlier values that still count"
+IN_DOUBT = (
+    "They are not their usual self, and how awake they are was not entered: what was found before does not count. "
+    "Newly confused, or alert? Look again."
+)
 ONLY_SIGNS = "No score: only how they seem was entered."
 MAY_NOT_ENTER = "Your role does not include entering observations."
 SIGNS = (

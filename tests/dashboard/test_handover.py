@@ -44,9 +44,17 @@ def patient(**changed: Any) -> dict[str, Any]:
     } | changed  # fmt: skip
 
 
-def written(values: dict[str, float], episodes: list[dict[str, Any]] | None = None, **changed: Any) -> handover.Draft:
-    """Draft the handover of somebody of whom these values were observed ten minutes ago."""
+def written(
+    values: dict[str, float],
+    episodes: list[dict[str, Any]] | None = None,
+    earlier: dict[str, float] | None = None,
+    **changed: Any,
+) -> handover.Draft:
+    """Draft the handover of somebody with these values, observed ten minutes ago, and earlier ones an hour ago."""
     machine = state.initial(1)
+    for name, value in (earlier or {}).items():
+        machine["recent"][0, BY_NAME[name].code, 0] = value
+        machine["recent_at"][0, BY_NAME[name].code, 0] = microseconds(NOW) - 3_600_000_000
     for name, value in values.items():
         machine["recent"][0, BY_NAME[name].code, 0] = value
         machine["recent_at"][0, BY_NAME[name].code, 0] = microseconds(NOW) - 600_000_000
@@ -72,6 +80,26 @@ def test_an_incomplete_set_is_never_told_as_a_score(values: dict[str, float]) ->
         assert not A_NUMBER.search(assessment)
         assert not values or "NEWS2 between " in assessment
         assert not values or " missing" in assessment
+
+
+def test_what_earlier_sets_lend_is_named_and_never_told_as_a_whole_set() -> None:
+    newest = {name: value for name, value in HEALTHY.items() if name != "consciousness"} | {"spo2": 85}
+    found = written(newest, earlier={"consciousness": 0})
+    told = (
+        "NEWS2 between 3 and 6; consciousness is missing. "
+        "With earlier values that still count (consciousness 25 Nov 17:04): NEWS2 3"
+    )
+    assert found.sections["assessment"].startswith(f"{told}.\n")
+    assert found.facts["score"] == told
+
+
+def test_alert_from_before_does_not_count_once_somebody_is_not_their_usual_self() -> None:
+    newest = {name: value for name, value in HEALTHY.items() if name != "consciousness"}
+    found = written(newest | {"soft_signs": 1}, earlier={"consciousness": 0}).sections["assessment"]
+    assert found.startswith("NEWS2 between 0 and 3; consciousness is missing.\n")
+    assert "earlier values" not in found
+    as_usual = written(newest | {"soft_signs": 0}, earlier={"consciousness": 0}).sections["assessment"]
+    assert "(consciousness 25 Nov 17:04): NEWS2 0." in as_usual
 
 
 def test_each_section_says_what_is_known_and_what_is_not() -> None:
