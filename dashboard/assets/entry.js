@@ -237,6 +237,10 @@
       const chosen = radios.find(function (r) { return r.checked; });
       return chosen ? Number(chosen.value) : null;
     };
+    made.set = function (value) {
+      const radio = radios.find(function (r) { return Number(r.value) === value; });
+      if (!radio.checked) radio.click();
+    };
     made.node = el("fieldset", { class: "entry-choice" }, el("legend", {}, legend), el("div", { class: "entry-options" },
       radios.map(function (radio, i) {
         return el("label", { class: "entry-option", for: radio.id }, radio, el("span", {}, options[i].label));
@@ -295,6 +299,9 @@
       const listed = seen.map(function (b) { return b.text; }).join("; ");
       return [listed ? w.no + ": " + listed + "." : "", remark.value.trim()].filter(Boolean).join(" ");
     };
+    themselves.doubtsAwareness = function () {
+      return themselves.value() === 1 && form.awareness_signs.some(function (i) { return boxes[i].input.checked; });
+    };
     themselves.part = el("section", { class: "card entry-part wide", id: "signs" }, themselves.node, list,
       el("label", { for: "observe-remark" }, w.remark), remark);
     return themselves;
@@ -323,7 +330,10 @@
     }));
     const themselves = signs();
     const crossed = el("div", { class: "entry-ask", role: "alert" });
-    form.made = { fields: fields, choices: [oxygen, awake, themselves], themselves: themselves, crossed: crossed };
+    const unclear = el("div", { class: "entry-ask", role: "alert" });
+    form.made = { fields: fields, choices: [oxygen, awake, themselves], themselves: themselves, crossed: crossed,
+      awake: awake, unclear: unclear };
+    awake.onChange = function () { if (unclear.childNodes.length) awareness(); };
     fields.respiration_rate.node.querySelector("label").textContent = w.breaths;
     root.replaceChildren(
       themselves.part,
@@ -331,7 +341,7 @@
       part(w.oxygen, false, fields.spo2.node, oxygen.node),
       part(w.pressure, false, el("div", { class: "entry-pair" }, fields.bp_systolic.node, fields.bp_diastolic.node), crossed),
       part("", false, el("div", { class: "entry-pair" }, fields.pulse.node, fields.temperature.node)),
-      part("", true, awake.node));
+      part("", true, unclear, awake.node));
     fields.bp_diastolic.input.addEventListener("blur", pressures);
     root.dataset.ready = "1";
     if (window.location.hash === "#signs") themselves.part.scrollIntoView();
@@ -354,6 +364,18 @@
       }),
       button(w.keep, function () { made.crossedKept = pair; pressures(); }),
       button(w.change, function () { upper.input.focus(); })));
+    return false;
+  }
+
+  // an "alert" from before must not stand for somebody who is sleepier or more confused now
+  function awareness() {
+    const w = form.words, made = form.made;
+    made.unclear.replaceChildren();
+    if (!made.themselves.doubtsAwareness() || made.awake.value() !== null || made.cannotTell) return true;
+    made.unclear.append(el("p", {}, w.unclear), el("div", { class: "entry-answers" },
+      button(w.confused, function () { made.awake.set(form.letters.indexOf("C")); }),
+      button(w.alert, function () { made.awake.set(form.letters.indexOf("A")); }),
+      button(w.cannot_tell, function () { made.cannotTell = true; awareness(); })));
     return false;
   }
 
@@ -384,6 +406,12 @@
       made.fields[asked[0] || "bp_systolic"].input.focus();
       return;
     }
+    if (!awareness()) {
+      say(w.answer_first);
+      made.unclear.querySelector("button").focus({ preventScroll: true });
+      made.unclear.scrollIntoView({ block: "center" }); // not under the bar
+      return;
+    }
     const found = values(), remark = made.themselves.remark();
     if (!Object.keys(found).length) return say(w.nothing);
     window.clearTimeout(previewTimer);
@@ -406,8 +434,12 @@
     if (root && !root.dataset.ready) build(root);
     if (!root) form = null;
     const told = document.getElementById("observe-told");
+    const page = document.querySelector(".entry-page");
+    if (page && !told) delete page.dataset.told;
     if (told && !told.dataset.seen) {
       told.dataset.seen = "1";
+      // what to do comes first; who has begun another set meanwhile goes on with it
+      if (page && form && !Object.keys(values()).length && !form.made.themselves.remark()) page.dataset.told = "1";
       told.focus();
     }
   }
@@ -416,6 +448,7 @@
     if (!form) return;
     if (event.target.closest("#observe-save")) save();
     if (event.target.closest("#observe-another")) {
+      delete document.querySelector(".entry-page").dataset.told;
       setProps("observe-saved", { data: null });
       document.querySelector("#observe-form input").focus();
     }

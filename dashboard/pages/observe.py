@@ -124,6 +124,7 @@ def _form(patient_id: int, person: identity.Person) -> Row:
         "fields": fields,
         "letters": list(ACVPU),
         "signs": words.SIGNS,
+        "awareness_signs": words.AWARENESS_SIGNS,
         "words": words.FORM,
     }
 

@@ -88,6 +88,9 @@ SIGNS = (
     "Sick, or loose stools",
 )
 
+AWARENESS_SIGNS = (0, 1)
+"""Which of the signs say something of how awake somebody is."""
+
 # for the form in the browser, by the name under which entry.js asks for them
 FORM = {
     "themselves": "Are they their usual self?",
@@ -122,6 +125,10 @@ FORM = {
     "change": "Change it",
     "swap": "Swap them",
     "crossed": "The upper number must be larger than the lower one. You entered",
+    "unclear": "They are sleepier or more confused than usual, and how awake they are is not entered. Newly confused?",
+    "confused": "New confusion (C)",
+    "alert": "No, alert (A)",
+    "cannot_tell": "I cannot tell",
     "answer_first": "Please answer the question that is marked first.",
     "nothing": "Nothing is entered yet.",
     "saving": "Saving…",

@@ -81,6 +81,38 @@ def test_what_cannot_be_right_is_asked_back_and_not_refused(bedside: Bedside) ->
     assert bedside.count("select count(*) from quarantine where reason = 'implausible' and %s > 0") == 1
 
 
+def test_who_is_more_confused_is_not_scored_with_alert_from_before(house: House, browser: Browser) -> None:
+    bedside = Bedside(house, browser, house.seeded.patients[3])
+    result, unclear = bedside.page.locator("#observe-result"), bedside.page.locator(".entry-ask", has_text="confused?")
+    bedside.enter_set()
+    expect(result).to_contain_text("This set: NEWS2 0.")
+    # what to do is alone on the page until another set is wanted
+    expect(bedside.page.locator("#observe-form")).to_be_hidden()
+    expect(bedside.page.locator("#observe-save")).to_be_hidden()
+    bedside.tap("#observe-another")
+    for sign in ("soft_signs-1", "sign-1"):
+        bedside.tap(f"label[for=observe-{sign}]")
+    bedside.enter("pulse", "80")
+    bedside.tap("#observe-save")
+    expect(unclear).to_be_visible()
+    bedside.tap(unclear.get_by_role("button", name="I cannot tell"))
+    expect(unclear).to_have_count(0)
+    bedside.tap("#observe-save")
+    expect(result).to_contain_text("): NEWS2 between 0 and 3; consciousness is missing.")
+    expect(result).to_contain_text("what was found before does not count")
+    bedside.tap("#observe-another")
+    for sign in ("soft_signs-1", "sign-1"):
+        bedside.tap(f"label[for=observe-{sign}]")
+    bedside.enter("pulse", "80")
+    bedside.tap("#observe-save")
+    bedside.tap(unclear.get_by_role("button", name="New confusion (C)"))
+    expect(unclear).to_have_count(0)
+    bedside.tap("#observe-save")
+    expect(result).to_contain_text("): NEWS2 3.")
+    assert bedside.stored()[7] == 1
+    bedside.context.close()
+
+
 def test_breaths_are_counted_by_tapping(house: House, browser: Browser) -> None:
     bedside = Bedside(house, browser, house.seeded.patients[3])
     bedside.page.clock.install()
