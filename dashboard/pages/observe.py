@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import psycopg
 import psycopg_pool
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from numpy.typing import NDArray
 
-from dashboard import care, identity, queries, rows, store, text
-from dashboard.permissions import Permission, may
+from dashboard import actions, care, identity, queries, rows, store, text
+from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, icon, trouble
 from dashboard.standing import NEWS2_CODES, Standard, score, standard
 from dashboard.text import care as words
@@ -187,9 +187,10 @@ async def result(saved: Row | None, patient_id: int) -> Any:
             html.H2(_outcome(receipt)),
             *_scored(found, followed, values),
             _next(found, followed, active, ladders[0]["document"] if ladders else None),
+            html.Div(_take(active), id="observe-taking", className="entry-acts", role="status"),
             html.Div(
                 [
-                    html.A(words.BACK_TO_RESIDENTS, href="/residents", className="button inside"),
+                    html.A(words.BACK_TO_RESIDENTS, href="/residents", className="button quiet inside"),
                     html.A(words.HANDOVER, href=f"/patients/{patient_id}/handover", className="button quiet inside"),
                     html.Button(words.ANOTHER, id="observe-another", className="button quiet", type="button"),
                 ],
@@ -200,6 +201,36 @@ async def result(saved: Row | None, patient_id: int) -> Any:
         tabIndex="-1",
         id="observe-told",
     )
+
+
+def _take(active: list[Row]) -> Any:
+    waiting = [e["episode_id"] for e in active if not e["acknowledged_at"]]
+    return _take_button(waiting) if waiting and may(identity.current(), Permission.ACKNOWLEDGE) else None
+
+
+def _take_button(episodes: list[int]) -> Any:
+    return html.Button(
+        words.I_AM_ON_IT,
+        id={"kind": "observe-take", "episodes": ",".join(map(str, episodes))},
+        className="button",
+        type="button",
+    )
+
+
+async def take(clicks: list[int | None]) -> Any:
+    """Take on what the answer to the set showed, and nothing that came since; what became of it stands instead."""
+    if not ctx.triggered_id or not any(clicks):
+        return no_update
+    shown = [int(e) for e in str(ctx.triggered_id["episodes"]).split(",") if e.isdigit()]
+    try:
+        outcome = await actions.acknowledge(shown)
+    except NotPermittedError as exc:
+        return str(exc)
+    except UNREADABLE:
+        return [text.ACKNOWLEDGE_FAILED, _take_button(shown)]
+    if outcome.held:
+        return f"{text.HELD_BY} {outcome.held[0].by}"
+    return text.ACKNOWLEDGED if outcome.done else text.GONE
 
 
 def _now() -> datetime:
@@ -267,6 +298,11 @@ def _next(found: Row, followed: Standard | None, active: list[Row], ladder: Any)
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    app.callback(
+        Output("observe-taking", "children"),
+        Input({"kind": "observe-take", "episodes": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )(take)
     app.callback(
         Output("observe-preview", "children"),
         Input("observe-values", "data"),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from dashboard import text
 from tests.dashboard.bedside import Bedside, browser, house, violations
 from tests.dashboard.test_pages_browser import House
 
@@ -41,6 +42,10 @@ def test_a_whole_set_takes_few_taps_and_says_what_to_do(bedside: Bedside) -> Non
         bedside.count("select count(*) from audit_log where action = 'entered_by_hand' and object = 'patient/' || %s")
         == 1
     )
+    bedside.tap(result.get_by_role("button", name="I am on it"))
+    expect(bedside.page.locator("#observe-taking")).to_have_text(text.ACKNOWLEDGED)
+    waiting = "select count(*) from episode where patient_id = %s and phase = 'active' and acknowledged_at is null"
+    assert bedside.count(waiting) == 0
 
 
 def test_a_part_of_a_set_gives_a_range_and_names_what_is_missing(bedside: Bedside) -> None:
