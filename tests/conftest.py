@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from homeward.broker_accounts import BrokerAccounts
@@ -23,6 +24,10 @@ from homeward.local.watchdog import Watchdog
 from schemas.database import ROLES, migrate
 
 TEMPLATE = "homeward_template"
+
+# how long an example takes says more of the machine than of the code
+settings.register_profile("homeward", deadline=None)
+settings.load_profile("homeward")
 
 
 @dataclass(frozen=True)
