@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, connections, country, evaluate, ingest, messages, news2, triage
+from benchmarks import backtest, connections, evaluate, ingest, messages, news2, triage
 
 SCORED = 500_000
 MICRO_BATCH = 1_000
@@ -42,8 +42,6 @@ def main() -> None:
         _tell(f"a history of {HISTORY[0]:,} patients and {HISTORY[1]} days under {policy}")
         figures["backtest"][policy] = _alone(backtest.measure, *HISTORY, policy)
     figures["ingest"] = ingest.run(options.seconds, options.patients, ingest.WORKERS, _tell)
-    _tell("a country's load")
-    figures["country"] = country.run(country.SECONDS, country.PATIENTS, _tell)
     _tell("from an episode's commit to its message at the mail server")
     figures["messages"] = messages.measure(messages.RATE, messages.SECONDS)
     figures["connections"] = connections.run(connections.CONNECTIONS, _tell)
