@@ -63,10 +63,8 @@ def layout() -> Any:
     )
 
 
-async def fill(
-    span: str, site: str | None, _acts: int, bodies: list[str | None], ids: list[Row], general: str | None
-) -> tuple[Any, Any, Any]:
-    """Write the handover; notes that were typed stay with their patients."""
+async def fill(span: str, site: str | None, _acts: int) -> tuple[Any, Any, Any]:
+    """Write the handover; the browser keeps what is typed meanwhile, with its patient, over any number of new ones."""
     person = identity.current()
     if not may(person, Permission.SEE_PATIENTS):
         return trouble(text.NOT_ALLOWED), no_update, None
@@ -82,20 +80,19 @@ async def fill(
     except UNREADABLE as exc:
         log.warning("shift not written", extra={"action": "shift_unreadable", "error": type(exc).__name__})
         return trouble(), no_update, None
-    typed = {i["patient"]: body or "" for i, body in zip(ids, bodies, strict=True)}
     lead = f"{where['name']}, {words.SINCE.lower()} {moment(since, where['time_zone'])}. "
     lead += f"{text.times_in(zone_name(where['time_zone'], now))}."
     draft = {"site": where["site_id"], "since": told["since"], "stamp": told["stamp"]}
-    return _document(told, typed, general or "", may(person, Permission.SIGN_HANDOVERS)), lead, draft
+    return _document(told, str(where["site_id"]), may(person, Permission.SIGN_HANDOVERS)), lead, draft
 
 
-def _document(told: Row, typed: dict[int, str], general: str, signs: bool) -> Any:
+def _document(told: Row, site: str, signs: bool) -> Any:
     groups = [
         html.Section(
             [
                 html.H2([words.GROUPS[name], html.Span(str(len(mine)), className="count-tag")]),
                 html.P(words.GROUP_HINTS[name], className="muted"),
-                html.Ul([_entry(e, typed.get(e["patient_id"], ""), signs) for e in mine], className="resident-cards"),
+                html.Ul([_entry(e, signs) for e in mine], className="resident-cards"),
             ],
             className="resident-group",
             **{"aria-label": words.GROUPS[name]},
@@ -104,10 +101,15 @@ def _document(told: Row, typed: dict[int, str], general: str, signs: bool) -> An
         if (mine := [e for e in told["entries"] if e["group"] == name])
     ]
     rest = html.Section([html.H2(words.REST), html.P(words.rest(told["rest"]))], className="resident-group")
-    return [*groups, rest, _end(general, signs)]
+    return [*groups, rest, _end(site, signs)]
 
 
-def _entry(entry: Row, note: str, signs: bool) -> Any:
+def _kept(whose: str) -> Row:
+    """Let the browser keep what is typed: what is typed while a new document is on its way is in no request."""
+    return {"persistence": whose, "persistence_type": "memory"}
+
+
+def _entry(entry: Row, signs: bool) -> Any:
     level = entry["severity"]
     return html.Li(
         [
@@ -124,7 +126,8 @@ def _entry(entry: Row, note: str, signs: bool) -> Any:
             dmc.Textarea(
                 id={"kind": "shift-note", "patient": entry["patient_id"]},
                 label=f"{words.NOTE_FOR}: {entry['name']}",
-                value=note,
+                value="",
+                **_kept(str(entry["patient_id"])),
                 autosize=True,
                 minRows=1,
                 maxRows=8,
@@ -137,13 +140,14 @@ def _entry(entry: Row, note: str, signs: bool) -> Any:
     )
 
 
-def _end(general: str, signs: bool) -> Any:
+def _end(site: str, signs: bool) -> Any:
     return html.Div(
         [
             dmc.Textarea(
                 id="shift-general",
                 label=words.GENERAL,
-                value=general,
+                value="",
+                **_kept(site),
                 autosize=True,
                 minRows=2,
                 maxRows=10,
@@ -251,9 +255,6 @@ def register(app: Dash) -> None:
         Input("shift-span", "value"),
         Input("site", "value"),
         Input("shift-acts", "data"),
-        notes,
-        ids,
-        general,
     )(fill)
     app.callback(
         Output("shift-said", "children"),

@@ -3,7 +3,7 @@
 import io
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pypdf import PdfReader
 
 from tests.dashboard.bedside import TABLET, browser, house, sign_in, violations
@@ -60,6 +60,31 @@ def test_what_was_seen_is_signed_with_notes_and_nothing_else(house: House, brows
     assert found == (1,)
     page.emulate_media(media="print")
     expect(page.get_by_role("button", name="Sign", exact=True)).to_be_hidden()
+    page.context.close()
+
+
+def test_what_is_typed_while_another_span_is_on_its_way_stays(house: House, browser: Browser) -> None:
+    page = opened(house, browser)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "shift-list.children" in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component", hold)
+    before = page.locator("#shift-lead").inner_text()
+    with page.expect_request(lambda request: "shift-list.children" in (request.post_data or "")):
+        page.locator("#shift-span").get_by_text("12 hours").click()
+    note = page.locator("#shift-list .resident").first.locator("textarea")
+    note.fill("Ate well.")
+    page.get_by_label("About the shift as a whole").fill("Quiet.")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#shift-lead")).not_to_have_text(before)
+    expect(page.get_by_label("About the shift as a whole")).to_have_value("Quiet.")
+    expect(note).to_have_value("Ate well.")
     page.context.close()
 
 
