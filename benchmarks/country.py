@@ -36,25 +36,28 @@ Tell = Callable[[str], None]
 
 
 def sustained(found: Servers, patients: int, seconds: float) -> dict[str, Any]:
-    """Publish at the country's rate; is all of it stored as it comes, and is memory flat?"""
-    with ingest_processes(found, 1) as (counter, processes):
+    """Publish at the country's rate; is all of it stored as it comes, how soon, and is memory flat?"""
+    with ingest_processes(found, 1) as (counter, processes), _told(found) as told:
         publisher, waiting, memory = Publisher(found.load(patients, rate=COUNTRY_RATE, ahead=10**9)), [], []
         worker, before = psutil.Process(processes[0].pid), counter("messages")
         publisher.start()
-        end, began = time.monotonic() + seconds, time.monotonic()
+        first, end, began = time.time(), time.monotonic() + seconds, time.monotonic()
         while time.monotonic() < end:
             publisher.check()
             waiting.append(publisher.sent.value - (counter("messages") - before))
             memory.append(worker.memory_info().rss / 2**20)
-            time.sleep(1)
+            told.listen(1)
         done, took = counter("messages") - before, time.monotonic() - began
         sent = publisher.sent.value
         publisher.stop()
         _until(lambda: counter("messages") - before >= publisher.sent.value)
+        told_of = told.percentiles(first, patients)
     third = len(waiting) // 3
     return {
         "offered_per_s": round(sent / took),
         "stored_per_s": round(done / took),
+        "commit_p50_ms": told_of["p50_ms"],
+        "commit_p99_ms": told_of["p99_ms"],
         "waiting_median_second_third": int(np.median(waiting[third : 2 * third])),
         "waiting_median_last_third": int(np.median(waiting[2 * third :])),
         "worker_mb_after_a_third": round(memory[third]),
@@ -98,15 +101,15 @@ def latency(found: Servers, patients: int, seconds: float, messages_per_s: int) 
 
 def returning_hubs(found: Servers, patients: int, stream: Stream) -> dict[str, Any]:
     """Publish what hubs kept, on one stream or the other, while live messages go on at a steady rate."""
-    with ingest_processes(found, 1) as (counter, _), _told(found) as told:
-        before = counter("messages")
+    with ingest_processes(found, 1), _told(found) as told:
         kept = found.load(RETURNING, most=BACKLOG, kept_min=KEPT_MIN, stream=stream, first=patients, ahead=10**9)
         live = Publisher(found.load(patients, rate=LIVE_RATE // 2, ahead=10**9))
         backlog, began = Publisher(kept), time.time()
+        due = told.returned(patients) + 3 * BACKLOG
         live.start()
         told.listen(5)
         backlog.start()
-        while counter("messages") - before - live.sent.value < BACKLOG and time.time() - began < 300:
+        while told.returned(patients) < due and time.time() - began < 300:
             told.listen(0.5)
         took = time.time() - began - 5
         backlog.stop()
@@ -166,6 +169,12 @@ class _Told:
                 now = time.time()
                 for patient in json.loads(notice.payload).get("patients", ()):
                     self._at.setdefault(patient, now)
+
+    def returned(self, patients: int) -> int:
+        """Give the observations stored of those whose hubs came back."""
+        query = "select count(*) from homeward.observation where patient_id > %s"
+        row = self._connection.execute(query, [patients]).fetchone()
+        return int(row[0]) if row else 0
 
     def percentiles(self, began: float, patients: int) -> dict[str, Any]:
         """Compare with the instants in the messages."""

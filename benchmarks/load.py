@@ -76,12 +76,15 @@ def _publish(load: Load, arrived: Synchronized[int], sent: Synchronized[int], st
     number = unacked = 0
     answers = b""
     began = time.monotonic()
-    while not stop.is_set():
+    # stopped, it goes on until the last answer: a socket closed with answers unread takes back what was sent
+    while unacked or not stop.is_set():
         allowed = min(_BURST, _UNACKED - unacked, load.ahead - (number - arrived.value))
         if load.most is not None:
             allowed = min(allowed, load.most - number)
         if load.rate is not None:
             allowed = min(allowed, int((time.monotonic() - began) * load.rate) - number)
+        if stop.is_set():
+            allowed = 0
         if allowed > 0:
             now = datetime.now(UTC)
             connection.sendall(b"".join(_packet(load, n, now) for n in range(number, number + allowed)))
@@ -90,12 +93,14 @@ def _publish(load: Load, arrived: Synchronized[int], sent: Synchronized[int], st
             sent.value = number
         try:
             connection.settimeout(0.002 if allowed <= 0 else 0.000_001)
-            answers += connection.recv(65_536)
+            read = connection.recv(65_536)
         except (BlockingIOError, TimeoutError):
             continue
         finally:
             connection.settimeout(10)
-        done, answers = _count_answers(answers)
+        if not read:
+            raise RuntimeError("the broker closed the load's connection")
+        done, answers = _count_answers(answers + read)
         unacked -= done
 
 
