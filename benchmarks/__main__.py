@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, connections, evaluate, ingest, messages, news2, triage
+from benchmarks import backtest, connections, country, evaluate, flood, formats, ingest, messages, news2, triage
 
 SCORED = 500_000
 MICRO_BATCH = 1_000
@@ -42,6 +42,10 @@ def main() -> None:
         _tell(f"a history of {HISTORY[0]:,} patients and {HISTORY[1]} days under {policy}")
         figures["backtest"][policy] = _alone(backtest.measure, *HISTORY, policy)
     figures["ingest"] = ingest.run(options.seconds, options.patients, ingest.WORKERS, _tell)
+    figures["country"] = country.run(country.SECONDS, country.PATIENTS, _tell)
+    figures["flood"] = flood.run(flood.MESSAGES, flood.WITHOUT_LIMIT, _tell)
+    _tell("reading each format")
+    figures["formats"] = formats.measure()
     _tell("from an episode's commit to its message at the mail server")
     figures["messages"] = messages.measure(messages.RATE, messages.SECONDS)
     figures["connections"] = connections.run(connections.CONNECTIONS, _tell)

@@ -99,17 +99,16 @@ def latency(found: Servers, patients: int, seconds: float, messages_per_s: int) 
         return told.percentiles(began, patients)
 
 
-def returning_hubs(found: Servers, patients: int, stream: Stream) -> dict[str, Any]:
-    """Publish what hubs kept, on one stream or the other, while live messages go on at a steady rate."""
+def returning_hubs(found: Servers, patients: int, first: int, stream: Stream) -> dict[str, Any]:
+    """Publish what hubs kept, of patients unheard of till then, on one stream or the other, beside a live rate."""
     with ingest_processes(found, 1), _told(found) as told:
-        kept = found.load(RETURNING, most=BACKLOG, kept_min=KEPT_MIN, stream=stream, first=patients, ahead=10**9)
+        kept = found.load(RETURNING, most=BACKLOG, kept_min=KEPT_MIN, stream=stream, first=first, ahead=10**9)
         live = Publisher(found.load(patients, rate=LIVE_RATE // 2, ahead=10**9))
         backlog, began = Publisher(kept), time.time()
-        due = told.returned(patients) + 3 * BACKLOG
         live.start()
         told.listen(5)
         backlog.start()
-        while told.returned(patients) < due and time.time() - began < 300:
+        while told.returned(first) < 3 * BACKLOG and time.time() - began < 300:
             told.listen(0.5)
         took = time.time() - began - 5
         backlog.stop()
@@ -170,10 +169,10 @@ class _Told:
                 for patient in json.loads(notice.payload).get("patients", ()):
                     self._at.setdefault(patient, now)
 
-    def returned(self, patients: int) -> int:
+    def returned(self, first: int) -> int:
         """Give the observations stored of those whose hubs came back."""
-        query = "select count(*) from homeward.observation where patient_id > %s"
-        row = self._connection.execute(query, [patients]).fetchone()
+        query = "select count(*) from homeward.observation where patient_id > %s and patient_id <= %s"
+        row = self._connection.execute(query, [first, first + RETURNING]).fetchone()
         return int(row[0]) if row else 0
 
     def percentiles(self, began: float, patients: int) -> dict[str, Any]:
@@ -207,8 +206,8 @@ def _until(condition: Callable[[], bool], timeout_s: float = 300) -> None:
 def run(seconds: float, patients: int, tell: Tell) -> dict[str, Any]:
     """Do all parts and give their figures."""
     with servers() as found:
-        tell(f"entering {patients + RETURNING} patients")
-        enter_patients(found.database_url, patients + RETURNING)
+        tell(f"entering {patients + 2 * RETURNING} patients")
+        enter_patients(found.database_url, patients + 2 * RETURNING)
         tell("two ingest processes beside one, and one of them killed")
         figures: dict[str, Any] = {"workers": workers(found, patients, min(seconds, 15))}
         tell("the database alone")
@@ -220,9 +219,9 @@ def run(seconds: float, patients: int, tell: Tell) -> dict[str, Any]:
         tell(f"latency at {LIVE_RATE} messages a second")
         with ingest_processes(found, 1):
             figures["latency"] = latency(found, patients, 20, LIVE_RATE)
-        for stream in (Stream.BACKLOG, Stream.LIVE):
+        for first, stream in ((patients, Stream.BACKLOG), (patients + RETURNING, Stream.LIVE)):
             tell(f"{BACKLOG} kept messages on …/{stream}")
-            figures[f"returning_hubs_on_{stream}"] = returning_hubs(found, patients, stream)
+            figures[f"returning_hubs_on_{stream}"] = returning_hubs(found, patients, first, stream)
     return figures
 
 
