@@ -85,12 +85,27 @@ def list_policies(organisation: Organisation = None, as_json: Json = False) -> N
 
 
 @policy.command("show")
-def show_policy(name: str, organisation: Organisation = None, as_json: Json = False) -> None:
-    """Print the document of a policy: the version in force, or the template where none is."""
+def show_policy(
+    name: str,
+    template: Annotated[
+        bool, typer.Option("--template", help="The one that comes with Homeward, whatever is in force; asks nobody.")
+    ] = False,
+    organisation: Organisation = None,
+    as_json: Json = False,
+) -> None:
+    """Print the document of a policy: the version in force, or the template where none is. A draft begins with it."""
     from alerts.policy import shipped, shipped_names
     from homeward import provisioning
     from homeward.reporting import administrator, report
 
+    if template:
+        if name not in shipped_names():
+            raise provisioning.ProvisioningError(
+                f"There is no template {name!r}; there are {', '.join(shipped_names())}."
+            )
+        text = shipped(name).text
+        report({"name": name, "version": 0, "document": text}, as_json, text.rstrip())
+        return
     with administrator(organisation) as (connection, number):
         found = {p["name"]: p for p in provisioning.pathways(connection, number)}
     if name not in found and name not in shipped_names():

@@ -19,6 +19,11 @@ where e.ended_at is null and e.organisation_id = %(organisation)s
     and (%(pathway)s::text is null or w.name = %(pathway)s)
 order by p.patient_id
 
+-- name: is_followed
+select exists (
+    select from enrolment e join pathway w using (pathway_id)
+    where e.ended_at is null and e.organisation_id = %(organisation)s and w.name = %(pathway)s)
+
 -- name: pauses
 select patient_id, (extract(epoch from since) * 1000000)::bigint,
     (extract(epoch from least(ends_at, lifted_at)) * 1000000)::bigint

@@ -14,14 +14,14 @@ import psycopg
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from alerts.backtest import Trial, reach
 from alerts.cohort import NO_ONSET, read_outcomes
 from alerts.comparison import Panel, Tally, compare
 from alerts.documents import Policy, PolicyError, rule_key
 from alerts.instants import Instants
-from homeward.backtest_patients import QUERIES, Enrolled, enrolled_patients
+from homeward.backtest_patients import QUERIES, Enrolled, enrolled_patients, pathway_of
+from homeward.backtest_report import show
 from homeward.evaluate_command import load_policy, read_file
 from homeward.reporting import addresses, administrator
 from schemas.database import open_pool
@@ -44,25 +44,31 @@ def run(
     *,
     site: str | None = None,
     pathway: str | None = None,
+    all_pathways: bool = False,
     events: Path | None = None,
     organisation: str | None = None,
     as_json: bool = False,
 ) -> None:
-    """Compare a draft with the policies in force over the history of the chosen patients, and print the report."""
+    """Compare a draft with the policies in force over the history of the chosen patients, and print the report.
+
+    Without ``pathway`` they are those of the draft's own, where anybody is on it.
+    """
     draft = load_policy(policy)
     begin, end = _instant(since, "--since"), _instant(until, "--until") if until else _now()
     if end <= begin:
         raise PolicyError(f"--until: {until} is not after --since {since}; exchange them")
     with administrator(organisation) as (connection, number):
+        if pathway is None and not all_pathways:
+            pathway = pathway_of(connection, number, draft.document.name)
         enrolled = enrolled_patients(connection, number, site=site, pathway=pathway)
     labelled = np.zeros((0, 2), np.int64) if events is None else _events(events, enrolled.ids)
     url = addresses().database_url(ROLE)
     with open_pool(url, ROLE, min_size=1, max_size=1) as pool, pool.connection() as reader, _bar(as_json) as bar:
-        found = backtest(reader, draft, enrolled, begin, end, labelled, bar)
+        found = {"pathway": pathway} | backtest(reader, draft, enrolled, begin, end, labelled, bar)
     if as_json:
         print(json.dumps(found))
     else:
-        _print(found)
+        show(found)
 
 
 def backtest(
@@ -107,7 +113,7 @@ def backtest(
         for trial, tally in zip(trials, tallies, strict=True):
             tally.add(trial.finish(), rows)
     report = {"policy": draft.document.name} | compare(panel, tallies[0], tallies[1])
-    return report | {"overrides_not_applied": not_applied}
+    return report | {"time_zones": sorted(set(enrolled.zones)), "overrides_not_applied": not_applied}
 
 
 def _rules(policies: Sequence[Policy]) -> dict[int, str]:
@@ -199,35 +205,3 @@ def _bar(as_json: bool) -> Progress:
         console=console,
         disable=as_json or not console.is_terminal,
     )
-
-
-def _print(found: dict[str, Any]) -> None:
-    console = Console(soft_wrap=True)
-    console.print(
-        f"{found['patients']:,} patients, {found['patient_days']:,.0f} patient-days, "
-        f"{found['since'][:16]} to {found['until'][:16]} UTC. Alerts per patient-day:"
-    )
-    draft, in_force = found["draft"], found["in_force"]
-    table = Table("", f"draft: {found['policy']}", "in force", box=None, pad_edge=False)
-    table.add_row("all", _cell(draft["per_patient_day"]), _cell(in_force["per_patient_day"]))
-    for word, rate in draft["by_severity"].items():
-        table.add_row(word, _cell(rate), _cell(in_force["by_severity"][word]))
-    rules = [{(x["rule"], x["severity"]): x["per_patient_day"] for x in side["by_rule"]} for side in (draft, in_force)]
-    for key in sorted(set(rules[0]) | set(rules[1])):
-        table.add_row(f"{key[0]}, {key[1]}", *(_cell(side.get(key, 0.0)) for side in rules))
-    for name, rate in draft["by_site"].items():
-        table.add_row(f"at {name}", _cell(rate), _cell(in_force["by_site"][name]))
-    for hour in range(24):
-        table.add_row(f"{hour:02d}:00", _cell(draft["by_hour"][hour]), _cell(in_force["by_hour"][hour]))
-    console.print(table)
-    console.print(f"{found['patients_gaining']:,} patients gain alerts, {found['patients_losing']:,} lose some.")
-    for refused in found["overrides_not_applied"]:
-        console.print(f"patient {refused['patient']}, not applied to the draft: {refused['why']}")
-    for event in found["events"]:
-        leads = (event["draft_lead_hours"], event["in_force_lead_hours"])
-        words = [f"{lead:.1f} h before" if lead is not None else "none" for lead in leads]
-        console.print(f"patient {event['patient']}, {event['at'][:16]}: draft {words[0]}, in force {words[1]}")
-
-
-def _cell(rate: float | None) -> str:
-    return "" if rate is None else f"{rate:.3f}"

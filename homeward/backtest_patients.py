@@ -85,6 +85,14 @@ class Enrolled:
             return int(self.scale[row])
 
 
+def pathway_of(connection: psycopg.Connection[Any], organisation: int, draft: str) -> str | None:
+    """Give the pathway that a draft is for, by its name; None where nobody is on one of that name."""
+    with connection.transaction():
+        connection.execute("select set_config('homeward.organisation', %s, true)", [str(organisation)])
+        row = connection.execute(QUERIES["is_followed"], {"organisation": organisation, "pathway": draft}).fetchone()
+    return draft if row and row[0] else None
+
+
 def enrolled_patients(
     connection: psycopg.Connection[Any], organisation: int, *, site: str | None = None, pathway: str | None = None
 ) -> Enrolled:

@@ -23,7 +23,10 @@ def backtest(
     since: Annotated[str, typer.Option(help="From when on alerts count, such as 2026-03-01.")],
     until: Annotated[str | None, typer.Option(help="Until when; until now where it is not given.")] = None,
     site: Annotated[str | None, typer.Option(help="Only patients of this site.")] = None,
-    pathway: Annotated[str | None, typer.Option(help="Only patients of this pathway.")] = None,
+    pathway: Annotated[
+        str | None, typer.Option(help="Only patients of this pathway; without it, of the one that the draft names.")
+    ] = None,
+    all_pathways: Annotated[bool, typer.Option("--all-pathways", help="Everybody enrolled, on whichever.")] = False,
     events: Annotated[Path | None, typer.Option(help="Labelled events: CSV patient,from,to,outcome,onset.")] = None,
     organisation: Annotated[str | None, typer.Option(help="Which organisation, where there are several.")] = None,
     as_json: Json = False,
@@ -31,12 +34,15 @@ def backtest(
     """Say what a draft policy would have done to our own patients, beside the policies in force."""
     from homeward import backtest_command
 
+    if all_pathways and pathway is not None:
+        raise click.UsageError("Give either --pathway or --all-pathways.")
     backtest_command.run(
         policy,
         since,
         until,
         site=site,
         pathway=pathway,
+        all_pathways=all_pathways,
         events=events,
         organisation=organisation,
         as_json=as_json,

@@ -113,7 +113,56 @@ def test_the_command_compares_a_milder_draft(
     assert set(found["draft"]["by_site"]) == {"Ward"}
     assert found["patients_losing"] > 0
     assert {"patient", "at", "draft_lead_hours", "in_force_lead_hours"} == set(found["events"][0])
-    assert "patient-days" in printed
+    told = [line.rstrip() for line in printed.splitlines()[1:]]
+    assert "Of the pathway care_home_news2." in told[0]
+    assert "by hour of the day, Europe/London" in told
+    who = ", ".join(f"{one['patient']} (-{one['alerts']})" for one in found["lose"])
+    assert who
+    assert f"{found['patients_losing']} patients lose some: patients {who}." in told
+    assert "0 patients gain alerts." in told
+
+
+def test_a_draft_is_tried_on_those_whom_it_is_for(
+    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ward = make_ward(database.url, 3)
+    with psycopg.connect(database.url, options="-c search_path=homeward,public") as connection:
+        connection.execute("update enrolment set started_at = %s", [START - timedelta(days=1)])
+        [pathway] = connection.execute(
+            "insert into pathway (organisation_id, name, title, policy_id) "
+            "select organisation_id, 'elsewhere', 'Elsewhere', policy_id from pathway returning pathway_id"
+        ).fetchall()
+        connection.execute("update enrolment set pathway_id = %s where patient_id = %s", [*pathway, ward.patients[0]])
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", database.url)
+    (tmp_path / "draft.toml").write_text(DRAFT)
+    (tmp_path / "new.toml").write_text(DRAFT.replace('name = "care_home_news2"', 'name = "quite_new"', 1))
+    found = []
+    for name, *extra in (["draft.toml"], ["draft.toml", "--all-pathways"], ["new.toml"]):
+        words = ["--policy", str(tmp_path / name), "--since", "2026-03-01", "--until", "2026-03-07", *extra, "--json"]
+        monkeypatch.setattr("sys.argv", ["homeward", "backtest", *words])
+        assert cli.main() == 0
+        report = json.loads(capsys.readouterr().out)
+        found.append((report["pathway"], report["patients"]))
+    assert found == [("care_home_news2", 2), (None, 3), (None, 3)]
+
+
+def test_a_draft_begins_with_what_is_in_force_or_with_the_template(
+    database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_ward(database.url, 1)
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", database.url)
+    (tmp_path / "draft.toml").write_text(DRAFT)
+    words = ["policy", "publish", str(tmp_path / "draft.toml"), "--reason", "Fewer calls"]
+    monkeypatch.setattr("sys.argv", ["homeward", *words])
+    assert cli.main() == 0
+    assert capsys.readouterr().out == "care_home_news2 is in force in version 2.\n"
+    for extra, text in ((["--template"], shipped("care_home_news2").text), ([], DRAFT)):
+        monkeypatch.setattr("sys.argv", ["homeward", "policy", "show", "care_home_news2", *extra])
+        assert cli.main() == 0
+        assert capsys.readouterr().out.strip() == text.strip()
+    monkeypatch.setattr("sys.argv", ["homeward", "policy", "show", "nothing", "--template"])
+    assert cli.main() == 1
+    assert "there are blood_pressure_home" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
