@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 from dashboard import identity, store
 from dashboard.identity import Person
 from dashboard.permissions import Permission, may
+from schemas.certificates import Certificate
 from schemas.credentials import Credentials
 from schemas.topic import DEVICE_CODE, lane_of
 
@@ -50,7 +51,13 @@ class BrokerError(Exception):
 
 
 class Logins(Protocol):
-    """Who gives devices their logins at the broker, and takes them; may take seconds, so not in the event loop."""
+    """Who gives devices their logins at the broker, and takes them; may take seconds, so not in the event loop.
+
+    It also knows the certificates, and raises `BrokerError` where they cannot be looked at.
+    """
+
+    def certificates(self) -> list[Certificate]:
+        """List every certificate that the installation depends on."""
 
     def give(
         self,
@@ -223,6 +230,7 @@ class DeviceActs:
             if not found:
                 raise NotThereError(f"There is no patient {patient} in care in this organisation.")
             if found[0]["resident_code"]:
+                await self._write_audit(connection, "resident_code_shown", f"patient/{patient}")
                 return str(found[0]["resident_code"])
             code = "".join(secrets.choice(_CODE_LETTERS) for _ in range(8))
             await _run(connection, "set_resident_code", patient=patient, code=code)

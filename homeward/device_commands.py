@@ -45,7 +45,7 @@ def add_device(
     organisation: Organisation = None,
     as_json: Json = False,
 ) -> None:
-    """Register a device and give it a login at the broker, which is shown once."""
+    """Register a device and give it a login at the broker, which is shown once; behind a hub it needs none."""
     asked = _request(request)
 
     async def act(acts: DeviceActs) -> Credentials:
@@ -54,7 +54,9 @@ def add_device(
             code, kind, site=where, hub=hub, certificate=certificate or request is not None, request=asked
         )
 
-    _show(_act(act, organisation), as_json, qr=qr, qr_file=qr_file)
+    # who asks for the QR code wants the login that is in it
+    spoken_for = None if qr or qr_file else hub
+    _show(_act(act, organisation), as_json, qr=qr, qr_file=qr_file, hub=spoken_for)
 
 
 @device.command("rotate")
@@ -246,22 +248,37 @@ def _request(file: Path | None) -> str | None:
     return None if file is None else read_text(file, "a certificate request in PEM")
 
 
-def _show(made: Credentials, as_json: bool, *, qr: bool, qr_file: Path | None) -> None:
+def _show(made: Credentials, as_json: bool, *, qr: bool, qr_file: Path | None, hub: str | None = None) -> None:
     """Tell the credentials, which nobody can tell again."""
     import segno
 
     from homeward.reporting import report
 
     text = made.qr_text()
-    if made.certificate is not None:
-        words = f"It signs in by certificate:\n\n{made.certificate}{made.private_key or ''}"
-    elif made.password:
-        words = f"Its login: {made.user} with the password {made.password}"
-    else:
-        words = "The broker's accounts are not Homeward's: make the login there, under the device's code."
-    place = f"{'mqtts' if made.tls else 'mqtt'}://{made.host}:{made.port}"
-    report(made.document(), as_json, f"Device {made.device} publishes on {made.topic} at {place}. {words}")
+    report(made.document(), as_json, _told(made, hub))
     if text is not None and qr_file is not None:
         segno.make(text, error="m").save(str(qr_file), kind="svg", scale=4, border=4)
     if text is not None and qr and not as_json:
         segno.make(text, error="l").terminal(compact=True)
+
+
+def _told(made: Credentials, hub: str | None) -> str:
+    """Say in words what a device needs; one behind a hub is known by its code and needs nothing else."""
+    if hub is not None and made.certificate is None:
+        return (
+            f"Device {made.device} is registered. The hub {hub} publishes for it and names it in the payload, as "
+            f'"device": "{made.device}", so it needs no login. Should it ever connect by itself: '
+            f"`homeward device rotate {made.device}`."
+        )
+    if made.certificate is not None:
+        words = f"It signs in by certificate:\n\n{made.certificate}{made.private_key or ''}"
+        words += "\nThe key is shown this once and kept nowhere." if made.private_key else ""
+    elif made.password:
+        words = (
+            f"Its login: {made.user} with the password {made.password}\nThe password is shown this once and kept "
+            f"nowhere; `homeward device rotate {made.device}` makes another."
+        )
+    else:
+        words = "The broker's accounts are not Homeward's: make the login there, under the device's code."
+    place = f"{'mqtts' if made.tls else 'mqtt'}://{made.host}:{made.port}"
+    return f"Device {made.device} publishes on {made.topic} at {place}. {words}"

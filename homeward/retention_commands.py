@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,8 +20,28 @@ def show(organisation: Organisation = None, as_json: Json = False) -> None:
 
     with administrator(organisation) as (connection, number):
         found = rules.rule(connection, number)
+    if not as_json:
+        print(_sentence(found))
+        return
     columns = ["organisation", "months", "reason", "set_by", "set_at", "observations_from", "applied_at"]
     report_rows([found], as_json, columns)
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    """Say the rule, and what has come of it."""
+    if found["months"] is None:
+        return (
+            f"{found['organisation']} has no rule: every observation is kept. "
+            "Set one with `homeward retention set --months N --reason WHY`."
+        )
+    rule = (
+        f"{found['organisation']} keeps observations for {found['months']} months: {found['reason']} "
+        f"(set by {found['set_by']}, {found['set_at']:%Y-%m-%d})."
+    )
+    if found["applied_at"] is None:
+        return f"{rule} It has not been carried out yet; `homeward retention apply` does it."
+    kept = f"{found['observations_from']:%Y-%m-%d}"
+    return f"{rule} Last carried out {found['applied_at']:%Y-%m-%d %H:%M} UTC: kept from {kept} on."
 
 
 @retention.command("set")

@@ -14,10 +14,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, NotThereError
+from homeward import cli
 from homeward.devices import DeviceLogins
 from homeward.installation import Addresses
 from homeward.local.programs import Programs
 from homeward.settings import Settings
+from schemas.certificates import Certificate
 from schemas.credentials import Credentials, credentials_json_schema
 from schemas.database import acting_for_async, open_async_pool
 from tests.conftest import TestBroker, TestDatabase
@@ -134,6 +136,10 @@ class Away:
         self.taken.append(code)
         self.logins.take(code, hubs)
 
+    def certificates(self) -> list[Certificate]:
+        """List none."""
+        return []
+
 
 def test_without_the_broker_nothing_is_half_done(desk: Desk) -> None:
     entries = desk.ask("select count(*) from audit_log")
@@ -241,6 +247,8 @@ def test_a_resident_keeps_the_code_that_names_them(desk: Desk) -> None:
     code = desk.do(lambda acts: acts.give_resident_code(patient))
     assert code == desk.do(lambda acts: acts.give_resident_code(patient))
     assert len(code) == 8
+    told = desk.ask("select action from audit_log where object = %s order by audit_id", f"patient/{patient}")
+    assert told == [("resident_code_given",), ("resident_code_shown",)]
     with pytest.raises(DeviceError, match="no patient"):
         desk.do(lambda acts: acts.give_resident_code(desk.trusts.south.patients[0].patient_id))
 
@@ -254,3 +262,21 @@ def test_a_devices_clock_has_a_known_zone(desk: Desk) -> None:
     with pytest.raises(DeviceError, match="Europe/Atlantis"):
         desk.do(lambda acts: acts.set_zone(device, "Europe/Atlantis"))
     assert desk.ask("select time_zone from device where device_id = %s", device) == [("Europe/London",)]
+
+
+def test_the_command_says_what_is_needed_and_that_a_password_is_shown_once(
+    desk: Desk, service_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", desk.database.url)
+    monkeypatch.setenv("HOMEWARD_HOME", str(service_folder))
+    said = {}
+    for words in (["hub-told", "--kind", "hub"], ["cuff-told", "--kind", "cuff", "--hub", "hub-told"]):
+        command = ["homeward", "device", "add", *words, "--organisation", "North"]
+        monkeypatch.setattr("sys.argv", command)
+        assert cli.main() == 0
+        said[words[0]] = capsys.readouterr().out
+    assert "with the password" in said["hub-told"]
+    assert "shown this once and kept nowhere" in said["hub-told"]
+    assert "The hub hub-told publishes for it" in said["cuff-told"]
+    assert "needs no login" in said["cuff-told"]
+    assert "with the password" not in said["cuff-told"]
