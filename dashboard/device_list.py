@@ -73,13 +73,13 @@ async def past(device: int) -> Past:
     return Past(assignments, placements)
 
 
-async def patients_like(words: str) -> list[dict[str, Any]]:
-    """Find patients by name, by the whole NHS number, or by their number here."""
+async def patients_like(words: str, site: int | None = None) -> list[dict[str, Any]]:
+    """Find patients, of a site or all, by name, by the whole NHS number, or by their number here."""
     pattern = _pattern(words)
     if pattern is None:
         return []
     number = "".join(words.split())
-    return await store.fetch_from(FILE, "choose_patients", search=pattern, number=number)
+    return await store.fetch_from(FILE, "choose_patients", search=pattern, number=number, site=site)
 
 
 async def hubs() -> list[str]:

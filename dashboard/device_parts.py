@@ -100,6 +100,7 @@ def facts_card(device: Row, now: datetime) -> Any:
         "battery": battery(device)[0],
         "firmware": device["firmware"] or "–",
         "clock": clock(device)[0],
+        "clock_zone": device["clock_zone"] or "–",
         "last": ago((now - last).total_seconds()) if last else words.NEVER,
         "excess": _excess(device, now),
         "topic": topic_of(device["code"]),

@@ -94,7 +94,7 @@ where %(site)s::integer is null or d.site_id = %(site)s
 -- name: list_devices
 -- The costly parts are looked up for the rows that are shown, not for all that match.
 with chosen as materialized (
-    select d.device_id, d.code, d.kind, d.lane, d.site_id, d.hub_id, d.retired_at, t.online, t.since, t.battery,
+    select d.device_id, d.code, d.kind, d.lane, d.site_id, d.hub_id, d.retired_at, d.time_zone as clock_zone, t.online, t.since, t.battery,
         t.firmware, t.trouble, t.reported_at, c.heard_at, case when cardinality(c.delays_us) > 0 then c.skew_us end as skew_us,
         c.unset_at >= c.heard_at as clock_unset,
         coalesce(e.messages, 0) as messages_parked, coalesce(e.not_kept, 0) as messages_not_kept,
@@ -144,6 +144,7 @@ select p.patient_id, p.given_name, p.family_name, p.room, s.name as site
 from patient p join site s using (site_id)
 where p.discharged_at is null and (p.given_name || ' ' || p.family_name ilike %(search)s or p.nhs_number = %(number)s
     or p.patient_id::text = %(number)s)
+    and (%(site)s::integer is null or p.site_id = %(site)s)
 order by p.family_name, p.given_name limit 20
 
 -- name: hubs

@@ -10,3 +10,7 @@ select pg_database_size(current_database()) as size,
     (select count(*) from pg_stat_activity where datname = current_database()) as connections,
     (select min(range_start) from timescaledb_information.chunks
      where hypertable_schema = 'homeward' and hypertable_name = 'observation') as oldest
+
+-- name: codes_seen
+-- Which of these devices this person may see.
+select code from device where retired_at is null and code = any(%(codes)s)

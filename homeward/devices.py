@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 from dashboard.device_acts import BrokerError
 from homeward.broker_accounts import BrokerAccounts
+from homeward.certificates import certificates
 from homeward.installation import Addresses
 from homeward.local.errors import SetupError
+from schemas.certificates import Certificate
 from schemas.credentials import Credentials
 from schemas.topic import lane_of, receipts_topic, status_topic, topic_of
 
@@ -83,6 +85,13 @@ class DeviceLogins:
                 for hub, devices in hubs.items():
                     accounts.allow_hub(hub, [topic_of(device) for device in devices])
                 accounts.remove(code)
+
+    def certificates(self) -> list[Certificate]:
+        """List every certificate that the installation depends on."""
+        try:
+            return certificates(self._addresses)
+        except (SetupError, PermissionError) as failed:
+            raise BrokerError(str(failed)) from failed
 
     @contextmanager
     def _accounts(self) -> Iterator[BrokerAccounts | None]:

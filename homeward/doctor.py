@@ -1,46 +1,36 @@
 """What does this installation find on its machine, what is wrong, and what should be done about it?"""
 
 import contextlib
+import http.client
 import json
 import os
 import platform
 import shutil
 import socket
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import paho.mqtt.client as mqtt
 import psycopg
-from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 
+from homeward.doctor_certificates import look
+from homeward.findings import Finding
+from homeward.installation import Addresses
 from homeward.local.account import service_account
 from homeward.local.broker import PrivateBroker
 from homeward.local.errors import SetupError
 from homeward.local.postgres import PrivatePostgres
-from homeward.local.programs import OLDEST_POSTGRES, SPACE_NEEDED, Programs, find_programs, programs_folder
+from homeward.local.programs import SPACE_NEEDED, Programs, find_programs, programs_folder
+from homeward.servers import ANSWER_S, require_broker, require_database, require_free_port
 from homeward.settings import Settings, load_settings, unknown_settings
 
 OLDEST_PYTHON = (3, 11)
-OLDEST_TIMESCALE = (2, 10)
 DATA_SPACE = 2 * 2**30
-ANSWER_S = 5.0
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at: how it stands, in a sentence, and what to do where it does not stand well."""
-
-    subject: str
-    state: str
-    sentence: str
-    remedy: str = ""
 
 
 def check() -> list[Finding]:
@@ -54,7 +44,7 @@ def check() -> list[Finding]:
     findings += [*_programs(settings, programs), *_space(settings.home), _account(), _time_zones()]
     findings += [_database(settings, programs), *_ingest_database(settings), _broker(settings, programs)]
     findings += [_mail_server(settings), *_ladders(settings, programs)]
-    return [*findings, _http(settings), *_tls(settings)]
+    return [*findings, *look(Addresses(settings, programs)), _http(settings), *_tls(settings)]
 
 
 def report(as_json: bool = False) -> int:
@@ -68,73 +58,6 @@ def report(as_json: bool = False) -> int:
             console.print(f"{MARKS[finding.state]} {finding.subject}: ", end="")
             console.print(" ".join(filter(None, (finding.sentence, finding.remedy))), markup=False)
     return int(any(finding.state == "fail" for finding in findings))
-
-
-def require_database(url: str) -> str:
-    """Return in words which server answers at the address; raise `SetupError` where it is none we can use."""
-    try:
-        with psycopg.connect(url, connect_timeout=int(ANSWER_S), autocommit=True) as connection:
-            version = connection.info.server_version
-            row = connection.execute(
-                "select default_version, coalesce(current_setting('timescaledb.license', true), 'unknown') "
-                "from pg_available_extensions where name = 'timescaledb'"
-            ).fetchone()
-    except psycopg.OperationalError as failed:
-        reason = str(failed).strip().splitlines()[0]
-        raise SetupError(f"The database does not answer ({reason}); check HOMEWARD_DATABASE_URL.") from failed
-    words = f"PostgreSQL {version // 10000}.{version % 10000}"
-    if version < OLDEST_POSTGRES * 10000:
-        raise SetupError(f"The database is {words} and Homeward needs {OLDEST_POSTGRES} or newer; upgrade the server.")
-    if row is None:
-        raise SetupError(f"The database is {words} without TimescaleDB; install the extension on the server.")
-    extension, edition = row
-    if tuple(int(part) for part in extension.split(".")[:2]) < OLDEST_TIMESCALE:
-        oldest = ".".join(map(str, OLDEST_TIMESCALE))
-        raise SetupError(f"The database has TimescaleDB {extension} and Homeward needs {oldest} or newer; upgrade it.")
-    return f"{words} with TimescaleDB {extension} ({_edition(edition)})"
-
-
-def require_broker(url: str) -> str:
-    """Return in words what answers at the address; raise `SetupError` where it is no MQTT 5 broker."""
-    parts = urlsplit(url)
-    answered = threading.Event()
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    # A refusal will do: only an MQTT 5 broker sends one.
-    client.on_connect = lambda *_: answered.set()
-    if parts.scheme == "mqtts":
-        client.tls_set()
-    port = parts.port or (8883 if parts.scheme == "mqtts" else 1883)
-    where = f"{parts.hostname}:{port}"
-    try:
-        client.connect(parts.hostname or "", port)
-    except OSError as failed:
-        raise SetupError(f"No broker answers at {where} ({failed}); check HOMEWARD_MQTT_URL.") from failed
-    client.loop_start()
-    spoke = answered.wait(ANSWER_S)
-    client.disconnect()
-    client.loop_stop()
-    if not spoke:
-        raise SetupError(f"What listens at {where} does not speak MQTT 5; check HOMEWARD_MQTT_URL.")
-    return f"an MQTT 5 broker answers at {where}"
-
-
-def require_free_port(host: str, port: int) -> None:
-    """Raise `SetupError` where another program listens on the port."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as failed:
-            raise SetupError(
-                f"{host}:{port} cannot be listened on ({failed.strerror}); stop the program that uses it, or set "
-                "HOMEWARD_HTTP to another host:port."
-            ) from failed
-
-
-def _edition(license_name: str) -> str:
-    editions = {"apache": "Apache edition, without compression", "timescale": "Community edition, with compression"}
-    return editions.get(license_name, "edition known once the extension is loaded")
 
 
 def _tried(subject: str, attempt: Callable[[], str]) -> Finding:
@@ -282,8 +205,24 @@ def _http(settings: Settings) -> Finding:
     try:
         require_free_port(settings.http_host, settings.http_port)
     except SetupError as failed:
-        return Finding("dashboard", "warn", str(failed), "Nothing to do where it is Homeward itself.")
+        if _is_homeward(settings):
+            return Finding("dashboard", "ok", f"Homeward itself answers at {settings.http}.")
+        return Finding("dashboard", "warn", str(failed))
     return Finding("dashboard", "ok", f"{settings.http} is free.")
+
+
+def _is_homeward(settings: Settings) -> bool:
+    """Ask what listens on the dashboard's port whether it is one of ours."""
+    host = "127.0.0.1" if settings.http_host in ("0.0.0.0", "::") else settings.http_host  # noqa: S104 - compared only
+    connection = http.client.HTTPConnection(host, settings.http_port, timeout=ANSWER_S)
+    try:
+        connection.request("GET", "/fhir/R4/metadata")
+        said = json.loads(connection.getresponse().read())
+        return bool(said["software"]["name"] == "Homeward")
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+    finally:
+        connection.close()
 
 
 def _tls(settings: Settings) -> Iterator[Finding]:

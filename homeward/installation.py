@@ -21,13 +21,13 @@ from urllib.parse import quote, unquote, urlsplit
 
 from dashboard.seal import Seal
 from homeward.broker_accounts import BrokerAccounts, BrokerAwayError
-from homeward.doctor import require_broker, require_database
 from homeward.local.account import service_account
 from homeward.local.broker import SERVICE_ROLE, HubAddress, PrivateBroker
 from homeward.local.errors import SetupError
 from homeward.local.postgres import PrivatePostgres
 from homeward.local.programs import Programs, ensure_programs
 from homeward.local.watchdog import Watchdog
+from homeward.servers import require_broker, require_database
 from homeward.settings import PREFIX, Settings
 from homeward.supervisor import Say
 from schemas.database import ROLES, migrate
@@ -227,9 +227,8 @@ def _start_database(addresses: Addresses, watchdog: Watchdog, stack: ExitStack, 
         stack.callback(addresses.postgres.stop)
     else:
         say(f"Using {require_database(addresses.owner_url)}")
-    applied = migrate(addresses.owner_url)
-    if applied:
-        say(f"Applied {', '.join(applied)}")
+    say("Bringing the schema up to date")
+    migrate(addresses.owner_url)
     if addresses.postgres is not None:
         addresses.postgres.enable_logins(ROLES)
 

@@ -8,11 +8,11 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from homeward.doctor import require_free_port
 from homeward.installation import INGEST_LOGIN, NOTIFY_LOGIN, PROVISIONING_LOGIN, Installation, with_login
 from homeward.local import process
 from homeward.local.broker import NOTIFIER_ROLE, PROVISIONING_ROLE
 from homeward.local.errors import SetupError
+from homeward.servers import require_free_port
 from homeward.settings import Settings
 from homeward.supervisor import Say, Service, Supervisor
 
@@ -68,6 +68,7 @@ def start_dashboard(installation: Installation, supervisor: Supervisor, http: st
         mqtt_url=addresses.settings.mqtt_url or "",
         http=http,
         tls_proxy=addresses.settings.tls_proxy,
+        public_url=addresses.settings.public_url or "",
         **({"mqtt_tls": addresses.settings.mqtt_tls} if "mqtt_tls" in addresses.settings.model_fields_set else {}),
     )
     supervisor.start(Service("dashboard", command("dashboard"), environment))

@@ -18,6 +18,7 @@ class Device(Document):
 
     ``online`` is null where it says nothing of itself; ``since`` is when it came or went. ``clock_skew_s`` is
     about how many seconds its clock is ahead; less than zero: it is behind, or what it measures comes late.
+    ``clock_zone`` is the time zone in which times without an offset are read.
     ``messages_parked`` were beyond its share and had to wait, ``messages_not_kept`` were only counted.
     """
 
@@ -38,6 +39,7 @@ class Device(Document):
     heard_at: datetime | None
     clock_skew_s: float | None
     clock_is_set: bool
+    clock_zone: str | None
     last_observed_at: datetime | None
     messages_parked: int
     messages_not_kept: int
@@ -98,6 +100,12 @@ class NewPlacement(Document):
 
     site_id: RowId | None
     since: AwareDatetime | None = None
+
+
+class ClockZone(Document):
+    """The time zone that a device's own clock shows; null where its times carry an offset."""
+
+    clock_zone: Annotated[str, Field(max_length=64)] | None
 
 
 class Provisioned(Document):

@@ -133,6 +133,12 @@ def _add_assignments(router: APIRouter, logins: Logins | None) -> None:
         await _done(acts(logins).place(device_id, given.site_id, since=given.since))
         return Response(status_code=204)
 
+    @router.put("/devices/{device_id}/clock", status_code=204, response_class=Response, dependencies=[MANAGES])
+    async def set_clock(device_id: DeviceId, given: documents.ClockZone) -> Response:
+        """Say which time zone a device's clock shows, for formats whose times have no offset."""
+        await _done(acts(logins).set_zone(device_id, given.clock_zone))
+        return Response(status_code=204)
+
     @router.post("/patients/{patient_id}/resident-code", dependencies=[ASSIGNS, allowed(Permission.SEE_PATIENTS)])
     async def resident_code(patient_id: PatientId) -> documents.ResidentCode:
         """Give the word by which shared devices name a resident; made the first time."""

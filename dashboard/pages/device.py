@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import dash_mantine_components as dmc
 import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import audit, device_list, device_parts, identity, queries, text
+from dashboard import audit, device_forms, device_list, device_parts, identity, queries, text
 from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, Logins, acts
 from dashboard.permissions import NotPermittedError, Permission, may, require
 from dashboard.shell import icon, trouble
+from dashboard.text import device_forms as more
 from dashboard.text import devices as words
 from schemas.credentials import Credentials
 
@@ -24,7 +24,9 @@ UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 ACTS = {
     "assign": Permission.ASSIGN_DEVICES,
     "unassign": Permission.ASSIGN_DEVICES,
+    "resident": Permission.ASSIGN_DEVICES,
     "place": Permission.MANAGE_DEVICES,
+    "zone": Permission.MANAGE_DEVICES,
     "renew": Permission.MANAGE_DEVICES,
     "certificate": Permission.MANAGE_DEVICES,
     "retire": Permission.MANAGE_DEVICES,
@@ -72,140 +74,61 @@ async def _body(device: dict[str, Any]) -> list[Any]:
     zone, past = device["time_zone"] or DEFAULT_ZONE, await device_list.past(device["device_id"])
     return [
         device_parts.facts_card(device, datetime.now(UTC)),
-        html.Div(await _forms(device, zone), className="device-acts") if not device["retired_at"] else None,
+        html.Div(await _forms(device), className="device-acts") if not device["retired_at"] else None,
         device_parts.past_card(past.assignments, zone),
         device_parts.places_card(past.placements, zone),
         html.P(text.times_in(zone), className="zone"),
     ]
 
 
-async def _forms(device: dict[str, Any], zone: str) -> list[Any]:
+async def _forms(device: dict[str, Any]) -> list[Any]:
     person = identity.current()
-    assigns, manages = may(person, Permission.ASSIGN_DEVICES), may(person, Permission.MANAGE_DEVICES)
-    forms = []
-    if assigns and device["kind"] != "hub":
-        forms += [_assign_form(may(person, Permission.SEE_PATIENTS)), _unassign_form(bool(device["patients"]))]
-    if manages:
-        sites = [{"value": str(s["site_id"]), "label": s["name"]} for s in await queries.sites()]
-        forms += [_place_form(sites, device["site_id"]), _renew_form(), _retire_form(device["code"])]
-    return [form for form in forms if form is not None]
+    sites = await queries.sites() if may(person, Permission.MANAGE_DEVICES) else []
+    return device_forms.forms_for(person, device, sites)
 
 
-def _assign_form(sees_patients: bool) -> Any:
-    patient = (
-        dmc.Select(
-            id="device-patient",
-            label=words.PATIENT,
-            placeholder=words.PATIENT_SEARCH,
-            searchable=True,
-            clearable=True,
-            data=[],
-            # the server has found them already, also by NHS number
-            filter={"function": "showEveryOption"},
-        )
-        if sees_patients
-        else dmc.NumberInput(id="device-patient", label=words.PATIENT_NUMBER, min=1, max=2**31 - 1, hideControls=True)
-    )
-    return _act(
-        words.ASSIGN,
-        [
-            html.P(words.ASSIGN_LEAD),
-            patient,
-            html.Div(
-                [
-                    dmc.TextInput(id="device-since", label=words.SINCE, placeholder=words.TIME_HINT),
-                    dmc.TextInput(id="device-until", label=words.UNTIL, placeholder=words.UNTIL_HINT),
-                ],
-                className="device-pair",
-            ),
-            dmc.NumberInput(id="device-user", label=words.USER, min=0, max=32_767, value=0, allowDecimal=False),
-            _button("assign", words.ASSIGN_ACT),
-        ],
-    )
-
-
-def _unassign_form(is_somebodys: bool) -> Any | None:
-    if not is_somebodys:
-        return None
-    return _folded(words.UNASSIGN, words.UNASSIGN_LEAD, [_button("unassign", words.UNASSIGN_ACT, "button danger")])
-
-
-def _place_form(sites: list[dict[str, str]], site: int | None) -> Any:
-    options = [{"value": "", "label": words.EVERYWHERE}, *sites]
-    return _act(
-        words.PLACE,
-        [
-            dmc.Select(
-                id="device-site", label=words.SITE, data=options, value=str(site or ""), allowDeselect=False,
-                searchable=True,
-            ),
-            _button("place", words.PLACE_ACT),
-        ],
-    )  # fmt: skip
-
-
-def _renew_form() -> Any:
-    buttons = html.Div(
-        [
-            _button("renew", words.RENEW_ACT, "button danger"),
-            _button("certificate", words.RENEW_CERTIFICATE, "button danger"),
-        ],
-        className="device-buttons",
-    )
-    return _folded(words.RENEW, words.RENEW_LEAD, [buttons])
-
-
-def _retire_form(code: str) -> Any:
-    return _folded(words.RETIRE, words.RETIRE_LEAD, [_button("retire", f"{words.RETIRE_ACT} {code}", "button danger")])
-
-
-def _act(title: str, content: list[Any]) -> Any:
-    return html.Section([html.H2(title), *content], className="card device-act")
-
-
-def _folded(title: str, lead: str, content: list[Any]) -> Any:
-    """An act that cannot be taken back: opened first, confirmed by a button that says what it does."""
-    inner = html.Details([html.Summary(title), html.Div([html.P(lead), *content])])
-    return html.Section(inner, className="card device-act")
-
-
-def _button(name: str, what: str, kind: str = "button") -> Any:
-    return html.Button(what, id=f"device-act-{name}", type="button", className=kind, n_clicks=0)
-
-
-async def find_patients(typed: str | None, chosen: str | None) -> Any:
-    """The patients that somebody may mean, as they type; the one chosen stays among them."""
+async def find_patients(typed: str | None, chosen: str | None, site: int | None = None) -> Any:
+    """The patients that somebody may mean, as they type, all or a site's; the one chosen stays among them."""
     if not may(identity.current(), Permission.SEE_PATIENTS) or len((typed or "").strip()) < 2:
         return no_update
     # what is chosen stands in the box as its label: the name, and after a comma where the patient is
     name = (typed or "").partition(",")[0]
     try:
-        found = await device_list.patients_like(name)
+        found = await device_list.patients_like(name, site)
         if chosen and chosen not in {str(p["patient_id"]) for p in found}:
-            found += await device_list.patients_like(chosen)
+            found += await device_list.patients_like(chosen, site)
         if found:
             await audit.looked_at("patients", what="search", patients=[p["patient_id"] for p in found])
     except UNREADABLE:
         return no_update
-    return [
-        {
-            "value": str(p["patient_id"]),
-            "label": f"{p['given_name']} {p['family_name']}, {p['site']} {p['room']}".strip(),
-        }
-        for p in found
-    ]
+    return [{"value": str(p["patient_id"]), "label": _label(p)} for p in found]
+
+
+async def find_residents(typed: str | None, chosen: str | None, device_id: int) -> Any:
+    """Those of them who live where the device is: its messages can mean nobody else."""
+    try:
+        device = await device_list.one(int(device_id))
+    except UNREADABLE:
+        return no_update
+    return await find_patients(typed, chosen, device["site_id"]) if device and device["site_id"] else no_update
+
+
+def _label(patient: dict[str, Any]) -> str:
+    return f"{patient['given_name']} {patient['family_name']}, {patient['site']} {patient['room']}".strip()
 
 
 async def do(logins: Logins | None, *given: Any) -> tuple[Any, Any, Any]:
     """Do what a button says, and show the device as it is then."""
-    *_, device_id, patient, user, since, until, site = given
+    *_, device_id, patient, user, since, until, site, zone, resident = given
     name = str(ctx.triggered_id or "").removeprefix("device-act-")
     if name not in ACTS or not (ctx.triggered and ctx.triggered[0]["value"]):
         raise PreventUpdate  # a button that has come onto the page, not one that was pressed
     try:
         require(identity.current(), ACTS[name])
+        if name == "resident":
+            return await _tell_resident_code(acts(logins), resident), None, no_update
         body: list[Any] | Any = no_update
-        made = await _do(acts(logins), name, int(device_id), patient, user, since, until, site)
+        made = await _do(acts(logins), name, int(device_id), patient, user, since, until, site, zone)
         found = await device_list.one(int(device_id))
         if found is not None:
             body = await _body(found)
@@ -217,7 +140,7 @@ async def do(logins: Logins | None, *given: Any) -> tuple[Any, Any, Any]:
 
 
 async def _do(
-    doing: DeviceActs, name: str, device: int, patient: Any, user: Any, since: Any, until: Any, site: Any
+    doing: DeviceActs, name: str, device: int, patient: Any, user: Any, since: Any, until: Any, site: Any, zone: Any
 ) -> Credentials | None:
     if name == "assign":
         await doing.assign(
@@ -228,11 +151,23 @@ async def _do(
         await doing.unassign(device)
     elif name == "place":
         await doing.place(device, _number(site, words.SITE) if site else None)
+    elif name == "zone":
+        await doing.set_zone(device, str(zone) if zone else None)
     elif name == "retire":
         await doing.retire(device)
     else:
         return await doing.renew_login(device, certificate=name == "certificate")
     return None
+
+
+async def _tell_resident_code(doing: DeviceActs, resident: Any) -> Any:
+    """Give the code by which shared devices name somebody, beside whose it is."""
+    require(identity.current(), Permission.SEE_PATIENTS)
+    number = _number(resident, more.NO_RESIDENT)
+    code = await doing.give_resident_code(number)
+    found = {p["patient_id"]: p for p in await device_list.patients_like(str(number))}
+    whose = _label(found[number]) if number in found else words.patient_number(number)
+    return [f"{more.NAMED_AS.format(whose)} ", html.Strong(code, className="code")]
 
 
 def _number(given: Any, otherwise: str) -> int:
@@ -272,6 +207,13 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )(find_patients)
     app.callback(
+        Output("device-resident", "data"),
+        Input("device-resident", "searchValue"),
+        State("device-resident", "value"),
+        State("device-id", "data"),
+        prevent_initial_call=True,
+    )(find_residents)
+    app.callback(
         Output("device-said", "children"),
         Output("device-secret", "children"),
         Output("device-body", "children"),
@@ -282,5 +224,7 @@ def register(app: Dash) -> None:
         State("device-since", "value", allow_optional=True),
         State("device-until", "value", allow_optional=True),
         State("device-site", "value", allow_optional=True),
+        State("device-zone", "value", allow_optional=True),
+        State("device-resident", "value", allow_optional=True),
         prevent_initial_call=True,
     )(pressed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,10 +10,11 @@ import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, html
 
-from dashboard import identity, queries, store, text
+from dashboard import certificate_parts, identity, queries, store, text
+from dashboard.device_acts import BrokerError, Logins
 from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
-from dashboard.text import accounts
+from dashboard.text import accounts, certificates
 from dashboard.text import messages as words
 from dashboard.wording import ago, elapsed
 
@@ -27,6 +29,7 @@ def layout() -> Any:
         [
             html.Div(html.Div([html.H1(text.SYSTEM), html.P(text.SYSTEM_LEAD)]), className="page-head"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="system-list"),
+            html.Div(id="system-certificates"),
         ],
         className="page",
         id="main",
@@ -53,6 +56,19 @@ async def fill(_: Any) -> Any:
     table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
     listed = [html.P(f"{text.NEWEST}: {told}", className="muted section"), scrollable(table, text.SYSTEM)]
     return html.Div([html.Div(listed, className="card"), _messages(messages), _database(database)], className="stack")
+
+
+async def fill_certificates(logins: Logins | None) -> Any:
+    """Until when certificates hold: looked at once a visit, as it may mean asking servers that are slow to answer."""
+    if not may(identity.current(), Permission.SEE_SYSTEM) or logins is None:
+        return None
+    try:
+        found = await asyncio.to_thread(logins.certificates)
+        return certificate_parts.card(await certificate_parts.visible(found))
+    except BrokerError as unreadable:
+        return certificate_parts.section(trouble(certificates.UNREADABLE.format(unreadable)))
+    except (psycopg.Error, psycopg_pool.PoolTimeout):
+        return trouble()
 
 
 def _database(found: dict[str, Any]) -> Any:
@@ -105,4 +121,10 @@ def _row(service: dict[str, Any]) -> Any:
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    logins: Logins | None = app.server.state.device_logins
+
+    async def opened(_: Any) -> Any:
+        return await fill_certificates(logins)
+
     app.callback(Output("system-list", "children"), Input("live-counts", "data"))(fill)
+    app.callback(Output("system-certificates", "children"), Input("system-certificates", "id"))(opened)

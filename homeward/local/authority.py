@@ -103,6 +103,14 @@ class Authority:
         _write(self._issued / f"{code}@{made.serial_number:x}.crt", pem)
         return Issued(pem, _key_pem(key) if key else "")
 
+    def in_use(self) -> Iterator[tuple[str, str]]:
+        """Give the certificates of devices that were not revoked: the device's code, and the PEM."""
+        gone = {entry.serial_number for entry in x509.load_pem_x509_crl(self.revoked.encode())}
+        for path in sorted(self._issued.glob("*.crt")):
+            code, _, serial = path.stem.rpartition("@")
+            if int(serial, 16) not in gone:
+                yield code, _read(path)
+
     def revoke(self, code: str, *, but: str = "") -> bool:
         """Revoke every certificate of a device, except one given as PEM; say whether there was any."""
         with self._alone():

@@ -178,6 +178,19 @@ class PrivateBroker:
         return HubAddress(self._read("tls_host"), int(self._read("certificate_port")))
 
     @property
+    def has_started(self) -> bool:
+        """Whether the broker has ever been started here: only then has it certificates."""
+        return (self._tls / "server.crt").exists()
+
+    @property
+    def server_certificate(self) -> str:
+        """The certificate that it shows to hubs, as PEM."""
+        try:
+            return (self._tls / "server.crt").read_text()
+        except OSError as failed:
+            raise SetupError(f"{self._tls / 'server.crt'} cannot be read ({failed.strerror}).") from failed
+
+    @property
     def admin(self) -> Credentials:
         """The login that may manage the broker's accounts, and nothing else."""
         return self.credentials(ADMIN)

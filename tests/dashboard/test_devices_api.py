@@ -59,6 +59,10 @@ def test_a_device_lives_from_its_login_to_its_end(kept: Served, broker: TestBrok
         assert "BEGIN CERTIFICATE" in renewed["certificate"]
         assert "PRIVATE KEY" in renewed["private_key"]
         assert (renewed["password"], renewed["qr_svg"]) == (None, None)
+        for zone in ("Asia/Kolkata", None, "Europe/London"):
+            assert technician.put(f"{device}/clock", json={"clock_zone": zone}).status_code == 204
+            assert made(technician.get(device))["clock_zone"] == zone
+        assert technician.put(f"{device}/clock", json={"clock_zone": "Europe/Atlantis"}).status_code == 409
         assert technician.put(f"{device}/site", json={"site_id": None}).status_code == 204
         assert technician.delete(f"{device}/assignments").status_code == 204
         assert technician.delete(device).status_code == 204
@@ -68,8 +72,9 @@ def test_a_device_lives_from_its_login_to_its_end(kept: Served, broker: TestBrok
         assert found["placements"][0]["until"]
     actions = [a for (a,) in kept.ask("select action from audit_log where object = %s order by audit_id",
                                       f"device:{told['device_id']}")]  # fmt: skip
-    assert actions == ["device_added", "device_assigned", "device_login_renewed", "device_placed", "device_unassigned",
-                       "device_retired"]  # fmt: skip
+    zones = ["device_zone_set"] * 3
+    assert actions == ["device_added", "device_assigned", "device_login_renewed", *zones, "device_placed",
+                       "device_unassigned", "device_retired"]  # fmt: skip
     assert {account for (account,) in kept.ask("select account_id from audit_log where action like 'device%%'")} == {
         kept.trusts.north.accounts["technician"]
     }
@@ -84,6 +89,7 @@ def test_others_change_no_device(kept: Served, who: str) -> None:
             ("POST", "/api/v1/devices", {"code": "x", "kind": "cuff"}),
             ("POST", f"{device}/login", {}),
             ("PUT", f"{device}/site", {"site_id": None}),
+            ("PUT", f"{device}/clock", {"clock_zone": "Europe/London"}),
             ("DELETE", device, None),
         ):
             assert client.request(method, path, json=body).status_code == refused, (method, path)
@@ -129,6 +135,7 @@ def test_another_tenant_s_device_is_not_there(kept: Served) -> None:
             ("DELETE", device, None),
             ("POST", f"{device}/assignments", {"patient_id": foreign.patient_id}),
             ("PUT", f"{device}/site", {"site_id": None}),
+            ("PUT", f"{device}/clock", {"clock_zone": "Europe/London"}),
         ):
             assert technician.request(method, path, json=body).status_code == 404, (method, path)
         own = kept.trusts.north.patients[1].device_id

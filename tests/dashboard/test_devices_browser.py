@@ -166,6 +166,39 @@ def test_a_technician_gives_a_device_to_a_number_and_sees_no_name(kept: Served, 
     page.context.close()
 
 
+def test_a_clock_gets_its_zone_and_a_resident_their_code(kept: Served, browser: Browser) -> None:
+    [(device,)] = kept.ask("select device_id from device where code = 'cuff-00012'")
+    site = kept.trusts.north.sites["Elm House"]
+    kept.ask("update device set site_id = %s where device_id = %s returning 1", site, device)
+    page = sign_in(kept, browser, "admin")
+    page.goto(f"{kept.url}/devices/{device}")
+    page.locator("#device-zone").click()
+    page.locator("#device-zone").fill("Kolkata")
+    page.get_by_role("option", name="Asia/Kolkata").click()
+    page.get_by_role("button", name="Set it").click()
+    expect(page.locator("#device-said")).to_contain_text("time zone is changed")
+    fact = page.locator(".device-facts dt", has_text="Clock's time zone").locator("xpath=following-sibling::dd")
+    expect(fact).to_have_text("Asia/Kolkata")
+    page.get_by_role("button", name="Show the code").click()
+    expect(page.locator("#device-said")).to_contain_text("Choose a resident first")
+    # only who lives where the device is can be meant by it
+    box = page.locator("#device-resident")
+    box.click()
+    box.press_sequentially("Given")
+    expect(page.get_by_role("option").first).to_contain_text("Elm House")
+    expect(page.get_by_role("option", name=re.compile("Oak House"))).to_have_count(0)
+    page.get_by_role("option", name=re.compile("Given Elm-1")).click()
+    page.get_by_role("button", name="Show the code").click()
+    expect(page.locator("#device-said strong")).to_have_text(re.compile("[A-Z2-9]{8}"))
+    patient = kept.trusts.north.patients[0].patient_id
+    [(code,)] = kept.ask("select resident_code from patient where patient_id = %s", patient)
+    expect(page.locator("#device-said")).to_contain_text("Given Elm-1")
+    expect(page.locator("#device-said strong")).to_have_text(code)
+    given = "select account_id from audit_log where action = 'resident_code_given' and object = %s"
+    assert kept.ask(given, f"patient/{patient}") == [(kept.trusts.north.accounts["admin"],)]
+    page.context.close()
+
+
 def test_who_may_only_look_finds_no_act(kept: Served, browser: Browser) -> None:
     [(device,)] = kept.ask("select device_id from device where code = 'cuff-00008'")
     page = sign_in(kept, browser, "reader")

@@ -8,7 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from homeward import doctor
+from homeward import doctor, servers
+from homeward.findings import Finding
 from homeward.local import SetupError
 from homeward.local.programs import Programs
 from tests.conftest import TestBroker, TestDatabase
@@ -28,7 +29,7 @@ def unused_port() -> int:
         return int(server.getsockname()[1])
 
 
-def states(findings: list[doctor.Finding], subject: str) -> list[str]:
+def states(findings: list[Finding], subject: str) -> list[str]:
     """Return how the findings about one subject stand."""
     return [finding.state for finding in findings if finding.subject == subject]
 
@@ -94,22 +95,22 @@ def test_a_bad_setting_is_reported_not_raised(
 def test_no_broker_and_no_mqtt_are_told_apart(
     monkeypatch: pytest.MonkeyPatch, silent_port: int, unused_port: int
 ) -> None:
-    monkeypatch.setattr(doctor, "ANSWER_S", 0.3)
+    monkeypatch.setattr(servers, "ANSWER_S", 0.3)
     with pytest.raises(SetupError, match="No broker answers"):
-        doctor.require_broker(f"mqtt://127.0.0.1:{unused_port}")
+        servers.require_broker(f"mqtt://127.0.0.1:{unused_port}")
     with pytest.raises(SetupError, match="does not speak MQTT 5"):
-        doctor.require_broker(f"mqtt://127.0.0.1:{silent_port}")
+        servers.require_broker(f"mqtt://127.0.0.1:{silent_port}")
 
 
 def test_a_taken_port_is_explained(silent_port: int) -> None:
     with pytest.raises(SetupError, match=r"Address already in use.*HOMEWARD_HTTP"):
-        doctor.require_free_port("127.0.0.1", silent_port)
+        servers.require_free_port("127.0.0.1", silent_port)
 
 
 def test_a_wrong_password_is_explained(database: TestDatabase) -> None:
     address = psycopg.conninfo.conninfo_to_dict(database.url)
     with pytest.raises(SetupError, match="password authentication failed"):
-        doctor.require_database(f"postgresql://postgres:guess@{address['host']}:{address['port']}/postgres")
+        servers.require_database(f"postgresql://postgres:guess@{address['host']}:{address['port']}/postgres")
 
 
 def test_a_data_folder_that_cannot_be_written_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
