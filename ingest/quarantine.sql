@@ -63,3 +63,7 @@ from quarantine q left join device d using (device_id)
 where q.status = 'waiting' and (q.organisation_id is null or q.organisation_id = %(organisation)s)
     and (%(reason)s::text is null or q.reason = %(reason)s)
 group by 1, 2, 3 order by max(q.received_at) desc;
+
+-- name: zones
+-- What the clocks of these devices show.
+select code, time_zone from device where code = any(%s) and time_zone is not null;

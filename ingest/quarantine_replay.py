@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,6 +35,7 @@ from ingest.sms import read_again, rejected
 from ingest.sql import load
 from ingest.states import UnreadableStatesError
 from ingest.writer import write_batch
+from schemas.quarantine import Reason
 
 AT_ONCE = 100
 """Messages in one transaction; each may be as large as ingest accepts."""
@@ -224,15 +225,30 @@ def _replay(
 
 def observed_span(connection: psycopg.Connection, chosen: Chosen) -> tuple[datetime | None, datetime | None, list[int]]:
     """Find from when to when the observations are, and for which users of the device; looks at so many messages."""
-    decoded = Decoded()
     with connection.transaction():
-        for position, row in enumerate(_waiting(connection, chosen, 0, _LOOKED_AT)):
-            message = message_of(row)
-            detect.decode(message.payload, position, decoded, message.topic, message.sender)
+        messages = [message_of(row) for row in _waiting(connection, chosen, 0, _LOOKED_AT)]
+        decoded = _decoded(messages, {})
+        if codes := _unzoned(messages, decoded):
+            # asked now: the zone may have been stated a moment ago, so that these can be stored
+            zones: dict[str, str] = dict(connection.execute(_QUERIES["zones"], [codes]).fetchall())
+            decoded = _decoded(messages, zones)
     if not decoded.observed_at:
         return None, None, []
     first, last = (_EPOCH + timedelta(microseconds=f(decoded.observed_at)) for f in (min, max))
     return first, last, sorted(set(decoded.user))
+
+
+def _decoded(messages: Sequence[Incoming], zones: Mapping[str, str]) -> Decoded:
+    found = Decoded()
+    for position, message in enumerate(messages):
+        detect.decode(message.payload, position, found, message.topic, message.sender, zones)
+    return found
+
+
+def _unzoned(messages: Sequence[Incoming], decoded: Decoded) -> list[str]:
+    """Give the codes of devices whose local time could not be read without their time zone."""
+    refused = (r for r in decoded.rejections if r.reason is Reason.TIME_WITHOUT_ZONE)
+    return sorted({r.device or messages[r.message].sender for r in refused})
 
 
 def message_of(row: _Row) -> Incoming:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from ingest.quarantine_replay import AT_ONCE, Chosen, Replayed, left, replay
+from ingest.admission import Incoming
+from ingest.quarantine_replay import AT_ONCE, Chosen, Replayed, left, observed_span, replay
 from ingest.registry import RegistryKeeper
 from schemas.quarantine import Reason
 from schemas.topic import observations_topic
@@ -198,3 +201,21 @@ def test_the_one_that_homeward_cannot_process_does_not_hold_up_the_others(
     assert (found.messages, found.done, found.waiting) == (2, 1, 1)
     assert [row[0] for row in desk.stored() if row[1] != 32000] == [desk.ward.patients[1]]
     assert len(waiting(desk)) == 1
+
+
+def test_the_span_of_what_waits_is_known_where_its_times_are_the_devices_own(desk: Desk) -> None:
+    code = desk.ward.devices[0]
+    noon = desk.at(0).replace(microsecond=0) - timedelta(days=2)
+    local = noon.astimezone(ZoneInfo("America/New_York"))
+    rows = [(local + timedelta(minutes=m)).strftime("%Y-%m-%d %H:%M:%S") for m in (0, 90)]
+    table = "datetime,dia,sys,bpm,mov,ihb\n" + "".join(f"{row},80,120,70,0,0\n" for row in rows)
+    desk.write(Incoming.from_topic(observations_topic(0, code), table.encode(), time.time_ns() // 1000))
+    assert {row[0] for row in waiting(desk)} == {"time_without_zone"}
+
+    def span() -> tuple[datetime | None, datetime | None, list[int]]:
+        with desk.pool.connection() as connection:
+            return observed_span(connection, Chosen(desk.ward.organisation, reason="time_without_zone"))
+
+    assert span() == (None, None, [])
+    desk.ask("update device set time_zone = 'America/New_York' where code = %s returning 1", code)
+    assert span() == (noon, noon + timedelta(minutes=90), [0])
