@@ -1,7 +1,8 @@
 """How do FHIR R4 Observations come in over HTTP, alone or in a Bundle, and what is each answered?
 
-A resource is checked against the R4 models first, then read as everywhere else. A transaction is stored whole or not at
-all, of a batch each entry for itself. What is stored already is answered with the one that is there.
+A resource is checked against the R4 models first, then against the vital signs profile that it states, and then read as
+everywhere else. A transaction is stored whole or not at all, of a batch each entry for itself. What is stored already
+is answered with the one that is there.
 """
 
 # Annotations are not postponed here: FastAPI could not find the dependency that is passed in.
@@ -18,6 +19,7 @@ from fhir.resources.R4B.bundle import Bundle
 from fhir.resources.R4B.observation import Observation
 from pydantic import ValidationError
 
+from ingest import fhir_profiles
 from ingest.admission import Admitted, Incoming
 from ingest.entrance import Answer, Entrance, Once
 from ingest.fhir_subjects import TOPIC, keep_to_subjects
@@ -65,6 +67,7 @@ def routes(entrance: Entrance, authenticate: Callable[..., Any]) -> APIRouter:
         try:
             entry = Entry("Observation", document)
             _refuse(400, _faults(Observation, document, "Observation"))
+            _refuse(422, fhir_profiles.faults(document, "Observation"))
             code = await _prepare(entrance, sender, [entry])
             _refuse(422, entry.issues)
         except RefusedError as refused:
@@ -153,7 +156,8 @@ def _entries(document: dict[str, Any]) -> tuple[list[Entry], bool]:
         asked = one.get("request", {}) if isinstance(one, dict) else {}
         entry.issues = _refuse_request(asked, entry.resource, where)
         if not entry.issues and entry.resource.get("resourceType") == "Observation":
-            entry.issues = _faults(Observation, entry.resource, f"{where}.resource")
+            place = f"{where}.resource"
+            entry.issues = _faults(Observation, entry.resource, place) or fhir_profiles.faults(entry.resource, place)
             _name_device(entry, devices.get(f"{where}.resource"))
         entries.append(entry)
     return entries, kind == "transaction"

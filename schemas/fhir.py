@@ -10,6 +10,8 @@ from typing import Any
 PREFIX = "/fhir/R4"
 MEDIA_TYPE = "application/fhir+json"
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+DEFINITION = "http://hl7.org/fhir/StructureDefinition/"
+CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 PANEL = "bp"
 """In place of a vital sign's code: systolic and diastolic pressure of one instant."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
-from schemas.fhir import MEDIA_TYPE
+from schemas.fhir import DEFINITION, MEDIA_TYPE
 
 DATE = "2026-11-25"
 """When what the statement says last changed."""
@@ -40,8 +40,8 @@ def _observation() -> dict[str, Any]:
     return {
         "type": "Observation",
         "supportedProfile": [
-            f"http://hl7.org/fhir/StructureDefinition/{name}"
-            for name in ("bp", "heartrate", "resprate", "oxygensat", "bodytemp", "bodyweight")
+            DEFINITION + name
+            for name in ("vitalsigns", "bp", "heartrate", "resprate", "oxygensat", "bodytemp", "bodyweight")
         ],
         "interaction": [{"code": "read"}, {"code": "search-type"}, {"code": "create"}],
         "versioning": "no-version",

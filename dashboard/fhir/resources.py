@@ -11,14 +11,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from dashboard import text
-from schemas.fhir import NHS_NUMBER, PANEL, ObservationId
+from schemas.fhir import CATEGORY, DEFINITION, NHS_NUMBER, PANEL, ObservationId
 from schemas.observation import Flag
 from schemas.vital_signs import ACVPU, BY_NAME, CATALOGUE, VitalSign
 
 Resource = dict[str, Any]
 LOINC, SNOMED, UCUM = "http://loinc.org", "http://snomed.info/sct", "http://unitsofmeasure.org"
-_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
-_DEFINITION = "http://hl7.org/fhir/StructureDefinition/"
 _PROFILES = {
     "respiration_rate": "resprate",
     "spo2": "oxygensat",
@@ -58,7 +56,7 @@ def observation(row: dict[str, Any]) -> Resource:
     }
     profile = "bp" if is_panel else _PROFILES.get(signs[0].name)
     if profile:
-        found["meta"]["profile"] = [_DEFINITION + profile]
+        found["meta"]["profile"] = [DEFINITION + profile]
     if row["device"]:
         found["device"] = {"identifier": {"value": row["device"]}, "display": row["device"]}
     notes = [text.FLAG_WORDS[int(flag)] for flag in Flag(row["flags"]) if int(flag) in text.FLAG_WORDS]
@@ -103,7 +101,7 @@ def value_of(sign: VitalSign, value: float) -> Resource:
 
 def _category(sign: VitalSign) -> Resource:
     code = "vital-signs" if sign.name in _PROFILES else "laboratory" if sign.name == "glucose" else "exam"
-    return {"coding": [{"system": _CATEGORY, "code": code}]}
+    return {"coding": [{"system": CATEGORY, "code": code}]}
 
 
 def patient(row: dict[str, Any]) -> Resource:
