@@ -45,8 +45,9 @@ from schemas.episode import Severity
 from schemas.observation import QUALITY_WORDS
 
 NONE, SCORE, LIMIT, OVERDUE, REPEAT, CHANGE, AVERAGE, SLOPE, EWMA, CUSUM, COMBINATION = range(11)
-QUALITY, DISAGREEMENT, OUTLIER, BANDED = range(11, 15)
-"""Rule families, as codes in the arrays; a score is NEWS2, the banded ones are those of other tables."""
+QUALITY, DISAGREEMENT, OUTLIER, BANDED, OVERDUE_EACH = range(11, 16)
+"""Rule families, as codes in the arrays; a score is NEWS2, the banded ones are those of other tables; a schedule that
+needs all of its vital signs looks at each."""
 _TREND = {ChangeRule: CHANGE, AverageRule: AVERAGE, SlopeRule: SLOPE, EwmaRule: EWMA, CusumRule: CUSUM}
 _REFERENCE = {"extreme": 0, "median": 1, "spread": 2}
 
@@ -124,7 +125,7 @@ class _Columns:
             elif isinstance(rule, CombinationRule):
                 self._combination(b, r, rule, document, here)
             elif isinstance(rule, OverdueRule):
-                self.kind[b, r] = OVERDUE
+                self.kind[b, r] = OVERDUE if rule.needs == "any" else OVERDUE_EACH
                 self.vitals[b, r] = _mask(rule.vitals, here)
                 self.span[b, r] = duration(rule.every, f"{here}, every") + duration(rule.grace, f"{here}, grace")
                 self.severity[b, r] = Severity.of(rule.severity)

@@ -213,9 +213,13 @@ class CombinationRule(Rule, frozen=True, kw_only=True):
 
 
 class OverdueRule(Rule, frozen=True, kw_only=True):
-    """No observation of any of these vital signs for longer than the schedule and its grace allow."""
+    """No observation of these vital signs for longer than the schedule and its grace allow.
+
+    ``any`` of them keeps the schedule, or it needs ``all``: then it is overdue as soon as one of them is silent.
+    """
 
     vitals: Annotated[list[str], msgspec.Meta(min_length=1)]
+    needs: Annotated[str, msgspec.Meta(pattern="^(any|all)$")] = "any"
     every: str
     grace: str
     severity: Word

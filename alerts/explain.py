@@ -49,12 +49,32 @@ def sentence(policy: Policy, transition: np.void) -> str:
     if isinstance(rule, DataRule):
         return data_sentence(rule, transition)
     if isinstance(rule, OverdueRule):
-        names = [BY_NAME[v].label.lower() for v in rule.vitals]
-        what = names[0] if len(names) == 1 else "observations"
-        if transition["severity"] == 0:
-            return f"An observation has come in: {what}."
-        return f"No {what} for longer than {rule.every} and {rule.grace} of grace."
+        return _overdue_sentence(rule, transition)
     return "The rule is no longer part of the policy."
+
+
+def _overdue_sentence(rule: OverdueRule, transition: np.void) -> str:
+    silent = silent_vitals(rule, transition)
+    names = [BY_NAME[v].label.lower() for v in rule.vitals]
+    if transition["severity"] == 0:
+        return f"An observation has come in: {names[0] if len(names) == 1 else 'observations'}."
+    partly = 0 < len(silent) < len(names)
+    what = _either([BY_NAME[v].label.lower() for v in silent]) if partly else "observations"
+    allowed = f"{rule.every} and {rule.grace} of grace"
+    if partly:
+        return f"No {what} for longer than {allowed}, while other observations come in."
+    return f"No {names[0] if len(names) == 1 else what} for longer than {allowed}."
+
+
+def silent_vitals(rule: OverdueRule, transition: np.void) -> list[str]:
+    """Name the vital signs that were silent after the transition; none where the schedule needs any of them."""
+    if rule.needs == "any":
+        return []
+    return [name for name in rule.vitals if transition["window"][BY_NAME[name].code] == 1]
+
+
+def _either(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def _as_over(transition: np.void) -> np.void:
@@ -153,6 +173,8 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         found |= data_facts(rule, transition)
     if isinstance(rule, OverdueRule):
         found |= {"vitals": list(rule.vitals), "every": rule.every, "grace": rule.grace}
+        if rule.needs == "all":
+            found["silent"] = silent_vitals(rule, transition)
     return found
 
 

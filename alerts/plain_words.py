@@ -129,7 +129,9 @@ def _text(value: Any) -> str:
 def _when(rule: Rule, titles: dict[str, str]) -> tuple[tuple[str, str], ...]:
     """Say for each severity when the rule is met."""
     if isinstance(rule, OverdueRule):
-        return ((rule.severity, f"no {_labels(rule.vitals)} for longer than {rule.every} and {rule.grace} of grace"),)
+        named = _labels(rule.vitals)
+        what = f"no {named}" if rule.needs == "any" else f"any one of {named} missing"
+        return ((rule.severity, f"{what} for longer than {rule.every} and {rule.grace} of grace"),)
     if isinstance(rule, CombinationRule):
         names = ", ".join(titles.get(name, name) for name in rule.of)
         worse = "; as severe as the worst of them" if rule.worst else ""

@@ -146,7 +146,7 @@ class Run:
         combined = combinations.judge(w, n, conditions)
         if combined is not None:
             self._note(episodes.advance(w, n, at, combined))
-        self._note(schedule.observe(w, n, at, measured))
+        self._note(schedule.observe(w, n, at, observed, measured))
         w.instants[:n] += 1
         w.last_at[:n] = at
 

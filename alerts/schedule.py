@@ -1,8 +1,11 @@
-"""When is a patient's next observation overdue?
+"""When is a patient's next observation overdue, and which vital signs are silent?
 
-A timer runs from the last observation of any of the rule's vital signs, or from enrolment where there is none; one that
-would run out while the patient is paused runs from the end of the pause. What it does is dated at the instant when it
-was due, not when somebody looked at the clock. The last observation is kept in ``since[…, 0]`` of the rule's slot.
+A timer runs from the last observation, or from enrolment where there is none; one that would run out while the patient
+is paused runs from the end of the pause. What it does is dated at the instant when it was due, not when somebody looked
+at the clock. A schedule that needs any of its vital signs has one timer, from the last of them, which is kept in
+``since[…, 0]`` of the rule's slot. One that needs all has a timer for each, from its newest recent value; those that
+are silent, and told to be, are kept as bits in ``held_ms[…, 0]``. Its episode begins with the first, tells of each
+further one and of each that is back, and ends with the last.
 """
 
 from __future__ import annotations
@@ -11,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts import acts, episodes
-from alerts.bank import OVERDUE
+from alerts.bank import OVERDUE, OVERDUE_EACH
 from alerts.state import ACTIVE, IDLE
 from alerts.working import Working
+from schemas.vital_signs import VITALS
 
 NEVER = acts.NEVER
+_BIT = np.uint32(1) << np.arange(VITALS, dtype=np.uint32)
+_Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+_Pauses = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def due_at(w: Working, n: int) -> NDArray[np.int64]:
@@ -23,42 +30,124 @@ def due_at(w: Working, n: int) -> NDArray[np.int64]:
     running = (w.policy["kind"][:n] == OVERDUE) & (w.phase[:n] == IDLE)
     start = np.maximum(w.since[:n, :, 0], w.people["enrolled_at"][:n, None])
     due = np.where(running, start + w.policy["span"][:n], NEVER)
-    return due if w.pauses is None else _after_pauses(due, w, n, w.pauses)
+    if w.pauses is not None:
+        due = _after_pauses(due, w.policy["span"][:n], (w.pauses[0][:n], w.pauses[1][:n]))
+    pairs = w.pairs_of(OVERDUE_EACH, n)
+    if len(pairs[0]):
+        due[pairs] = _each_due_at(w, pairs).min(axis=1)
+    return due
 
 
-def _after_pauses(
-    due: NDArray[np.int64], w: Working, n: int, pauses: tuple[NDArray[np.int64], NDArray[np.int64]]
-) -> NDArray[np.int64]:
-    """Let what falls into a pause wait from its end for as long as from an observation."""
+def _each_due_at(w: Working, pairs: _Pairs) -> NDArray[np.int64]:
+    """Give the instant at which each vital sign of some (patient, rule) pairs falls due, shape (M, VITALS).
+
+    `NEVER` where the rule does not name it, and where it is told to be silent already. What was overdue when the
+    rule began to need all falls due with the newest observation, not in a past that was told already.
+    """
+    row, span = pairs[0], w.policy["span"][pairs][:, None]
+    awaited = ((w.policy["vitals"][pairs] & ~_silent(w, pairs))[:, None] & _BIT) != 0
+    start = np.maximum(w.recent_at[row, :, 0], w.people["enrolled_at"][row, None])
+    due = np.where(awaited, start + span, NEVER)
+    if w.pauses is not None:
+        due = _after_pauses(due, span, (w.pauses[0][row], w.pauses[1][row]))
+    latest: NDArray[np.int64] = np.maximum(due, w.since[(*pairs, 0)][:, None])
+    return latest
+
+
+def _silent(w: Working, pairs: _Pairs) -> NDArray[np.uint32]:
+    """Give the vital signs that are told to be silent as bits, shape (M,)."""
+    # another version of the rule, that needed any, leaves none
+    silent: NDArray[np.uint32] = np.where(w.phase[pairs] == ACTIVE, w.held_ms[(*pairs, 0)], np.uint32(0))
+    return silent
+
+
+def _after_pauses(due: NDArray[np.int64], span: NDArray[np.int64], pauses: _Pauses) -> NDArray[np.int64]:
+    """Let what falls into a pause wait from its end for as long as from an observation; a row is a patient's."""
     since, until = pauses
     for k in range(since.shape[1]):
-        begins, ends = since[:n, k, None], until[:n, k, None]
-        due = np.where((begins <= due) & (due < ends), ends + w.policy["span"][:n], due)
+        begins, ends = since[:, k, None], until[:, k, None]
+        due = np.where((begins <= due) & (due < ends), ends + span, due)
     return due
 
 
 def fire(w: Working, n: int, before: NDArray[np.int64]) -> NDArray[np.void]:
-    """Open an episode for every timer of the first ``n`` patients that fell due before their instant, shape (n,)."""
-    due = due_at(w, n)
-    fired = due < before[:, None]
-    if not fired.any():
-        return np.zeros(0, episodes.TRANSITION)
+    """Open an episode, or tell of what else is silent, for every timer of the first ``n`` patients that fell due
+    before their instant, shape (n,)."""
+    due, happened = due_at(w, n), []
+    while (fired := due < before[:, None]).any():
+        happened.append(_fall_due(w, n, fired, due))
+        due = due_at(w, n)  # of one schedule several vital signs may fall due one after the other
+    return np.concatenate(happened) if happened else np.zeros(0, episodes.TRANSITION)
+
+
+def _fall_due(w: Working, n: int, fired: NDArray[np.bool_], due: NDArray[np.int64]) -> NDArray[np.void]:
+    row, slot = w.pairs_of(OVERDUE_EACH, n)
+    late = fired[row, slot]
+    pairs = row[late], slot[late]
+    if len(pairs[0]):
+        now_silent = _each_due_at(w, pairs) == due[pairs][:, None]
+        w.held_ms[(*pairs, 0)] = _silent(w, pairs) | (now_silent * _BIT).sum(axis=1, dtype=np.uint32)
+    opened = fired & (w.phase[:n] != ACTIVE)
     for field in (w.opened_at, w.activated_at):
-        np.copyto(field[:n], due, where=fired)
+        np.copyto(field[:n], due, where=opened)
     for grade in (w.severity, w.peak):
-        np.copyto(grade[:n], w.policy["severity"][:n].astype(np.uint8), where=fired)
-    np.copyto(w.phase[:n], np.uint8(ACTIVE), where=fired)
+        np.copyto(grade[:n], w.policy["severity"][:n].astype(np.uint8), where=opened)
+    np.copyto(w.phase[:n], np.uint8(ACTIVE), where=opened)
     np.maximum(w.last_at[:n], np.where(fired, due, 0).max(axis=1), out=w.last_at[:n])
-    return episodes.record_plain(w, np.where(fired, episodes.ACTIVATED, 0), due)
+    return _record(w, np.where(opened, episodes.ACTIVATED, np.where(fired, episodes.SEVERITY, 0)), due)
 
 
-def observe(w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> NDArray[np.void]:
-    """Start the timers anew, and end the episodes, of the vital signs observed at the instant, values (n, VITALS)."""
-    bit = np.uint32(1) << np.arange(observed.shape[1], dtype=np.uint32)
-    bits = ((~np.isnan(observed)) * bit).sum(axis=1, dtype=np.uint32)
-    seen = (w.policy["kind"][:n] == OVERDUE) & ((bits[:, None] & w.policy["vitals"][:n]) != 0)
+def observe(
+    w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64], measured: NDArray[np.float64]
+) -> NDArray[np.void]:
+    """Start the timers anew, and end the episodes, of the vital signs of the instant, values (n, VITALS).
+
+    A schedule that needs any looks at what was ``measured``; one that needs all at what was ``observed``, because
+    what is not scored is not among the recent values.
+    """
+    seen = (w.policy["kind"][:n] == OVERDUE) & ((_bits(measured)[:, None] & w.policy["vitals"][:n]) != 0)
     ended = seen & (w.phase[:n] == ACTIVE)
     np.copyto(w.since[:n, :, 0], at[:, None], where=seen)
+    kind = np.where(ended, episodes.EASED, 0)
+    row, slot = w.pairs_of(OVERDUE_EACH, n)
+    if len(row):
+        kind[row, slot] = _back(w, (row, slot), at[row], _bits(observed)[row])
+        ended = kind == episodes.EASED
     np.copyto(w.phase[:n], np.uint8(IDLE), where=ended)
     np.copyto(w.severity[:n], np.uint8(0), where=ended)
-    return episodes.record_plain(w, np.where(ended, episodes.EASED, 0), at)
+    return _record(w, kind, np.broadcast_to(at[:, None], kind.shape))
+
+
+def _back(w: Working, pairs: _Pairs, at: NDArray[np.int64], observed: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """Take those observed from the silent ones; give what happened to each episode, shape (M,)."""
+    named = (observed & w.policy["vitals"][pairs]) != 0
+    before = _silent(w, pairs)
+    silent = before & ~observed & w.policy["vitals"][pairs]
+    w.held_ms[(*pairs, 0)] = silent
+    w.since[(*pairs, 0)] = np.where(named, at, w.since[(*pairs, 0)])
+    open_yet = named & (w.phase[pairs] == ACTIVE)
+    told: NDArray[np.uint8] = np.select(
+        [open_yet & (silent == 0), open_yet & (silent != before)], [episodes.EASED, episodes.SEVERITY], np.uint8(0)
+    )
+    return told
+
+
+def _bits(values: NDArray[np.float64]) -> NDArray[np.uint32]:
+    """Give the vital signs of each row as bits, shape (n,)."""
+    bits: NDArray[np.uint32] = ((~np.isnan(values)) * _BIT).sum(axis=1, dtype=np.uint32)
+    return bits
+
+
+def _record(w: Working, kind: NDArray[np.uint8], at: NDArray[np.int64]) -> NDArray[np.void]:
+    """Write down what happened; of a schedule that needs all, with 1 for each silent vital sign, by code, else 0."""
+    found = episodes.record_plain(w, kind, at)
+    if len(found):
+        row, slot = np.nonzero(kind)
+        each = w.policy["kind"][row, slot] == OVERDUE_EACH
+        pairs = row[each], slot[each]
+        named = (w.policy["vitals"][pairs][:, None] & _BIT) != 0
+        silent = (_silent(w, pairs)[:, None] & _BIT) != 0
+        window = found["window"][each]
+        window[:, :VITALS] = np.where(named, silent, np.float32(np.nan))
+        found["window"][each] = window
+    return found

@@ -40,7 +40,11 @@ SLOT = np.dtype(
         ("activated_at", "<i8"),
         ("last_at", "<i8"),  # last instant at which the rule was evaluated
         ("since", "<i8", (LEVELS,)),  # first instant of the run towards on, or towards off where latched
-        ("held_ms", "<u4", (LEVELS,)),  # length of that run without its gaps
+        (
+            "held_ms",
+            "<u4",
+            (LEVELS,),
+        ),  # length of that run without its gaps; of a schedule: who is silent
         ("count", "<u2", (LEVELS,)),  # instants in that run
         ("latched", "u1", (LEVELS,)),
     ]

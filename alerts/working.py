@@ -66,9 +66,21 @@ class Working:
         for name in _MEMORY:
             setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name][:, : bank.courses]))
         self.policy: Mapping[str, NDArray[Any]] = _Columns(bank, people["policy"])
+        self._pairs: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
         self.stirring = (self.latched != 0).any(axis=2) | (self.count > 0).any(axis=2)
         # held by a rule that is latching no more
         self.stirring |= (self.phase == ACTIVE) & ~self.policy["latching"]
+
+    def pairs_of(self, kind: int, n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Give the rows and slots of one rule family among the first ``n`` patients, in their order."""
+        if kind not in self._pairs:
+            row = slot = np.empty(0, np.intp)
+            if kind in self._bank.has:
+                row, slot = np.nonzero(self.policy["kind"] == kind)
+            self._pairs[kind] = row, slot
+        row, slot = self._pairs[kind]
+        end = int(np.searchsorted(row, n))
+        return row[:end], slot[:end]
 
     def records(self, rows: NDArray[np.intp]) -> NDArray[np.void]:
         """Copy some patients back into packed records; what nobody changes comes from the records they began as."""

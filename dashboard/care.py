@@ -77,8 +77,9 @@ def due(at: Situation, row: int) -> Due | None:
 
 
 def _scheduled(at: Situation, row: int, rule: OverdueRule) -> int:
-    """The rule is kept by any one of its vital signs."""
-    last = max(int(at.recent_at[row, BY_NAME[name].code]) for name in rule.vitals)
+    """The rule is kept by any one of its vital signs, or needs all: then the one longest ago decides."""
+    decides = max if rule.needs == "any" else min
+    last = decides(int(at.recent_at[row, BY_NAME[name].code]) for name in rule.vitals)
     return last + duration(rule.every, "every") if last else at.now_us
 
 

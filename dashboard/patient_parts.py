@@ -155,7 +155,7 @@ def _why(why: Row, episode: int) -> Any:
     """The rule, its version and source, and the values that met it."""
     values = why.get("values") or {}
     told = [BY_NAME[n].short_label + " " + BY_NAME[n].format(v) for n, v in values.items() if v is not None]
-    missing = [BY_NAME[n].label.lower() for n, v in values.items() if v is None]
+    missing = [BY_NAME[n].label.lower() for n in why.get("silent") or [n for n, v in values.items() if v is None]]
     limits = [f"{text.SEVERITY[Severity.of(word)]} {limit:g}" for word, limit in (why.get("thresholds") or {}).items()]
     facts = [
         (text.WHY_RULE, why["title"]),

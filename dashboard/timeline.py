@@ -62,9 +62,9 @@ def _event(row: Row) -> Entry:
         body = [text.SEVERITY[severity], text.OUTSIDE_TIME if row["retrospective"] else "", told]
         return Entry(row["at"], f"level-{severity:d}", row["sentence"] or row["rule"], _join(body), int(severity))
     if row["kind"] == "severity":
-        return Entry(
-            row["at"], f"level-{severity:d}", f"{word} {text.SEVERITY[severity]}", row["sentence"], int(severity)
-        )
+        # a schedule has one severity: what has changed is which vital signs are silent
+        title = page.OTHERS_SILENT if row["of_schedule"] else f"{word} {text.SEVERITY[severity]}"
+        return Entry(row["at"], f"level-{severity:d}", title, row["sentence"], int(severity))
     by = f" by {row['account']}" if row["account"] else ""
     return Entry(row["at"], "check", f"{word}{by}", _join([row["sentence"], told]))
 

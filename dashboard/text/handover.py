@@ -64,7 +64,7 @@ GROUPS = {
     "better": "Better",
 }
 GROUP_HINTS = {
-    "not_reporting": "No observations for longer than their policy allows",
+    "not_reporting": "Observations, or some of them, are missing for longer than their policy allows",
     "new": "An alert that was not there before",
     "worse": "More severe than at the beginning",
     "waiting": "Open since before, and nobody has taken it on",

@@ -45,6 +45,7 @@ OVERALL = "All, without the first day"
 READINGS = "readings"
 
 PAUSES = "Pause"
+OTHERS_SILENT = "What is missing has changed"
 PAUSE_LEAD = "In hospital or away: what is measured is kept and scored, and nothing is overdue or sent."
 PAUSE_REASONS = {"In hospital": "In hospital", "Away": "Away", "Other": "Other"}
 PAUSE_LENGTHS = {24: "1 day", 72: "3 days", 168: "1 week", 336: "2 weeks", 672: "4 weeks"}

@@ -20,6 +20,7 @@ from alerts.evaluate import Evaluation, History, evaluate
 from alerts.state import WITHDRAWN
 from alerts.zones import Zones
 from schemas.observation import CORES_OWN, Flag, ObservationBatch
+from schemas.vital_signs import CATALOGUE
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -136,6 +137,12 @@ class Ward:
     def standing(self) -> dict[tuple[int, str, int], dict[str, Any]]:
         """Give the episodes that were not withdrawn."""
         return {k: e for k, e in self.episodes.items() if e["phase"] != "withdrawn"}
+
+    def silent(self, patient: int, rule: str) -> set[str]:
+        """Give the vital signs that the state holds to be silent for a schedule that needs all."""
+        slots = self.machines["slots"][patient]
+        bits = int(slots["held_ms"][slots["rule"] == rule_key(rule), 0][0])
+        return {v.name for v in CATALOGUE if bits >> v.code & 1}
 
     def flagged(self, flag: Flag = Flag.SUSPECTED_REPEAT) -> set[tuple[int, int, int, int]]:
         """Give the keys of the observations that the core has flagged."""

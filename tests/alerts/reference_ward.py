@@ -87,6 +87,7 @@ class _Patient:
                 "open": None,
                 "last": None,
                 "seen": 0,
+                "heard": {},
                 "basis": set(),
                 "severity": 0,
                 "levels": [_level() for _ in WORDS],
@@ -97,17 +98,38 @@ class _Patient:
     def fire(self, before: int) -> None:
         for rule in self.policy.rules:
             memory = self.rules[rule.name]
-            if isinstance(rule, OverdueRule) and memory["open"] is None:
-                wait = duration(rule.every, "") + duration(rule.grace, "")
-                due = max(memory["seen"], self.enrolled_at) + wait
-                while (end := next((until for since, until in self.pauses if since <= due < until), None)) is not None:
-                    due = end + wait
+            if isinstance(rule, OverdueRule) and rule.needs == "all":
+                self._each_silent(rule, before)
+            elif isinstance(rule, OverdueRule) and memory["open"] is None:
+                due = self._due(rule, memory["seen"])
                 if due < before:
-                    severity = WORDS.index(rule.severity) + 1
-                    memory["open"] = (rule.name, due)
-                    self.episodes[rule.name, due] = {
-                        "phase": "active", "severity": severity, "peak": severity, "activated_at": due, "at": due
-                    }  # fmt: skip
+                    self._silence(rule, due)
+
+    def _each_silent(self, rule: OverdueRule, before: int) -> None:
+        memory = self.rules[rule.name]
+        due = {vital: self._due(rule, memory["heard"].get(vital, 0)) for vital in rule.vitals}
+        for vital in sorted(rule.vitals, key=lambda vital: due[vital]):
+            known = self.episodes[memory["open"]]["silent"] if memory["open"] else set()
+            if due[vital] >= before or vital in known:
+                continue
+            if memory["open"] is None:
+                self._silence(rule, due[vital])
+            episode = self.episodes[memory["open"]]
+            episode.update(silent=known | {vital}, at=due[vital])
+
+    def _due(self, rule: OverdueRule, seen: int) -> int:
+        wait = duration(rule.every, "") + duration(rule.grace, "")
+        due = max(seen, self.enrolled_at) + wait
+        while (end := next((until for since, until in self.pauses if since <= due < until), None)) is not None:
+            due = end + wait
+        return due
+
+    def _silence(self, rule: OverdueRule, due: int) -> None:
+        severity = WORDS.index(rule.severity) + 1
+        self.rules[rule.name]["open"] = (rule.name, due)
+        self.episodes[rule.name, due] = {
+            "phase": "active", "severity": severity, "peak": severity, "activated_at": due, "at": due
+        }  # fmt: skip
 
     def instant(self, at: int, values: dict[str, float], marks: dict[str, int]) -> None:
         self.fire(at)
@@ -138,6 +160,8 @@ class _Patient:
                 self._score(rule, at)
             elif isinstance(rule, Trend) and rule.vital in values:
                 self._trend(rule, at)
+            elif isinstance(rule, OverdueRule) and rule.needs == "all":
+                self._each_arrived(rule, at, set(values) & set(rule.vitals))
             elif isinstance(rule, OverdueRule) and set(measured) & set(rule.vitals):
                 self._arrived(rule, at)
             elif isinstance(rule, DisagreementRule) and rule.vital in values:
@@ -361,6 +385,17 @@ class _Patient:
             memory["open"] = None
         elif severity != episode["severity"]:
             episode.update(severity=severity, at=at)
+
+    def _each_arrived(self, rule: OverdueRule, at: int, observed: set[str]) -> None:
+        memory = self.rules[rule.name]
+        memory["heard"] |= dict.fromkeys(observed, at)
+        if memory["open"] is None or not (back := self.episodes[memory["open"]]["silent"] & observed):
+            return
+        episode = self.episodes[memory["open"]]
+        episode.update(silent=episode["silent"] - back, at=at)
+        if not episode["silent"]:
+            episode.update(phase="resolved", severity=0)
+            memory["open"] = None
 
     def _arrived(self, rule: OverdueRule, at: int) -> None:
         memory = self.rules[rule.name]

@@ -8,6 +8,7 @@ import pytest
 
 from alerts.documents import Policy
 from alerts.explain import explanation, sentence
+from alerts.plain_words import in_words
 from alerts.policy import parse, shipped
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward
@@ -63,6 +64,33 @@ def test_an_overdue_observation_says_what_is_missing_and_for_how_long() -> None:
     policy = shipped("pulse_oximetry_home")
     (overdue,) = transitions(policy, until=12)
     assert sentence(policy, overdue) == "No oxygen saturation for longer than 8 h and 4 h of grace."
+
+
+def test_a_schedule_that_needs_all_names_what_is_silent() -> None:
+    policy = shipped("care_home_news2")
+    monitor = {"respiration_rate": 16.0, "bp_systolic": 128.0, "pulse": 71.0, "temperature": 36.8}
+    course = [(0, "spo2", 97.0), *((60 * hour, v, x) for hour in (0, 10) for v, x in monitor.items())]
+    alone, everything = transitions(policy, *course, until=25)
+    assert sentence(policy, alone) == (
+        "No oxygen saturation for longer than 12 h and 2 h of grace, while other observations come in."
+    )
+    assert explanation(policy, alone)["silent"] == ["spo2"]
+    assert sentence(policy, everything) == "No observations for longer than 12 h and 2 h of grace."
+    assert explanation(policy, everything)["silent"] == policy.document.overdue[0].vitals
+    *_, part = transitions(policy, *course, (25 * 60, "spo2", 97.0), (26 * 60, "pulse", 71.0), until=26)
+    assert sentence(policy, part) == (
+        "No respiration rate, systolic pressure or temperature for longer than 12 h and 2 h of grace, "
+        "while other observations come in."
+    )
+    assert explanation(policy, part)["silent"] == ["respiration_rate", "bp_systolic", "temperature"]
+    (overdue,) = [rule for rule in in_words(policy.document) if rule.name == "observations_overdue"]
+    assert overdue.when == (
+        (
+            "yellow",
+            "any one of respiration rate, oxygen saturation, systolic pressure, pulse, temperature missing for longer "
+            "than 12 h and 2 h of grace",
+        ),
+    )
 
 
 HEAD = """

@@ -30,6 +30,7 @@ from schemas.topic import LANES, Stream, backlog_topic, observations_topic, rece
 from tests.conftest import TestBroker, TestDatabase
 from tests.ingest.conftest import Desk
 from tests.ingest.proxy import Proxy
+from tests.ingest.test_writer import WELL
 from tests.ingest.ward import payload
 
 PATIENCE_S = 180
@@ -425,7 +426,7 @@ def test_a_record_of_another_version_is_made_anew(desk: Desk, hub: Sender, serve
 
 def test_the_clock_finds_who_is_overdue(desk: Desk, workers: Workers) -> None:
     desk.ask("update enrolment set started_at = now() - interval '21 hours' returning 1")
-    desk.write(*(desk.message(index, -60 * 20, {"pulse": 71}) for index in range(48)), now=desk.at(-60 * 20))
+    desk.write(*(desk.message(index, -60 * 20, WELL) for index in range(48)), now=desk.at(-60 * 20))
     assert desk.episodes() == []
     clock = workers.start("clock")
     wait_until(lambda: len(desk.episodes()) == 48, "48 residents are overdue")
