@@ -7,6 +7,7 @@ walks the chain and computes every hash anew, in this process rather than in the
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from dashboard import identity, store
+from dashboard import identity, looks, store
 from dashboard.permissions import Permission, require
 
 _WALKED_AT_ONCE = 2000
@@ -90,16 +91,36 @@ class Search:
     until: datetime | None = None
 
 
-async def entries(search: Search, limit: int, before: int | None = None) -> list[dict[str, Any]]:
-    """Give entries, the latest first; that somebody read the log is an entry too."""
+async def entries(
+    search: Search, limit: int, before: int | None = None, action: str = "looked_at"
+) -> list[dict[str, Any]]:
+    """Give entries, the latest first; that somebody read the log, or took it along as a file, is an entry too."""
     require(identity.current(), Permission.SEE_AUDIT)
+    given = asdict(search)
+    told = {name: str(value) for name, value in given.items() if value is not None}
+    about = given.pop("patient")
     async with store.transaction() as connection:
         found = await store.rows(
-            connection, store.queries("audit.sql")["entries"], **asdict(search), limit=limit, before=before
+            connection, store.queries("audit.sql")["entries"], **given, about=about, limit=limit, before=before
         )
-        told = {name: str(value) for name, value in asdict(search).items() if value is not None}
-        await write(connection, identity.current(), "looked_at", "audit", search=told)
+        await write(connection, identity.current(), action, "audit", search=told)
     return found
+
+
+async def patient_of_nhs_number(number: str) -> int | None:
+    """Say which patient has an NHS number, to those who check the record: they need not see the patient."""
+    require(identity.current(), Permission.SEE_AUDIT)
+    [row] = await store.fetch_from("audit.sql", "by_nhs_number", nhs_number=number)
+    return None if row["number"] is None else int(row["number"])
+
+
+async def names_of(numbers: Mapping[str, Sequence[int]]) -> dict[tuple[str, int], str]:
+    """Name what entries keep the numbers of, as far as the person at work may see it."""
+    require(identity.current(), Permission.SEE_AUDIT)
+    wanted = {kind: list(numbers.get(kind, ())) for kind in ("account", "site", "patient", "device", "episode")}
+    async with store.transaction(read_only=True) as connection:
+        found = await store.rows(connection, store.queries("audit.sql")["names"], **wanted)
+    return {(row["kind"], int(row["number"])): row["name"] for row in found}
 
 
 async def actions_known() -> list[str]:
@@ -116,6 +137,7 @@ async def write(
         "insert into audit_log (organisation_id, account_id, action, object, detail) values (%s, %s, %s, %s, %s)",
         [person.organisation_id, person.account_id or None, action, subject, Jsonb(detail)],
     )
+    looks.tell(subject, detail)
 
 
 async def opened_patient(patient_id: int, what: str = "page") -> None:

@@ -25,7 +25,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
-from dashboard import identity, store
+from dashboard import identity, looks, store
 from dashboard.permissions import may
 from dashboard.problems import problem
 
@@ -77,6 +77,7 @@ class _Server(FastAPIDashServer):  # type: ignore[misc]
             given = self.request_adapter().get_json()
             if not isinstance(given, dict) or not _is_a_call(given, dash_app):
                 return problem(400, "No page of ours asks like this.")
+            looks.name(self.server.state.pages_of_callbacks.get(given["output"], "page"))
             answer: Response = await dispatch(request)
             # Dash does not say what it answers with, and what is of no known kind is not compressed
             answer.headers.setdefault("Content-Type", "application/json")

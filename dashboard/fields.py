@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from calendar import month_name
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -9,7 +11,10 @@ from typing import Any
 import dash_mantine_components as dmc
 from dash import html
 
-_DAYS_OF_A_DATE = 3
+_PARTS_OF_A_DATE = 3
+_MONTHS = {name.lower()[:3]: number for number, name in enumerate(month_name) if name}
+# the whole name or its beginning, as the screens write it
+_MONTH = re.compile(r"\b(" + "|".join(_MONTHS) + r")[a-z]*\b", re.IGNORECASE)
 
 
 def box(name: str, label: str, hint: str = "", value: str = "", **more: Any) -> Any:
@@ -78,11 +83,12 @@ def table(columns: Sequence[str], rows: Sequence[Any]) -> Any:
 
 
 def read_date(text: str) -> date | None:
-    """Read a day as people type it, day first: ``6 5 1940``, ``06/05/1940``, ``06051940``, or ``1940-05-06``."""
-    parts = "".join(c if c.isdigit() and c.isascii() else " " for c in text).split()
+    """Read a day as people type it, day first: ``6 May 1940``, ``06/05/1940``, ``06051940``, or ``1940-05-06``."""
+    numbered = _MONTH.sub(lambda found: f" {_MONTHS[found[1].lower()]} ", text)
+    parts = "".join(c if c.isdigit() and c.isascii() else " " for c in numbered).split()
     if len(parts) == 1 and len(parts[0]) == len("06051940"):
         parts = [parts[0][:2], parts[0][2:4], parts[0][4:]]
-    if len(parts) != _DAYS_OF_A_DATE:
+    if len(parts) != _PARTS_OF_A_DATE:
         return None
     if len(parts[0]) == len("1940"):
         parts.reverse()

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dashboard import identity, problems
 from dashboard.identity import Session
+from dashboard.recorder import Recorder
 from dashboard.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Gate:
     """Finds the session of each request and WebSocket, and refuses those that need one and have none."""
 
     def __init__(self, app: ASGIApp, pool: AsyncConnectionPool, sessions: Sessions, cookie_name: str) -> None:
-        self._app = app
+        self._app = Recorder(app)
         self._pool = pool
         self._sessions = sessions
         self._cookie_name = cookie_name

@@ -18,6 +18,9 @@ on conflict (account_id, kind, address) do update set code_hash = excluded.code_
     where contact.verified_at is null
 returning contact_id
 
+-- name: lock_codes
+select pg_advisory_xact_lock(hashtext('homeward.codes'), %(account)s)
+
 -- name: codes_lately
 -- Codes cost money and trouble whoever gets them: a person sends a few an hour.
 select count(*) as codes from delivery

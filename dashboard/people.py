@@ -147,6 +147,7 @@ async def enable(account_id: int) -> None:
 async def make_link(account_id: int) -> Link:
     """Give a new link to choose a password; earlier ones are void."""
     person = _administrator()
+    _somebody_else(account_id)
     async with store.transaction() as connection:
         [found] = await _lock(connection, account_id)
         if found["disabled_at"] is not None:
@@ -157,6 +158,7 @@ async def make_link(account_id: int) -> Link:
 async def reset_second_factor(account_id: int) -> None:
     """Take an account's second factor away, for somebody who lost telephone and recovery codes."""
     _administrator()
+    _somebody_else(account_id)
     async with store.transaction() as connection:
         await _lock(connection, account_id)
         await second_factor.remove(connection, account_id)
@@ -388,6 +390,14 @@ def _administrator() -> Person:
     person = identity.current()
     require(person, Permission.MANAGE_ACCOUNTS)
     return person
+
+
+def _somebody_else(account_id: int) -> None:
+    """Refuse what would let whoever finds an open page into the account that it is open with, without the password."""
+    if account_id == identity.current().account_id:
+        raise InvalidActionError(
+            "Change your own password and second factor under “Your account”, with your present password."
+        )
 
 
 def _check_role(entitlement: Entitlement) -> None:

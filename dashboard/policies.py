@@ -130,7 +130,7 @@ async def _publish(
             raise InvalidActionError(
                 f"Somebody has put version {newest} in force meanwhile; read it, then compare and publish again."
             )
-        draft.refuse_misfits(await _run(connection, "overrides_of_pathway", organisation=organisation, name=draft.name))
+        draft.refuse_misfits(await _run(connection, "overrides_of_pathway", name=draft.name))
         await _run(
             connection,
             "add_policy",

@@ -32,7 +32,5 @@ with published as (
 update pathway set policy_id = published.policy_id from published where pathway_id = %(pathway)s
 
 -- name: overrides_of_pathway
-select distinct on (o.enrolment_id) o.patient_id, o.document::text as document
-from enrolment_override o join enrolment e using (enrolment_id) join pathway w using (pathway_id)
-where w.organisation_id = %(organisation)s and w.name = %(name)s and e.ended_at is null
-order by o.enrolment_id, o.version desc
+-- Also of patients at sites that the person does not see: the version will be in force there too.
+select patient_id, document::text as document from overrides_of_pathway(%(name)s)

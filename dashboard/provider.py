@@ -47,6 +47,8 @@ class ProviderSettings:
     client_secret: str
     name: str = "your organisation"
     scope: str = "openid profile email"
+    organisation: str = ""
+    """Whose provider it is, by name; where there is only one organisation it need not be said."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Provider:
     def issuer(self) -> str:
         """The provider's name for itself, under which its subjects mean something."""
         return self._settings.issuer
+
+    @property
+    def organisation(self) -> str:
+        """The organisation whose people come in through it, by name; empty stands for the only one."""
+        return self._settings.organisation
 
     @property
     def leave_address(self) -> str:

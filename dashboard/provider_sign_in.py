@@ -81,7 +81,10 @@ def routes(
             )
         except (BrokenSealError, ProviderError) as exc:
             return failed(exc)
-        person = await _account(pool, provider.issuer, claims)
+        try:
+            person = await _account(pool, provider, claims)
+        except ProviderError as exc:
+            return failed(exc, status=503)
         if person is None:
             return failed(ProviderError("nobody has this identity here"), words.PROVIDER_UNKNOWN, 403)
         token, _ = await sessions.open(person, method="provider", agent=agent_of(request))
@@ -93,20 +96,26 @@ def routes(
     return router
 
 
-async def _account(pool: AsyncConnectionPool, issuer: str, claims: dict[str, Any]) -> Person | None:
-    """Find the account of an identity, or make the one that a rule of an organisation gives it."""
-    subject = claims["sub"]
+async def _account(pool: AsyncConnectionPool, provider: Provider, claims: dict[str, Any]) -> Person | None:
+    """Find the account of an identity, or make the one that a rule of the provider's organisation gives it."""
+    issuer, subject = provider.issuer, claims["sub"]
     async with pool.connection() as connection:
+        cursor = await connection.execute("select organisation_of_provider(%s)", [provider.organisation])
+        found = await cursor.fetchone()
+        organisation = found and found[0]
+        if organisation is None:
+            raise ProviderError("no organisation has this provider; HOMEWARD_OIDC_ORGANISATION says whose it is")
         cursor = await connection.execute(
-            "select account_id, organisation_id, name, role from account_for_identity(%s, %s)", [issuer, subject]
+            "select account_id, organisation_id, name, role from account_for_identity(%s, %s, %s)",
+            [organisation, issuer, subject],
         )
         row = await cursor.fetchone()
         if row is not None:
             return Person(*row)
         name = str(claims.get("name") or claims.get("preferred_username") or subject)[:LONGEST_NAME]
         cursor = await connection.execute(
-            "select account_id, organisation_id, name, role from account_by_rule(%s, %s, %s, %s)",
-            [issuer, subject, " ".join(name.split()) or subject, Jsonb(_said(claims))],
+            "select account_id, organisation_id, name, role from account_by_rule(%s, %s, %s, %s, %s)",
+            [organisation, issuer, subject, " ".join(name.split()) or subject, Jsonb(_said(claims))],
         )
         row = await cursor.fetchone()
     if row is None:

@@ -91,6 +91,27 @@ def _without_figures(name: str, values: str) -> str:
     return re.sub(r"[^\W\d_]", "x", hidden) if _WORDS.match(name) else hidden
 
 
+async def waiting(chosen: Chosen, after: int, limit: int) -> tuple[list[int], int, int]:
+    """Number the next messages of a choice that may be tried again; say how many come after them, and up to where."""
+    require(identity.current(), Permission.MEND_QUARANTINE)
+    async with store.transaction(read_only=True) as connection:
+        up_to = chosen.up_to
+        if up_to is None:
+            up_to = int((await _run(connection, "newest"))[0]["up_to"])
+        rows = await _run(connection, "waiting", **_parameters(chosen), after=after, up_to=up_to, limit=limit)
+    items = [int(row["quarantine_id"]) for row in rows]
+    return items, int(rows[0]["total"]) - len(items) if rows else 0, up_to
+
+
+def _parameters(chosen: Chosen) -> dict[str, Any]:
+    return {
+        "items": None if chosen.items is None else list(chosen.items),
+        "reason": chosen.reason,
+        "source": chosen.source,
+        "device": chosen.device_id,
+    }
+
+
 async def discard(chosen: Chosen, note: str, after: int = 0) -> tuple[int, int | None, int]:
     """Discard waiting messages for a reason; give how many, where to go on, and up to which number.
 
@@ -108,10 +129,7 @@ async def discard(chosen: Chosen, note: str, after: int = 0) -> tuple[int, int |
         rows = await _run(
             connection,
             "discard",
-            items=None if chosen.items is None else list(chosen.items),
-            reason=chosen.reason,
-            source=chosen.source,
-            device=chosen.device_id,
+            **_parameters(chosen),
             after=after,
             up_to=up_to,
             limit=AT_ONCE,

@@ -30,6 +30,17 @@ cross join lateral (
 ) m
 order by g.place, m.quarantine_id desc;
 
+-- name: waiting
+-- The next messages of a choice that can be tried again, with how many there are in all. Ingest, which tries them, sees
+-- everybody's: this says which are this person's to see.
+select q.quarantine_id, count(*) over () as total from quarantine q
+where q.status = 'waiting' and q.reason <> 'not_kept' and q.quarantine_id > %(after)s and q.quarantine_id <= %(up_to)s
+  and (%(items)s::bigint[] is null or q.quarantine_id = any (%(items)s))
+  and (%(reason)s::text is null or q.reason = %(reason)s)
+  and (%(source)s::text is null or coalesce(nullif(q.sender, ''), q.topic) = %(source)s)
+  and (%(device)s::integer is null or coalesce(q.device_id, 0) = %(device)s)
+order by q.quarantine_id limit %(limit)s;
+
 -- name: discard
 with chosen as (
     select quarantine_id from quarantine q

@@ -12,6 +12,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
 from dashboard.text import accounts, messages
+from dashboard.text import audit as audit_text
 from dashboard.wording import initials
 
 THEME = {
@@ -40,7 +41,7 @@ RUNNING = (
     ("/quarantine", "quarantine", text.QUARANTINE, Permission.SEE_QUARANTINE),
     ("/people", "people", accounts.PEOPLE, Permission.MANAGE_ACCOUNTS),
     ("/sites", "sites", accounts.SITES_TITLE, Permission.MANAGE_SITES),
-    ("/audit", "audit", accounts.AUDIT, Permission.SEE_AUDIT),
+    ("/audit", "audit", audit_text.AUDIT, Permission.SEE_AUDIT),
     ("/policies", "policies", accounts.POLICIES, Permission.SEE_POLICIES),
     ("/messages", "messages", messages.MESSAGES, Permission.SET_UP_MESSAGES),
     ("/system", "system", text.SYSTEM, Permission.SEE_SYSTEM),

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
-from dashboard import audit, identity, store
+from dashboard import audit, identity, quarantine, store
 from dashboard.fhir.search import search_of_patients
 from dashboard.permissions import NotPermittedError, Permission, require
 from homeward import replay_route
 from ingest import fhir_http, quarantine_http, sms_http
 from ingest.entrance import AWAY, Entrance
 from ingest.http import Sender, routes
-from ingest.quarantine_http import Mender
+from ingest.quarantine_http import Choice, Mender, Seen
 from ingest.service import ROLE
 from schemas.database import open_pool
 
@@ -109,7 +109,13 @@ async def mender() -> Mender:
         require(person, Permission.MEND_QUARANTINE)
     except NotPermittedError as refused:
         raise HTTPException(403, str(refused)) from refused
-    return Mender(person.organisation_id, person.account_id)
+    return Mender(person.organisation_id, person.account_id, _seen)
+
+
+async def _seen(given: Choice, limit: int) -> Seen:
+    """Say which messages of a choice the person may see: only the database, looking with their eyes, knows."""
+    chosen = quarantine.Chosen(given.items, given.reason, given.source, given.device_id, given.up_to)
+    return Seen(*await quarantine.waiting(chosen, given.after, limit))
 
 
 async def _is_visible(patient: int) -> bool:

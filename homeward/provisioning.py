@@ -185,7 +185,7 @@ def publish_policy(
         if pathway["sha256"] == draft.sha256:
             return draft.name, int(pathway["version"])
         version = int(pathway["version"]) + 1
-        draft.refuse_misfits(run(connection, "overrides_of_pathway", organisation=organisation, name=draft.name))
+        draft.refuse_misfits(run(connection, "overrides_of_pathway", name=draft.name))
         run(
             connection,
             "add_policy",

@@ -109,7 +109,7 @@ def _provider(settings: Settings) -> ProviderSettings | None:
         return None
     return ProviderSettings(
         settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret.get_secret_value(),
-        settings.oidc_name, settings.oidc_scope,
+        settings.oidc_name, settings.oidc_scope, settings.oidc_organisation,
     )  # fmt: skip
 
 

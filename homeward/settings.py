@@ -47,6 +47,9 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="the secret that goes with it")
     oidc_name: str = Field("your organisation", description="what people call the provider: Sign in with …")
     oidc_scope: str = Field("openid profile email", description="what the provider is asked for")
+    oidc_organisation: str = Field(
+        "", description="whose provider it is, by name; needed only where there are several organisations"
+    )
     smtp_url: str | None = Field(
         None, description="where mail is handed in: smtp://user:password@host:587?from=homeward@trust.example"
     )

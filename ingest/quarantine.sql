@@ -12,6 +12,7 @@ where q.status = 'waiting' and q.quarantine_id > %(after)s and q.quarantine_id <
     and (%(kept)s is false or q.reason <> 'not_kept')
     and (%(nobodys)s and q.organisation_id is null or q.organisation_id = %(organisation)s)
     and (%(items)s::bigint[] is null or q.quarantine_id = any(%(items)s))
+    and (%(within)s::bigint[] is null or q.quarantine_id = any(%(within)s))
     and (%(reason)s::text is null or q.reason = %(reason)s)
     and (%(source)s::text is null or coalesce(nullif(q.sender, ''), q.topic) = %(source)s)
     and (%(device)s::int is null or coalesce(q.device_id, 0) = %(device)s)
@@ -24,6 +25,7 @@ where q.status = 'waiting' and q.quarantine_id > %(after)s and q.quarantine_id <
     and (%(kept)s is false or q.reason <> 'not_kept')
     and (%(nobodys)s and q.organisation_id is null or q.organisation_id = %(organisation)s)
     and (%(items)s::bigint[] is null or q.quarantine_id = any(%(items)s))
+    and (%(within)s::bigint[] is null or q.quarantine_id = any(%(within)s))
     and (%(reason)s::text is null or q.reason = %(reason)s)
     and (%(source)s::text is null or coalesce(nullif(q.sender, ''), q.topic) = %(source)s)
     and (%(device)s::int is null or coalesce(q.device_id, 0) = %(device)s);

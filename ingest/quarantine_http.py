@@ -5,8 +5,8 @@ worked off request by request while whoever asked for it sees how far it has com
 """
 
 # Annotations are not postponed here: FastAPI could not find the dependency that is passed in.
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
@@ -15,19 +15,11 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ingest.entrance import AWAY, Entrance
-from ingest.quarantine_replay import Chosen, left, newest, observed_span, replay
+from ingest.quarantine_replay import AT_ONCE, LOOKED_AT, Chosen, observed_span, replay
 
 PATH = "/api/v1/quarantine"
 _Found = TypeVar("_Found")
 _Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
-
-
-@dataclass(frozen=True)
-class Mender:
-    """Who works on the quarantine, and for which organisation."""
-
-    organisation_id: int
-    account_id: int
 
 
 class Choice(BaseModel):
@@ -47,6 +39,24 @@ class Choice(BaseModel):
         if (self.items is None) == (self.reason is None):
             raise ValueError("name either items or a reason")
         return self
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Which messages of a choice this person may see: the next ones, how many come after them, and up to which."""
+
+    items: list[int]
+    left: int
+    up_to: int
+
+
+@dataclass(frozen=True)
+class Mender:
+    """Who works on the quarantine, for which organisation, and how to ask which of the messages are theirs to see."""
+
+    organisation_id: int
+    account_id: int
+    seen: Callable[[Choice, int], Awaitable[Seen]]
 
 
 class Replayed(BaseModel):
@@ -78,41 +88,41 @@ def routes(entrance: Entrance, authenticate: Callable[..., Any]) -> APIRouter:
     @router.post("/replay")
     async def again(given: Choice, mender: Annotated[Mender, Depends(authenticate)]) -> Replayed:
         """Try waiting messages again, about a hundred at a time; what is refused again goes on waiting."""
-        return await _asked(_replay, entrance, given, mender)
+        return await _asked(_replay, entrance, given, mender, await mender.seen(given, AT_ONCE))
 
     @router.post("/span")
     async def span(given: Choice, mender: Annotated[Mender, Depends(authenticate)]) -> Span:
         """Say for which time a device has to be assigned, for its waiting messages to be stored."""
-        return await _asked(_span, entrance, given, mender)
+        return await _asked(_span, entrance, given, mender, await mender.seen(given, LOOKED_AT))
 
     return router
 
 
 async def _asked(
-    work: Callable[[Entrance, Choice, Mender], _Found], entrance: Entrance, given: Choice, mender: Mender
+    work: Callable[[Entrance, Chosen, Mender, Seen, int], _Found],
+    entrance: Entrance,
+    given: Choice,
+    mender: Mender,
+    seen: Seen,
 ) -> _Found:
+    chosen = Chosen(
+        mender.organisation_id, given.items, given.reason, given.source, given.device_id, seen.up_to, within=seen.items
+    )
     try:
-        return await run_in_threadpool(work, entrance, given, mender)
+        return await run_in_threadpool(work, entrance, chosen, mender, seen, given.after)
     except AWAY as failed:
         raise HTTPException(503, "The database is away; try again.", {"Retry-After": "5"}) from failed
 
 
-def _chosen(given: Choice, mender: Mender, up_to: int) -> Chosen:
-    return Chosen(mender.organisation_id, given.items, given.reason, given.source, given.device_id, up_to)
+def _replay(entrance: Entrance, chosen: Chosen, mender: Mender, seen: Seen, after: int) -> Replayed:
+    found = replay(entrance.pool, entrance.keeper, chosen, mender.account_id, after)
+    if seen.left:
+        # others may have had some of these in hand: on with what comes after them
+        found = replace(found, next=seen.items[-1])
+    return Replayed(**asdict(found), up_to=seen.up_to, left=seen.left)
 
 
-def _replay(entrance: Entrance, given: Choice, mender: Mender) -> Replayed:
+def _span(entrance: Entrance, chosen: Chosen, _: Mender, __: Seen, ___: int) -> Span:
     with entrance.pool.connection() as connection:
-        up_to = newest(connection) if given.up_to is None else given.up_to
-    chosen = _chosen(given, mender, up_to)
-    found = replay(entrance.pool, entrance.keeper, chosen, mender.account_id, given.after)
-    with entrance.pool.connection() as connection:
-        still = 0 if found.next is None else left(connection, chosen, found.next)
-    return Replayed(**asdict(found), up_to=up_to, left=still)
-
-
-def _span(entrance: Entrance, given: Choice, mender: Mender) -> Span:
-    with entrance.pool.connection() as connection:
-        up_to = newest(connection) if given.up_to is None else given.up_to
-        first, last, users = observed_span(connection, _chosen(given, mender, up_to))
+        first, last, users = observed_span(connection, chosen)
     return Span(first=first, last=last, users=users)

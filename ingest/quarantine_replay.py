@@ -39,7 +39,8 @@ from schemas.quarantine import Reason
 
 AT_ONCE = 100
 """Messages in one transaction; each may be as large as ingest accepts."""
-_LOOKED_AT = 2_000
+LOOKED_AT = 2_000
+"""Messages whose times are read, to say for which time a device has to be assigned."""
 _LAST = 2**63 - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TRIES = 3
@@ -55,7 +56,7 @@ class Chosen:
     """Which waiting messages: some by their numbers, or all of one cause, up to a number.
 
     A device_id of 0 means those of no known device. ``nobodys`` also takes those whose sender was unknown, which belong
-    to no organisation.
+    to no organisation. ``within`` names those that whoever asks may see, where that is not everything.
     """
 
     organisation_id: int
@@ -65,6 +66,7 @@ class Chosen:
     device_id: int | None = None
     up_to: int = _LAST
     nobodys: bool = False
+    within: Sequence[int] | None = None
 
     @property
     def words(self) -> str:
@@ -226,7 +228,7 @@ def _replay(
 def observed_span(connection: psycopg.Connection, chosen: Chosen) -> tuple[datetime | None, datetime | None, list[int]]:
     """Find from when to when the observations are, and for which users of the device; looks at so many messages."""
     with connection.transaction():
-        messages = [message_of(row) for row in _waiting(connection, chosen, 0, _LOOKED_AT)]
+        messages = [message_of(row) for row in _waiting(connection, chosen, 0, LOOKED_AT)]
         decoded = _decoded(messages, {})
         if codes := _unzoned(messages, decoded):
             # asked now: the zone may have been stated a moment ago, so that these can be stored
@@ -342,6 +344,7 @@ def _parameters(chosen: Chosen, after: int, *, kept: bool = True) -> dict[str, A
         "device": chosen.device_id,
         "up_to": chosen.up_to,
         "nobodys": chosen.nobodys,
+        "within": None if chosen.within is None else list(chosen.within),
         "after": after,
     }
 

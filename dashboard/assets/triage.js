@@ -98,16 +98,16 @@
       if (opened !== null && box) drafts.set(opened, box.value);
       setProps("panel-note", { value: drafts.get(id) || "" });
     }
-    ask(id, opened !== id);
+    ask(id);
     opened = id;
     setProps("panel", { hidden: false });
     if (target) whenShown(target);
     mark();
   }
 
-  function ask(patient, isFirst) {
+  function ask(patient) {
     turn += 1;
-    setProps("triage-open", { data: { patient: Number(patient), opened: isFirst, turn: turn } });
+    setProps("triage-open", { data: { patient: Number(patient), turn: turn } });
   }
 
   function whenShown(target) {
@@ -152,7 +152,7 @@
 
   hw.onChanged(function (named, episodes) {
     if (!has("triage-announce")) return;
-    if (opened !== null && (named === null || named.indexOf(Number(opened)) >= 0)) ask(opened, false);
+    if (opened !== null && (named === null || named.indexOf(Number(opened)) >= 0)) ask(opened);
     if (!episodes && named !== null) return;
     if (named === null) wantsAll = true; else named.forEach(function (n) { wanted.add(n); });
     askNews();
@@ -332,7 +332,7 @@
         drafts.delete(opened);
         setProps("panel-note", { value: "" });
       }
-      if (opened !== null) ask(opened, false);
+      if (opened !== null) ask(opened);
       if (picked.size && !said.patient) clearPicked();
       list.refreshNow();
       return said.words;

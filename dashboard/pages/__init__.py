@@ -94,8 +94,12 @@ def register(app: Dash) -> None:
     app.layout = shell.layout
     shell.register(app)
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)
+    pages_of_callbacks = app.server.state.pages_of_callbacks = {}
     for page in (*_FIXED, *_OF_A_PATIENT, one_device, new_device):
+        before = set(app.callback_map)
         page.register(app)
+        name = _LISTS.get(page.PATH, page.__name__.rpartition(".")[2])
+        pages_of_callbacks.update(dict.fromkeys(set(app.callback_map) - before, name))
 
 
 async def show(pathname: str | None) -> Any:

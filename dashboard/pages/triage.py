@@ -11,7 +11,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard import audit, identity, queries, rows, text, timeline, triage_acts, triage_list, triage_panel
+from dashboard import identity, queries, rows, text, timeline, triage_acts, triage_list, triage_panel
 from dashboard import triage_parts as parts
 from dashboard.permissions import Permission, may
 from dashboard.shell import trouble
@@ -171,14 +171,12 @@ async def act(asked: dict[str, Any] | None) -> tuple[dict[str, Any] | None, Any]
 
 
 async def fill_panel(wanted: dict[str, Any] | None) -> tuple[Any, ...]:
-    """One patient, for the panel; the first look at each is in the audit log."""
+    """One patient, for the panel."""
     nothing = (html.P(words.NOTHING, className="muted"), None, None, None)
     if not wanted or not wanted.get("patient"):
         return nothing
     number, now = int(wanted["patient"]), datetime.now(UTC)
     try:
-        if wanted.get("opened"):
-            await audit.opened_patient(number, "panel")
         patient, listed, events, notes = await asyncio.gather(
             queries.patient(number),
             queries.open_episodes([number]),

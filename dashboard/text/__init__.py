@@ -77,6 +77,8 @@ STATE_UNREADABLE = (
     "Episodes are complete. An administrator can mend it with `homeward state rebuild`."
 )
 LOADING = "Loading…"
+DAY_HINT = "Such as 6 May 2026"
+NOT_A_DAY = "Type a day as day, month and year, such as 6 May 2026."
 TROUBLE = "This could not be read from the database. It is tried again with the next update; reload to try now."
 INCOMPLETE = "Incomplete observation set: the score lies in this range"
 STALE = "older than the policy lets it count"

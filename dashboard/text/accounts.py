@@ -60,8 +60,8 @@ GIVEN_NAME = "Given name"
 NHS_NUMBER = "NHS number"
 NHS_HINT = "Ten digits, such as 943 476 5919. Leave it empty if it is not known."
 BORN_ON = "Date of birth"
-BORN_HINT = "Day, month, year: 6 5 1940"
-NOT_A_DATE = "Type it as day, month and year, such as 6 5 1940."
+BORN_HINT = "Day, month, year, such as 6 May 1940"
+NOT_A_DATE = "Type it as day, month and year, such as 6 May 1940."
 SEX = "Sex"
 PREGNANT = "Pregnant"
 SITE = "Site"
@@ -183,29 +183,8 @@ IS_VALID = "Valid, with {count} rules. {changes} differences from the version in
 IN_FORCE_NOW = "{name} is in force in version {version}."
 UNREADABLE = "This version cannot be read by this program: {why}"
 
-AUDIT = "Audit"
-AUDIT_LEAD = "Who looked at what and who changed what, the latest first. Nothing here can be changed or removed."
-AUDIT_COLUMNS = ("When", "Who", "What", "About", "Details")
-ANYBODY = "Anybody"
-ANYTHING = "Anything"
-BY_WHOM = "By whom"
-ABOUT_PATIENT = "Patient's number"
-ACTION = "What"
-FROM_DAY, TO_DAY = "From", "To"
-EARLIER = "Earlier entries"
-CSV = "Download as CSV"
-VERIFY = "Verify the log"
-INTACT = "{entries} entries, none changed. Last hash {hash}. Keep it: the next verification must find it again."
-BROKEN = (
-    "Entry {entry} was changed, or one before it removed. {entries} before it are intact. Tell the data protection "
-    "officer."
-)
-NO_ENTRIES = "No entry matches."
-COMMAND_LINE = "Command line or service"
-EMERGENCIES = "Opened in an emergency"
-EMERGENCY_COLUMNS = ("When", "Who", "Patient", "Reason", "Until")
-
 EMERGENCY = "Emergency access"
+EMERGENCY_COLUMNS = ("When", "Who", "Patient", "Reason", "Until")
 EMERGENCY_SHORT = "Emergency"
 EMERGENCY_LEAD = (
     "Opens a patient who is not at your sites, when waiting would harm them. Everybody who checks the record sees it."

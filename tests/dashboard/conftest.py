@@ -206,9 +206,9 @@ def _organisation(
         for number in (1, 2)
     ]
     connection.execute(
-        "insert into quarantine (organisation_id, topic, payload, reason, detail, received_at) "
-        "values (%s, 'homeward/v1/0/x/observations', %s, 'unit', 'spo2: 98 mmHg', now())",
-        [organisation, f'{{"{name}": 1}}'.encode()],
+        "insert into quarantine (organisation_id, device_id, topic, payload, reason, detail, received_at) "
+        "values (%s, %s, 'homeward/v1/0/x/observations', %s, 'unit', 'spo2: 98 mmHg', now())",
+        [organisation, patients[0].device_id, f'{{"{name}": 1}}'.encode()],
     )
     return Organisation(organisation, site_ids, accounts, patients)
 

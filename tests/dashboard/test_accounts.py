@@ -305,6 +305,18 @@ def test_guessing_codes_locks_even_the_right_one_out_for_a_while(fresh: Served) 
     assert signed_in(fresh, "nurse", PASSWORD, code=pyotp.TOTP(secret).now()).status_code == 200
 
 
+def test_an_open_page_is_not_enough_to_take_ones_own_protection_away(served: Served) -> None:
+    own = served.trusts.north.accounts["admin"]
+    with served.client("admin") as admin:
+        for asked in (
+            admin.delete(f"/api/v1/accounts/{own}/second-factor"),
+            admin.post(f"/api/v1/accounts/{own}/password-link"),
+        ):
+            assert asked.status_code == 422
+            assert "with your present password" in asked.json()["detail"]
+    assert served.ask("select count(*) from account_link where account_id = %s", own) == [(0,)]
+
+
 def test_an_administrator_resets_a_second_factor_and_that_is_in_the_record(fresh: Served) -> None:
     require(fresh, "clinician")
     enrolled(fresh, "nurse")

@@ -313,7 +313,7 @@ def test_a_clinician_opens_a_patient_elsewhere_and_everybody_sees_it(trust: Trus
     page.context.close()
     audit = trust.open(browser, "admin", "/audit")
     expect(audit.locator("#audit-emergencies")).to_contain_text("Found unconscious at a day centre")
-    choose(audit, "audit-action", "Emergency access")
+    choose(audit, "audit-action", "Opened a patient in an emergency")
     rows = audit.locator("#audit-list tbody tr")
     expect(rows).to_have_count(1)
     expect(rows).to_contain_text("Found unconscious")

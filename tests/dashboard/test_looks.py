@@ -1,22 +1,30 @@
 """Is every look at a patient in the audit log, through every route that gives one and every page that shows one?
 
-Walks all routes and all fixed pages, so that a new one cannot be forgotten: where an answer has a patient's name or the
-address is a patient's, an entry must have been written meanwhile.
+Walks all routes, all callbacks and all pages, so that a new one cannot be forgotten: where an answer has a patient's
+name or the address is a patient's, an entry must have been written meanwhile.
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
+import secrets
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from dashboard import looks as looks_module
 from dashboard import pages, text
+from dashboard.pages.triage import FIRST_VIEW
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import PASSWORD, Served, connect, make_trusts, serve
 from tests.dashboard.test_pages_browser import FLAGS
+from tests.dashboard.test_tenants import callbacks, sent
 
 
 def looks(served: Served) -> int:
@@ -40,6 +48,89 @@ def test_every_route_that_names_a_patient_leaves_an_entry(served: Served, who: s
             named += shown
             assert not shown or looks(served) > before, path
     assert named > 5
+
+
+def test_no_callback_shows_a_patient_without_an_entry(served: Served) -> None:
+    """Each is asked as a request made by hand would be, by somebody who has opened no page before."""
+    patient = served.trusts.north.patients[0]
+    secret = [p.family_name for p in served.trusts.north.patients] + ["SpO2 84 %"]
+    own = {"site": patient.site_id, "episode": patient.episode_id, "device": patient.device_id,
+           "patient": patient.patient_id, "account": 1, "person": 1}  # fmt: skip
+    shown, looked = set(), set()
+    with connect(served.database) as connection, served.client() as client:
+        for callback, shape in itertools.product(callbacks(), ("number", "object")):
+            account, headers = newcomer(served, connection)
+            asked = chosen(sent(callback, own, shape))
+            answer = client.post("/_dash-update-component", json=asked, headers=headers)
+            entry = connection.execute("select from audit_log where account_id = %s", [account]).fetchone()
+            if entry is not None:
+                looked.add(callback["output"])
+            if any(word in answer.text for word in secret):
+                shown.add(callback["output"])
+                assert entry is not None, (callback["output"], shape, answer.text[:400])
+    of_the_patient = {
+        "panel-who.children", "patient-vitals.children", "patient-timeline.children", "patient-chart.figure",
+        "patient-other.children", "triage-grid.getRowsResponse", "residents-list.children",
+    }  # fmt: skip
+    missing = {name for name in of_the_patient if not any(name in output for output in looked)}
+    assert not missing, missing
+    assert len(shown) > 5, shown
+
+
+def test_one_entry_tells_of_a_page_that_asks_again_and_again(served: Served) -> None:
+    patient = served.trusts.north.patients[1].patient_id
+    [now] = [c for c in callbacks() if "patient-vitals.children" in c["output"]]
+    [timeline] = [c for c in callbacks() if c["output"] == "patient-timeline.children"]
+    with connect(served.database) as connection, served.client() as client:
+        account, headers = newcomer(served, connection)
+        for callback in (now, timeline, now, now):
+            asked = sent(callback, {"patient": patient}, "number")
+            assert client.post("/_dash-update-component", json=asked, headers=headers).status_code == 200
+    told = served.ask("select action, object, detail from audit_log where account_id = %s", account)
+    assert told == [("looked_at", f"patient/{patient}", {"what": "patient"})]
+
+
+def test_after_a_while_the_same_look_is_another_one() -> None:
+    at = 0.0
+    remembered = looks_module.Remembered(lambda: at)
+    remembered.add(1, ["patient/1"])
+    assert remembered.unknown(1, ["patient/1", "patient/2"]) == ["patient/2"]
+    assert remembered.unknown(2, ["patient/1"]) == ["patient/1"]
+    at = looks_module.WHILE.total_seconds() / 2
+    assert remembered.unknown(1, ["patient/1"]) == ["patient/1"]
+
+
+def newcomer(served: Served, connection: psycopg.Connection[Any]) -> tuple[int, dict[str, str]]:
+    """Make a clinician who has looked at nothing, and give the number and what a request of theirs carries."""
+    organisation, token = served.trusts.north.organisation_id, secrets.token_urlsafe(32)
+    row = connection.execute(
+        "insert into account (organisation_id, sign_in, name, role, all_sites) "
+        "values (%s, %s, 'New Nurse', 'clinician', true) returning account_id",
+        [organisation, token.lower()],
+    ).fetchone()
+    assert row is not None
+    connection.execute(
+        "insert into session (token_hash, organisation_id, account_id, expires_at) "
+        "values (%s, %s, %s, now() + interval '1 day')",
+        [hashlib.sha256(token.encode()).digest(), organisation, row[0]],
+    )
+    return int(row[0]), {"Authorization": f"Bearer {token}"}
+
+
+CHOSEN = {"scheme": "light", "patient-span": "24h", "patient-window": None, "triage-view": FIRST_VIEW}
+
+
+def chosen(request: dict[str, Any]) -> dict[str, Any]:
+    """Choose what a page offers to choose, where nonsense would be answered with nothing."""
+    alone = [given for given in (*request["inputs"], *request["state"]) if isinstance(given, dict)]
+    for given in alone:
+        if given["id"] == "patient-view":
+            given["value"] = "charts" if "patient-chart.figure" in request["output"] else "table"
+        elif given["property"] == "getRowsRequest":
+            given["value"] = {"startRow": 0, "endRow": 20}
+        else:
+            given["value"] = CHOSEN.get(given["id"], given["value"])
+    return request
 
 
 def test_nothing_is_shown_where_the_look_cannot_be_recorded(database: TestDatabase) -> None:

@@ -102,6 +102,16 @@ def test_a_code_cannot_be_tried_out(served: Served, key: bytes) -> None:
     assert served.ask("select verified_at is not null from contact") == [(True,)]
 
 
+def test_nor_by_asking_for_many_at_once(served: Served) -> None:
+    async def together() -> list[Any]:
+        asked = [_outcome(contacts.add("sms", f"07700 9001{n:02}")) for n in range(3 * contacts.MOST_CODES)]
+        return await asyncio.gather(*asked)
+
+    [said] = acting(served, "nurse", together)
+    assert sum(isinstance(outcome, int) for outcome in said) == contacts.MOST_CODES
+    assert served.ask("select count(*) from delivery") == [(contacts.MOST_CODES,)]
+
+
 def test_codes_are_not_sent_without_end(served: Served) -> None:
     acts = [lambda n=n: contacts.add("sms", f"07700 90012{n}") for n in range(contacts.MOST_CODES + 1)]
     said = acting(served, "nurse", *acts)

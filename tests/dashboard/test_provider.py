@@ -59,7 +59,7 @@ def linked(module_database: TestDatabase) -> Iterator[Linked]:
         assert process.stdout is not None
         issuer = process.stdout.readline().strip()
         trusts = make_trusts(module_database)
-        settings = ProviderSettings(issuer, CLIENT, SECRET, name="Trust <Identity>")
+        settings = ProviderSettings(issuer, CLIENT, SECRET, name="Trust <Identity>", organisation="North")
         try:
             with serve(module_database, provider=settings) as url:
                 yield Linked(Served(url, module_database, trusts), issuer)
@@ -213,6 +213,45 @@ def test_a_provider_that_is_away_leaves_the_password(module_database: TestDataba
             assert browser.get("/sign-in/provider").status_code == 503
         with served.client("nurse") as client:
             assert client.get("/api/v1/me").status_code == 200
+
+
+def test_another_organisation_neither_blocks_a_subject_nor_lets_anybody_in_by_it(linked: Linked) -> None:
+    south = linked.served.trusts.south.accounts["south-nurse"]
+    rule = {"issuer": linked.issuer, "claim": "team", "value": "crisis", "role": "clinician", "site_id": None}
+    with linked.served.client("south-admin") as admin:
+        for subject_ in ("shared", "only-in-south"):
+            given = {"issuer": linked.issuer, "subject": subject_}
+            assert admin.post(f"/api/v1/accounts/{south}/identities", json=given).status_code == 204
+        assert admin.post("/api/v1/sign-in-rules", json=rule).status_code == 201
+    linked.link("reader", "shared")
+    with linked.served.client("admin") as admin:
+        assert admin.post("/api/v1/sign-in-rules", json=rule | {"role": "carer"}).status_code == 201
+    for who, name in (
+        ({"sub": "shared"}, "Reader"),
+        ({"sub": "only-in-south"}, None),
+        ({"sub": "crisis-1", "name": "New Carer", "team": "crisis"}, "New Carer"),
+    ):
+        linked.tell(who=who)
+        with linked.served.client() as browser:
+            assert linked.walk(browser).status_code == (303 if name else 403), who
+            if name:
+                assert browser.get("/api/v1/me").json()["name"] == name
+    assert linked.served.ask("select role, organisation_id from account where name = 'New Carer'") == [
+        ("carer", linked.served.trusts.north.organisation_id)
+    ]
+
+
+def test_whose_provider_it_is_must_be_said_where_there_are_several(
+    module_database: TestDatabase, linked: Linked
+) -> None:
+    linked.tell(who={"sub": "subject-of-nurse"})
+    for name in ("", "Nowhere"):
+        settings = ProviderSettings(linked.issuer, CLIENT, SECRET, organisation=name)
+        with serve(module_database, provider=settings) as url:
+            served = Served(url, module_database, linked.served.trusts)
+            with served.client() as browser:
+                assert Linked(served, linked.issuer).walk(browser).status_code == 503
+                assert browser.get("/api/v1/me").status_code == 401
 
 
 def test_a_subject_belongs_to_one_account(linked: Linked) -> None:

@@ -239,6 +239,34 @@ def test_a_policy_is_put_in_force_once_with_author_and_reason(ward: Served) -> N
         assert [(v["version"], v["in_force"]) for v in versions] == [(2, True), (1, False)]
 
 
+def test_a_policy_is_checked_against_the_limits_of_patients_whom_the_administrator_does_not_see(ward: Served) -> None:
+    north = ward.trusts.north
+    document = shipped("care_home_news2").text
+    own = '{"limits": {"low_saturation": {"red": 80}}}'
+    patient = next(p for p in north.patients if p.site_id == north.sites["Oak House"]).patient_id
+    ward.ask(
+        "with e as (insert into enrolment (organisation_id, patient_id, pathway_id) "
+        "select organisation_id, %s, pathway_id from pathway where name = 'care_home_news2' returning *) "
+        "insert into enrolment_override (organisation_id, patient_id, enrolment_id, version, document, policy_id, "
+        "author, reason) select e.organisation_id, e.patient_id, e.enrolment_id, 1, %s::jsonb, w.policy_id, 'x', 'x' "
+        "from e join pathway w using (pathway_id)",
+        patient,
+        own,
+    )
+    administrator = north.accounts["admin"]
+    ward.ask("update account set all_sites = false where account_id = %s", administrator)
+    given = {"document": document + "\n", "author": "Dr B", "reason": "A line more"}
+    with ward.client("admin") as admin:
+        assert admin.get(f"/api/v1/patients/{patient}").status_code == 404
+        refused = admin.post("/api/v1/policies", json=given)
+    ward.ask("update account set all_sites = true where account_id = %s", administrator)
+    assert refused.status_code == 422
+    assert f"patient {patient} has limits of their own" in refused.json()["detail"]
+    with ward.client("south-admin") as admin:
+        # another organisation's pathway of the same name has none of that
+        assert admin.post("/api/v1/policies", json=given).status_code == 201
+
+
 def test_the_log_is_searched_by_who_whom_what_and_when(fresh: Served) -> None:
     patient = fresh.trusts.north.patients[0]
     with fresh.client("nurse") as nurse:
@@ -357,6 +385,8 @@ def test_nobody_gives_themselves_rights(module_database: TestDatabase, ward: Ser
 def test_a_day_is_read_as_people_type_it(day: Any) -> None:
     if day.year >= 1000:
         for text in (
+            f"{day.day} {day:%b} {day.year}",
+            f"{day:%d %B %Y}",
             f"{day.day} {day.month} {day.year}",
             f"{day:%d/%m/%Y}",
             f"{day:%d.%m.%Y}",

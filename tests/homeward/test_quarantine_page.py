@@ -34,12 +34,13 @@ START = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=3)
 
 @pytest.fixture(scope="module")
 def house(module_database: TestDatabase) -> Iterator[Served]:
-    """A server, with a spare device registered; nothing waits but what each test puts there."""
+    """A server, with a spare device at the first home; nothing waits but what each test puts there."""
     with running(module_database) as served:
         served.ask("delete from quarantine")
         served.ask(
-            "insert into device (organisation_id, code, kind, lane) values (%s, 'spare', 'oximeter', 0)",
+            "insert into device (organisation_id, site_id, code, kind, lane) values (%s, %s, 'spare', 'oximeter', 0)",
             served.trusts.north.organisation_id,
+            served.trusts.north.sites["Elm House"],
         )
         yield served
 
@@ -135,7 +136,8 @@ def test_what_still_cannot_be_stored_goes_on_waiting_and_is_told(empty: Served, 
     with empty.client("nurse") as client:
         assert client.get("/api/v1/quarantine/causes").json() == [], "nobody's: there are two organisations"
     empty.ask("update quarantine set organisation_id = %s", empty.trusts.north.organisation_id)
-    page = open_page(empty, browser)
+    # of a device that is nowhere nobody knows whose it is
+    page = open_page(empty, browser, "admin")
     page.get_by_role("button", name="Replay").click()
     expect(page.locator("#quarantine-said")).to_contain_text("1 message cannot be stored yet and still waits.")
     assert waiting(empty) == 1
@@ -201,6 +203,69 @@ def test_others_may_not(empty: Served) -> None:
     with empty.client() as client:
         assert client.post("/api/v1/quarantine/replay", json=choice).status_code == 401
     assert waiting(empty) == 1
+
+
+def test_what_waits_is_worked_off_where_its_device_is(empty: Served) -> None:
+    north = empty.trusts.north
+    elm, oak = (next(p for p in north.patients if p.site_id == north.sites[s]) for s in ("Elm House", "Oak House"))
+    hands = empty.ask(
+        "insert into device (organisation_id, code, kind, lane) values (%s, %s, 'manual', 0) returning device_id",
+        north.organisation_id,
+        f"hands-{time.monotonic_ns()}",
+    )[0][0]
+    rows = [("elm", elm.device_id, None), ("oak", oak.device_id, None), ("nowhere", hands, None),
+            ("unknown", None, None), ("by hand for oak", hands, oak.patient_id)]  # fmt: skip
+    for name, device, patient in rows:
+        empty.ask(
+            "insert into quarantine (organisation_id, device_id, patient_id, topic, payload, reason, detail, "
+            "received_at) values (%s, %s, %s, %s, %s, 'malformed', 'x', now())",
+            north.organisation_id,
+            device,
+            patient,
+            name,
+            name.encode(),
+        )
+    # a person may have been given a device of their own that is at no site
+    empty.ask(
+        "insert into device_assignment (organisation_id, device_id, patient_id, during) values (%s, %s, %s, '(,)')",
+        north.organisation_id,
+        hands,
+        elm.patient_id,
+    )
+    everything = {name for name, _, _ in rows}
+    at_elm = {"elm", "nowhere", "by hand for oak"}
+    for who, site, seen in (
+        ("admin", None, everything),
+        ("technician", None, everything),
+        ("technician", "Oak House", {"oak"}),
+        ("nurse", None, everything - {"unknown"}),
+        ("nurse", "Elm House", at_elm),
+        ("admin", "Elm House", at_elm | {"unknown"}),
+    ):
+        account = north.accounts[who]
+        empty.ask("update account set all_sites = %s where account_id = %s", site is None, account)
+        if site:
+            empty.ask("delete from account_site where account_id = %s", account)
+            empty.ask("insert into account_site values (%s, %s, %s)", account, north.sites[site], north.organisation_id)
+        with empty.client(who) as client:
+            listed = {item["topic"] for item in client.get("/api/v1/quarantine").json()["items"]}
+            assert listed == seen, (who, site)
+            told = client.get("/api/v1/quarantine/causes").json()
+            assert sum(cause["messages"] for cause in told) == len(seen), (who, site)
+            # a request made by hand reaches no more than the page shows
+            span = client.post("/api/v1/quarantine/span", json={"reason": "malformed"})
+            assert span.status_code == 200
+            tried = client.post("/api/v1/quarantine/replay", json={"reason": "malformed"}).json()
+            assert (tried["messages"], tried["next"], tried["left"]) == (len(seen), None, 0), (who, site)
+        empty.ask("update account set all_sites = true where account_id = %s", account)
+    numbers = dict(empty.ask("select topic, quarantine_id from quarantine"))
+    empty.ask("update account set all_sites = false where account_id = %s", north.accounts["technician"])
+    with empty.client("technician") as client:
+        for path, more in (("replay", {}), ("discard", {"note": "x"})):
+            given = {"items": [numbers["elm"], numbers["unknown"]]} | more
+            assert client.post(f"/api/v1/quarantine/{path}", json=given).json()["messages"] == 0
+    empty.ask("update account set all_sites = true where account_id = %s", north.accounts["technician"])
+    assert waiting(empty) == len(rows)
 
 
 @pytest.mark.parametrize("fault", ["other's patient", "other's device", "taken", "backwards"])

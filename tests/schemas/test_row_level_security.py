@@ -39,6 +39,10 @@ WITH_OWNERS_EYES = {
     "nhs_number_is_known",
     "names_for_message",
     "message_standing",
+    "record_looks",
+    "patient_of_nhs_number",
+    "organisation_of_provider",
+    "overrides_of_pathway",
 }
 
 RULES = {

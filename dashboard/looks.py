@@ -1,0 +1,121 @@
+"""What of patients has a request read for somebody, and does an entry of the audit log tell of it?
+
+Whatever serves a person, a route, a page or a callback, asks the database through `store`, which notes here whose rows
+came back; `audit.write` notes of whom an entry tells. What is read and not told of is recorded by the `Recorder` before
+the answer leaves, so that a new way to look at a patient cannot be one that leaves no trace. Pages ask again and again
+while they are open: of one person's looks at the same within a while, one entry tells.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+WHILE = timedelta(minutes=15)
+"""Within it, another look of the same person at the same patient or list is the same look."""
+MOST_REMEMBERED = 20_000
+# that a patient is there, and where, is no look at them
+_NUMBERS = frozenset({"patient_id", "organisation_id", "site_id"})
+_PERSONAL = frozenset(
+    {"patient_id", "patients", "names", "given_name", "family_name", "nhs_number", "sentence", "body", "signed_by"}
+)
+
+
+@dataclass
+class Looks:
+    """The looks of one request; ``where`` names a list of several patients, which is recorded as one look."""
+
+    where: str
+    patients: set[int] = field(default_factory=set)
+    listed: set[int | None] = field(default_factory=set)
+    told: set[int] = field(default_factory=set)
+    is_told: bool = False
+
+    def owed(self) -> list[str]:
+        """Name what was read and what no entry tells of yet."""
+        alone = [f"patient/{patient}" for patient in sorted(self.patients - self.told)]
+        others = self.listed - self.patients - self.told
+        return [*alone, self.where] if others and not self.is_told else alone
+
+    def settle(self) -> None:
+        """Take all that was read as told."""
+        self.told |= self.patients
+        self.is_told = self.is_told or bool(self.listed)
+
+
+_looks: ContextVar[Looks | None] = ContextVar("homeward_looks", default=None)
+
+
+def begin(where: str) -> Token[Looks | None]:
+    """Note looks from now on, for one request; `end` takes the result back."""
+    return _looks.set(Looks(where))
+
+
+def end(token: Token[Looks | None]) -> None:
+    """Forget them when the request has ended."""
+    _looks.reset(token)
+
+
+def current() -> Looks | None:
+    """Give the looks of this request; ``None`` where none is served, such as in a command."""
+    return _looks.get()
+
+
+def name(where: str) -> None:
+    """Say what this request shows, where its address does not."""
+    if (looks := _looks.get()) is not None:
+        looks.where = where
+
+
+def read(parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note which rows came back for a question with these parameters."""
+    looks, told = _looks.get(), set(rows[0]) if rows else set()
+    if looks is None or told <= _NUMBERS:
+        return
+    patient = parameters.get("patient")
+    if isinstance(patient, int):
+        looks.patients.add(patient)
+    elif told & _PERSONAL:
+        looks.listed.update(row.get("patient_id") for row in rows)
+
+
+def tell(subject: str, detail: Mapping[str, Any]) -> None:
+    """Note that an entry was written: of the patients that it names, or of what was read as a list."""
+    if (looks := _looks.get()) is None:
+        return
+    looks.is_told = True
+    kind, _, number = subject.partition("/")
+    if kind == "patient" and number.isdigit():
+        looks.told.add(int(number))
+    named = detail.get("patients")
+    looks.told.update(p for p in (detail.get("patient"), *(named if isinstance(named, list) else ())) if p is not None)
+
+
+def doubt() -> None:
+    """Believe no entry of this request: one of its transactions has failed, perhaps that of the entry."""
+    if (looks := _looks.get()) is not None:
+        looks.told, looks.is_told = set(), False
+
+
+class Remembered:
+    """What was recorded in the last while by this process, so that it need not ask the database each time."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[tuple[int, str], float] = {}
+
+    def unknown(self, account: int, subjects: Collection[str]) -> list[str]:
+        """Leave out what was recorded lately."""
+        now = self._clock()
+        return [s for s in subjects if self._until.get((account, s), now) <= now]
+
+    def add(self, account: int, subjects: Collection[str]) -> None:
+        """Note what the database has recorded, now or within the last while: asked for again in half of one."""
+        if len(self._until) > MOST_REMEMBERED:
+            self._until.clear()
+        until = self._clock() + WHILE.total_seconds() / 2
+        self._until.update({(account, s): until for s in subjects})
