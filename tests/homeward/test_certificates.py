@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from homeward import doctor_certificates
@@ -22,8 +23,8 @@ from homeward.settings import Settings
 from schemas.certificates import Certificate, Holder
 from tests.conftest import TestBroker, TestDatabase
 from tests.dashboard.conftest import Served, connect, make_trusts, serve
-from tests.dashboard.test_devices_browser import sign_in
-from tests.dashboard.test_pages_browser import FLAGS
+from tests.dashboard.test_devices_browser import SCREENSHOTS, sign_in
+from tests.dashboard.test_pages_browser import FLAGS, WIDTHS
 
 
 @pytest.fixture
@@ -118,11 +119,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_shows_them_and_of_devices_only_ones_own(
-    kept: Served, browser: Browser, issued: tuple[str, str, str], broker: TestBroker
+    kept: Served, browser: Browser, issued: tuple[str, str, str], broker: TestBroker, scheme: str
 ) -> None:
     broker.server.authority.issue("is-revoked")
-    page = sign_in(kept, browser, "technician")
+    page = sign_in(kept, browser, "technician", scheme=scheme)
     page.goto(f"{kept.url}/system")
     rows = page.locator("#system-certificates tbody tr")
     expect(rows).to_have_count(4)
@@ -133,4 +135,12 @@ def test_the_page_shows_them_and_of_devices_only_ones_own(
     expect(rows.nth(2).locator(".state-bad")).to_have_text("Ends soon")
     expect(rows.nth(3)).to_contain_text("Device holds-long")
     expect(page.locator("#main")).not_to_contain_text("is-revoked")
+    expect(page.locator("#system-list")).to_contain_text("TimescaleDB")
+    for width, (across, down) in WIDTHS.items():
+        page.set_viewport_size({"width": across, "height": down})
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        if SCREENSHOTS:
+            page.screenshot(path=f"{SCREENSHOTS}/system-{width}-{scheme}.png", full_page=True)
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
     page.context.close()

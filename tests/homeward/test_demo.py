@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,9 +22,20 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from homeward.local.broker import PrivateBroker
 from homeward.local.programs import ensure_programs
-from tests.homeward.running import Running, answer, home_folder, homeward, processes_of, running, service, wait_until
+from tests.homeward.running import (
+    Running,
+    answer,
+    environment,
+    home_folder,
+    homeward,
+    processes_of,
+    running,
+    service,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +296,36 @@ def test_a_taken_port_is_said_in_one_sentence() -> None:
     assert len(done.stderr.strip().splitlines()) == 1
     assert address in done.stderr
     assert "HOMEWARD_HTTP" in done.stderr
+
+
+def test_the_examples_of_the_ways_in_and_out_work_when_they_are_pasted_in_order(demo: Running) -> None:
+    text = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S))
+    given = blocks.replace(".venv/bin/homeward", f"{sys.executable} -m homeward")
+    given = given.replace("http://127.0.0.1:8080", demo.ready["http"]).replace("/tmp/", f"{demo.home.parent}/")
+    # what is refused ends it, as nobody looks at each answer
+    strict = 'set -euo pipefail\ncurl() { command curl --fail-with-body "$@"; echo; }\n'
+    done = subprocess.run(
+        ["bash", "-c", strict + given],
+        cwd=ROOT,
+        env=environment(demo.home),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '"stored":3,"duplicate":0,"quarantined":0' in done.stdout
+    assert '"stored":1,"duplicate":0,"quarantined":0' in done.stdout
+    assert "BP 152/91" in done.stdout or "152/91" in done.stdout
+    assert "2 rows: 2 stored" in done.stdout
+    assert done.stdout.count('"resourceType":"Patient"') == 2
+    assert "OperationOutcome" not in done.stdout
+
+
+def test_the_doctor_knows_the_demonstration_itself(demo: Running) -> None:
+    address = demo.ready["http"].removeprefix("http://")
+    done = homeward(demo.home, "doctor", "--json", HOMEWARD_HTTP=address)
+    found = {(f["subject"], f["state"]): f["sentence"] for f in json.loads(done.stdout)["findings"]}
+    assert found["dashboard", "ok"] == f"Homeward itself answers at {address}."
+    assert {state for subject, state in found if subject == "certificates"} == {"ok"}
+    assert done.returncode == 0
