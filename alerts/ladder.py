@@ -81,10 +81,14 @@ class Tier(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class Ladder(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """A document: the tiers in their order, and the hours in which only red is told."""
+    """A document: the tiers in their order, and the hours in which only red is told.
+
+    Where it says so, the last tier is told again every so many minutes for as long as nobody acknowledges.
+    """
 
     tiers: tuple[Tier, ...]
     quiet: Window | None = None
+    repeat_min: Annotated[int, msgspec.Meta(ge=1, le=LONGEST_MIN)] | None = None
 
 
 @dataclass(frozen=True)
@@ -160,6 +164,17 @@ def plan(ladder: Ladder, severity: int, begun: datetime, zone: str) -> list[Step
             if hours.is_open(tier.hours, at, zone):
                 found.append(Step(at, tier))
     return sorted(found, key=lambda step: step.at)
+
+
+def again(ladder: Ladder, tier: Tier, severity: int, told: datetime, zone: str) -> datetime | None:
+    """Say when the last tier, told at an instant, is told next if nobody acknowledges; never, unless it says so.
+
+    What is not red waits for the end of quiet hours, and everything for the tier's own hours.
+    """
+    if ladder.repeat_min is None:
+        return None
+    due = told + timedelta(minutes=ladder.repeat_min)
+    return hours.first_when(due, lambda at: _may(ladder, tier, severity, at, zone), _LOOK_AHEAD)
 
 
 def _may(ladder: Ladder, tier: Tier, severity: int, at: datetime, zone: str) -> bool:

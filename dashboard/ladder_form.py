@@ -9,6 +9,7 @@ from dash import html
 
 from alerts.hours import DAYS, Window
 from alerts.ladder import (
+    LONGEST_MIN,
     MOST_TIERS,
     AddressReceiver,
     ChannelReceiver,
@@ -50,6 +51,21 @@ def form(found: Setup, ladder: Ladder | None) -> Any:
                             parts.box(_name(-1, "quiet_start"), words.QUIET_FROM, quiet.start if quiet else ""),
                             parts.box(_name(-1, "quiet_end"), words.QUIET_TO, quiet.end if quiet else ""),
                         ],
+                        className="m-row",
+                    ),
+                ],
+                className="m-tier",
+            ),
+            html.Fieldset(
+                [
+                    html.Legend(words.REPEAT_LEGEND),
+                    html.Div(
+                        parts.box(
+                            _name(-1, "repeat"),
+                            words.REPEAT_MINUTES,
+                            str(ladder.repeat_min or "") if ladder else "",
+                            words.REPEAT_HINT,
+                        ),
                         className="m-row",
                     ),
                 ],
@@ -138,6 +154,10 @@ def document(values: Values) -> dict[str, Any]:
     start, end = (str(values.get((-1, name)) or "").strip() for name in ("quiet_start", "quiet_end"))
     if start or end:
         found["quiet"] = {"start": start, "end": end}
+    if repeat := str(values.get((-1, "repeat")) or "").strip():
+        if not (repeat.isdecimal() and repeat.isascii() and 1 <= int(repeat) <= LONGEST_MIN):
+            raise InvalidActionError(words.BAD_REPEAT.format(given=repeat[:20], longest=LONGEST_MIN))
+        found["repeat_min"] = int(repeat)
     return found
 
 

@@ -68,6 +68,8 @@ def families(found: Iterable[Instance]) -> Iterator[Metric]:
         live[instance.service] += instance.is_live
         silent[instance.service] = min(instance.silent_s, silent.get(instance.service, instance.silent_s))
         for name, value in instance.counters.items():
+            if isinstance(value, list):
+                continue  # words, such as the ways that a notifier has
             if instance.is_live or name not in STANDINGS:
                 sums[instance.service, name].update(_by_kind(value))
     yield _gauge("homeward_instances", "Processes of a service heard of lately.", live)

@@ -20,6 +20,7 @@ from dashboard import message_parts as parts
 from dashboard.actions import InvalidActionError
 from dashboard.escalations import Setup, Stage
 from dashboard.permissions import NotPermittedError, Permission, may
+from dashboard.reachable import Reached
 from dashboard.shell import trouble
 from dashboard.text import messages as words
 from dashboard.wording import clock, zone_name
@@ -99,11 +100,18 @@ async def fill(site: str | None, _: Any) -> tuple[Any, Any]:
             html.P(words.FALLS_BACK, className="m-note") if falls_back else None,
             html.Ol([_tier(found, tier) for tier in ladder.tiers], className="m-ladder"),
             html.P(words.QUIET.format(hours=parts.hours_in_words(ladder.quiet))) if ladder.quiet else None,
+            html.P(_repeat(ladder)),
             html.P(version, className="muted"),
         ],
         className="card section",
     )
     return shown, ladder_form.form(found, ladder)
+
+
+def _repeat(ladder: Ladder) -> str:
+    if ladder.repeat_min is None:
+        return words.REPEAT_NONE
+    return words.REPEAT.format(tier=ladder.tiers[-1].name, minutes=ladder.repeat_min)
 
 
 def _tier(found: Setup, tier: ladders.Tier) -> Any:
@@ -161,8 +169,8 @@ async def try_out(site: str | None, severity: str, day: str, time: str | None, _
 
 def _stage(stage: Stage, zone: str) -> Any:
     local = stage.at.astimezone(ZoneInfo(zone))
-    reached = [_reached(name, ways) for name, ways in stage.reached]
-    nobody = not any(ways for _, ways in stage.reached)
+    reached = [_reached(one) for one in stage.reached]
+    nobody = not any(one.ways for one in stage.reached)
     return html.Li(
         [
             html.Strong(f"{local:%a %H:%M}"),
@@ -173,9 +181,9 @@ def _stage(stage: Stage, zone: str) -> Any:
     )
 
 
-def _reached(name: str, ways: tuple[str, ...]) -> str:
-    shown = ", ".join(words.WAYS[way].lower() for way in ways) or words.NO_WAY
-    return f"{name} ({shown})" if name else shown
+def _reached(one: Reached) -> str:
+    shown = ", ".join(words.WAYS[way].lower() for way in one.ways) or one.why
+    return f"{one.name} ({shown})" if one.name else shown
 
 
 def _coming(day: Day, hour: int, minute: int, zone: str, now: datetime) -> datetime:

@@ -45,6 +45,7 @@ class Message:
     public_url: str = ""
     episodes: tuple[Told, ...] = ()
     code: str = field(default="", repr=False)
+    again: bool = False
 
     @property
     def severity(self) -> Severity:
@@ -58,9 +59,10 @@ class Message:
             return "Homeward: your code"
         if self.purpose == "test":
             return "Homeward: test message"
+        again = ", told again" if self.again else ""
         if len(self.episodes) == 1:
-            return f"Homeward: {self.severity.word} alert, {self.site}"
-        return f"Homeward: {len(self.episodes)} alerts ({self._counts()}), {self.site}"
+            return f"Homeward: {self.severity.word} alert, {self.site}{again}"
+        return f"Homeward: {len(self.episodes)} alerts ({self._counts()}), {self.site}{again}"
 
     @property
     def text(self) -> str:
@@ -73,7 +75,9 @@ class Message:
         lines += [f"- {self._line(told)}" for told in self.episodes[:MOST_LISTED]]
         if len(self.episodes) > MOST_LISTED:
             lines.append(f"- and {len(self.episodes) - MOST_LISTED} more: {self.public_url}/")
-        return "\n".join([*lines, "", f"For: {self.tier}. Acknowledge it in Homeward, or the next tier is told."])
+        return "\n".join(
+            [*lines, "", f"For: {self.tier}. Acknowledge it in Homeward, so that nobody else is told of it."]
+        )
 
     @property
     def short(self) -> str:
@@ -84,7 +88,8 @@ class Message:
         name = f" {first.name}" if first.name else ""
         told = f"{self.severity.word} alert{name}" if len(self.episodes) == 1 else f"{self._counts()} alerts"
         link = self._link(first) if len(self.episodes) == 1 else f"{self.public_url}/"
-        return f"Homeward: {told} at {self.site}. {link}"[:LONGEST_SHORT]
+        again = " still" if self.again else ""
+        return f"Homeward: {told}{again} at {self.site}. {link}"[:LONGEST_SHORT]
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -96,6 +101,7 @@ class Message:
             "site": self.site_id,
             "tier": self.tier,
             "step": self.step,
+            "again": self.again,
             "episodes": [
                 {
                     "episode": told.episode_id,

@@ -6,7 +6,6 @@ nothing of a step gets through; and while there is nobody to tell it does not en
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,21 +32,26 @@ LONGEST_PAUSE = timedelta(minutes=5)
 NO_LADDER = "no ladder is in force"
 NOBODY = "nobody to tell"
 TOLD = "told"
+REPEATS = "told, and told again until somebody acknowledges"
 UNREADABLE = "the ladder cannot be read"
 PAUSED = "the patient is paused"
 COLLECTED = "collected with others of this site"
 SNOOZED = ":snoozed:"
 _NEVER = "infinity"
+_HAVE_TOLD = (TOLD, REPEATS)
+_REPEATED = -1
+"""In place of the number of a step: repeats of one tier go together, however often each job was told before."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """A job at its step."""
+    """A job at its step; past the last one that is told again."""
 
     job: Row
     ladder_id: int
+    ladder: Ladder
     began: datetime
     steps: list[Step]
 
@@ -56,8 +60,12 @@ class _Turn:
         return int(self.job["steps"])
 
     @property
+    def is_again(self) -> bool:
+        return self.number >= len(self.steps)
+
+    @property
     def step(self) -> Step:
-        return self.steps[self.number]
+        return self.steps[min(self.number, len(self.steps) - 1)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ def sweep(connection: Connection, now: datetime) -> None:
     """End what nobody waits for any more, and hurry what did not get through, in the transaction that is open."""
     for name in ("mend_clock_jobs", "mend_clock_deliveries", "end_snoozes", "cancel_jobs", "cancel_deliveries"):
         run(connection, name, now=now, longest=LONGEST_PAUSE * 2)
-    run(connection, "hurry", now=now, tries=TRIES)
+    run(connection, "hurry", now=now, tries=TRIES, repeats=REPEATS)
     run(connection, "end_jobs", now=now)
 
 
@@ -86,13 +94,15 @@ def plan(connection: Connection, now: datetime) -> int:
     known = _Known(connection, now)
     groups: dict[tuple[int, int, int, str], list[_Turn]] = defaultdict(list)
     for turn in _not_held(known, [turn for job in due if (turn := _turn(known, job))]):
-        groups[turn.job["site_id"], turn.ladder_id, turn.number, turn.step.tier.name].append(turn)
+        number = _REPEATED if turn.is_again else turn.number
+        groups[turn.job["site_id"], turn.ladder_id, number, turn.step.tier.name].append(turn)
     told = {key: known.receivers(group[0]) for key, group in groups.items()}
     _write(connection, [(group, told[key]) for key, group in groups.items()], now)
     moved = [_after(turn, now, told=bool(told[key])) for key, group in groups.items() for turn in group]
     _advance(connection, [*known.later, *moved])
     for key, group in groups.items():
-        if told[key] and group[0].number:
+        # a repeat is no new step: told of each, a history would show nothing else
+        if told[key] and group[0].number and not group[0].is_again:
             _say_escalated(connection, group, now)
     return len(due)
 
@@ -160,7 +170,7 @@ def _turn(known: _Known, job: Row) -> _Turn | None:
     if not steps:
         _without_steps(connection, job, ladder, now)
         return None
-    turn = _Turn(job, number, began, steps)
+    turn = _Turn(job, number, ladder, began, steps)
     if job["began_at"] is None and steps[0].at > now:
         known.later.append(_Move(turn, 0, steps[0].at, "until its hours begin"))
         return None
@@ -185,7 +195,7 @@ def _without_steps(connection: Connection, job: Row, ladder: Ladder, now: dateti
 
 def _not_held(known: _Known, turns: list[_Turn]) -> list[_Turn]:
     """Let the episodes of a storm wait for each other, so that all of them make one message."""
-    sites = sorted({turn.job["site_id"] for turn in turns if not turn.number})
+    sites = sorted({turn.job["site_id"] for turn in turns if not turn.number or turn.is_again})
     if not sites:
         return turns
     recent: dict[int, list[Row]] = defaultdict(list)
@@ -193,12 +203,17 @@ def _not_held(known: _Known, turns: list[_Turn]) -> list[_Turn]:
         recent[row["site_id"]].append(row)
     kept = []
     for turn in turns:
-        # red does not wait behind yellow
-        counted = [row for row in recent[turn.job["site_id"]] if row["severity"] >= turn.job["severity"]]
-        if turn.number or len(counted) < STORM_MESSAGES:
+        # red does not wait behind yellow, and what is new does not wait behind repeats
+        counted = [
+            row
+            for row in recent[turn.job["site_id"]]
+            if row["severity"] >= turn.job["severity"] and (turn.is_again or not row["again"])
+        ]
+        if (turn.number and not turn.is_again) or len(counted) < STORM_MESSAGES:
             kept.append(turn)
         else:
-            _put_off(known.connection, turn.job, counted[0]["created_at"] + STORM_WINDOW, COLLECTED)
+            outcome = REPEATS if turn.is_again else COLLECTED
+            _put_off(known.connection, turn.job, counted[0]["created_at"] + STORM_WINDOW, outcome)
     return kept
 
 
@@ -212,12 +227,12 @@ def _write(connection: Connection, groups: list[tuple[list[_Turn], list[Destinat
             key = to.key(first.job["job_id"], first.began, first.number)
             where = first.job["organisation_id"], first.job["site_id"]
             whom = to.kind, to.channel, to.account, to.contact, to.address
-            rows.append((*where, *whom, first.number, first.step.tier.name, severity, key))
+            rows.append((*where, *whom, first.number, first.step.tier.name, severity, key, first.is_again))
             keys += [key] * len(group)
             jobs += [turn.job["job_id"] for turn in group]
     if rows:
         names = ("organisation", "site", "kind", "channel", "account", "contact", "address", "step", "tier", "severity")
-        columns = dict(zip((*names, "key"), map(list, zip(*rows, strict=True)), strict=True))
+        columns = dict(zip((*names, "key", "again"), map(list, zip(*rows, strict=True)), strict=True))
         run(connection, "add_deliveries", now=now, **columns)
         run(connection, "add_delivery_episodes", keys=keys, jobs=jobs)
 
@@ -227,8 +242,9 @@ def _after(turn: _Turn, now: datetime, *, told: bool) -> _Move:
     done = turn.number + 1
     if done < len(turn.steps):
         return _Move(turn, done, turn.steps[done].at if told else now, TOLD if told else NOBODY)
-    if told or turn.job["outcome"] == TOLD:
-        return _Move(turn, done, None, TOLD)
+    if told or turn.job["outcome"] in _HAVE_TOLD:
+        again = ladders.again(turn.ladder, turn.step.tier, turn.job["severity"], now, turn.job["time_zone"])
+        return _Move(turn, done, again, TOLD if again is None else REPEATS)
     # from the first tier on: by then somebody may be on call, have an address, or another ladder be in force
     return _Move(turn, 0, now + AGAIN, NOBODY)
 
@@ -244,8 +260,15 @@ def _advance(connection: Connection, moves: list[_Move]) -> None:
         began=[move.turn.began for move in moves],
         steps=[move.steps for move in moves],
         at=[_NEVER if move.at is None else move.at.isoformat() for move in moves],
-        outcomes=[TOLD if move.turn.job["outcome"] == TOLD else move.outcome for move in moves],
+        outcomes=[_outcome(move) for move in moves],
     )
+
+
+def _outcome(move: _Move) -> str:
+    """Somebody who was told stays told, whoever cannot be found afterwards."""
+    if move.turn.job["outcome"] in _HAVE_TOLD and move.outcome not in _HAVE_TOLD:
+        return TOLD
+    return move.outcome
 
 
 def _put_off(connection: Connection, job: Row, at: datetime, outcome: str) -> None:
@@ -256,9 +279,5 @@ def _say_escalated(connection: Connection, group: list[_Turn], now: datetime) ->
     """Note in the episodes' history that the next tier was told, and let the pages show it."""
     tier = group[0].step.tier
     run(connection, "tell_escalated", episodes=[turn.job["episode_id"] for turn in group], now=now, note=tier.name)
-    payload = {
-        "organisation": group[0].job["organisation_id"],
-        "patients": sorted({turn.job["patient_id"] for turn in group}),
-        "episodes": True,
-    }
-    run(connection, "tell_browsers", payload=json.dumps(payload))
+    patients = sorted({turn.job["patient_id"] for turn in group})
+    run(connection, "tell_browsers", organisation=group[0].job["organisation_id"], patients=patients)

@@ -85,10 +85,11 @@ select document from rota where organisation_id = %(organisation)s and name = %(
 
 -- name: recent_messages
 -- When messages went out about these sites lately, and how urgent they were.
-select site_id, created_at, max(severity) as severity
+select site_id, created_at, again, max(severity) as severity
 from delivery
-where site_id = any(%(sites)s::integer[]) and purpose = 'alert' and step = 0 and created_at > %(now)s - %(window)s
-group by site_id, created_at
+where site_id = any(%(sites)s::integer[]) and purpose = 'alert' and (step = 0 or again)
+  and created_at > %(now)s - %(window)s
+group by site_id, created_at, again
 order by created_at
 
 -- name: contacts
@@ -105,12 +106,13 @@ where organisation_id = %(organisation)s and channel_id = any(%(channels)s::inte
 
 -- name: add_deliveries
 insert into delivery (organisation_id, site_id, purpose, kind, channel_id, account_id, contact_id, address, step, tier,
-    severity, key, created_at, run_at)
-select organisation, site, 'alert', kind, channel, account, contact, address, step, tier, severity, key, %(now)s, %(now)s
+    severity, key, again, created_at, run_at)
+select organisation, site, 'alert', kind, channel, account, contact, address, step, tier, severity, key, again, %(now)s,
+    %(now)s
 from unnest(%(organisation)s::integer[], %(site)s::integer[], %(kind)s::text[], %(channel)s::integer[],
-    %(account)s::integer[], %(contact)s::integer[], %(address)s::text[], %(step)s::smallint[], %(tier)s::text[],
-    %(severity)s::smallint[], %(key)s::text[])
-    as u(organisation, site, kind, channel, account, contact, address, step, tier, severity, key)
+    %(account)s::integer[], %(contact)s::integer[], %(address)s::text[], %(step)s::integer[], %(tier)s::text[],
+    %(severity)s::smallint[], %(key)s::text[], %(again)s::boolean[])
+    as u(organisation, site, kind, channel, account, contact, address, step, tier, severity, key, again)
 on conflict (key) do nothing
 
 -- name: add_delivery_episodes
@@ -138,7 +140,7 @@ update notification_job set run_at = %(at)s, outcome = %(outcome)s where job_id 
 -- name: advance
 update notification_job j set ladder_id = u.ladder, began_at = u.began, steps = u.steps, run_at = u.at,
     attempts = least(j.attempts + 1, 32767), outcome = u.outcome
-from unnest(%(jobs)s::bigint[], %(ladders)s::integer[], %(began)s::timestamptz[], %(steps)s::smallint[],
+from unnest(%(jobs)s::bigint[], %(ladders)s::integer[], %(began)s::timestamptz[], %(steps)s::integer[],
     %(at)s::timestamptz[], %(outcomes)s::text[]) as u(job_id, ladder, began, steps, at, outcome)
 where j.job_id = u.job_id
 
@@ -151,12 +153,16 @@ select organisation_id, episode_id, patient_id, 'escalated', %(now)s, severity, 
 from episode where episode_id = any(%(episodes)s::bigint[])
 
 -- name: tell_browsers
-select pg_notify('homeward_live', %(payload)s)
+-- Of very many at once no page is told which: a notification holds 8,000 bytes.
+select pg_notify('homeward_live', json_build_object('organisation', %(organisation)s::integer, 'episodes', true,
+    'patients', case when cardinality(%(patients)s::integer[]) <= 200 then to_json(%(patients)s::integer[]) end)::text)
 
 -- name: hurry
--- Nothing of what a job has sent so far got through, and all of it was tried: its next tier is told at once.
+-- Nothing of what a job has sent so far got through, and all of it was tried: its next tier is told at once. After the
+-- last one there is none: it is told again after the ladder's own minutes.
 update notification_job j set run_at = %(now)s
 where j.status = 'waiting' and j.run_at > %(now)s and j.run_at < 'infinity' and j.began_at is not null and j.steps > 0
+  and j.outcome <> %(repeats)s
   and exists (select from delivery_episode x where x.job_id = j.job_id)
   and not exists (select from delivery_episode x join delivery d using (delivery_id) where x.job_id = j.job_id
                   and (d.status = 'delivered' or (d.status = 'waiting' and d.attempts < %(tries)s)))
@@ -180,7 +186,7 @@ select least((select min(run_at) from notification_job where status = 'waiting' 
 -- name: take_delivery
 -- The row stays locked while it is sent: another notifier takes another one, and one that is killed lets go at once.
 select d.delivery_id, d.organisation_id, d.purpose, d.kind, d.channel_id, d.account_id, d.address, d.step, d.tier,
-    d.severity, d.key, d.sealed, d.created_at, d.attempts, s.site_id, s.name as site, s.time_zone,
+    d.severity, d.key, d.again, d.sealed, d.created_at, d.attempts, s.site_id, s.name as site, s.time_zone,
     k.address as contact, k.verified_at, d.contact_id,
     c.identity, c.settings, c.sealed as channel_sealed, c.retired_at
 from delivery d
@@ -206,11 +212,49 @@ where x.delivery_id = %(delivery)s
 group by x.episode_id, e.patient_id, e.severity, e.activated_at, e.opened_at, e.phase, e.acknowledged_at, p.is_paused, n.name
 order by e.severity desc, since
 
+-- name: patients_of
+select distinct e.patient_id from delivery_episode x join episode e using (episode_id)
+where x.delivery_id = %(delivery)s order by 1
+
 -- name: record
 update delivery set status = %(status)s, outcome = %(outcome)s, attempts = attempts + 1, run_at = %(run_at)s,
     sealed = case when %(status)s::text = 'waiting' then sealed end,
     ended_at = case when %(status)s::text <> 'waiting' then %(now)s::timestamptz end
 where delivery_id = %(delivery)s
+
+-- name: displays_due
+-- At which sites the ladder in force names the display, and nobody has looked lately whether one is connected.
+with in_force as (
+    select distinct on (organisation_id, site_id) organisation_id, site_id, document
+    from ladder order by organisation_id, site_id, version desc
+)
+select s.site_id, s.organisation_id
+from site s
+join lateral (
+    select f.document from in_force f
+    where f.organisation_id = s.organisation_id and (f.site_id = s.site_id or f.site_id is null)
+    order by f.site_id is null limit 1
+) l on l.document @> '{"tiers": [{"receivers": [{"kind": "wall"}]}]}'
+left join site_display d on d.site_id = s.site_id
+where d.looked_at is null or d.looked_at > %(now)s or d.looked_at <= %(now)s - %(every)s::interval
+order by d.looked_at nulls first
+limit %(most)s
+
+-- name: is_first_to_look
+select pg_try_advisory_xact_lock(%(lock)s) as is_first
+
+-- name: displays_seen
+-- Since when it has been so stands beside it; pages whose sites have changed are told to look again.
+insert into site_display (organisation_id, site_id, is_connected, since, looked_at)
+select s.organisation_id, s.site_id, u.is_connected, %(now)s, %(now)s
+from unnest(%(sites)s::integer[], %(connected)s::boolean[]) as u(site_id, is_connected) join site s using (site_id)
+on conflict (site_id) do update set looked_at = excluded.looked_at, is_connected = excluded.is_connected,
+    since = case when site_display.is_connected = excluded.is_connected then site_display.since else excluded.since end
+
+-- name: try_displays
+-- A display is connected again: what it has missed and is still to be told goes out at once.
+update delivery set run_at = %(now)s
+where kind = 'wall' and status = 'waiting' and run_at > %(now)s and site_id = any(%(sites)s::integer[])
 
 -- name: standing
 select count(*) as waiting, coalesce(extract(epoch from %(now)s - min(created_at)), 0)::float8 as oldest_s

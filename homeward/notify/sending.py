@@ -43,10 +43,19 @@ def send_next(connection: Connection, ways: Ways, now: datetime) -> Attempt | No
     status, outcome = _attempt(connection, ways, delivery, now)
     run_at = now + pause(delivery["attempts"] + 1) if status == "waiting" else now
     run(connection, "record", delivery=delivery["delivery_id"], status=status, outcome=outcome, run_at=run_at, now=now)
+    if delivery["purpose"] == "alert" and (status != "waiting" or delivery["attempts"] == 0):
+        _tell_pages(connection, delivery)
     facts = {"delivery": delivery["delivery_id"], "way": delivery["kind"], "attempts": delivery["attempts"] + 1}
     if status in ("waiting", "failed"):
         log.warning("message did not get through", action=f"message_{status}", reason=outcome, **facts)
     return Attempt(status, delivery["kind"], delivery["purpose"], (now - delivery["created_at"]).total_seconds())
+
+
+def _tell_pages(connection: Connection, delivery: Row) -> None:
+    """Let those who look at a patient see what became of the message, or that the first attempt failed."""
+    patients = run(connection, "patients_of", delivery=delivery["delivery_id"])
+    given = [row["patient_id"] for row in patients]
+    run(connection, "tell_browsers", organisation=delivery["organisation_id"], patients=given)
 
 
 def pause(attempts: int) -> timedelta:
@@ -87,7 +96,7 @@ def _message(connection: Connection, ways: Ways, delivery: Row, now: datetime) -
         return None
     return Message(
         delivery["key"], "alert", delivery["site_id"], delivery["site"], delivery["time_zone"], delivery["tier"],
-        delivery["step"], ways.public_url, told,
+        delivery["step"], ways.public_url, told, again=delivery["again"],
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import psycopg
 import structlog
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from homeward.notify import key, planning, sending
+from homeward.notify import displays, key, planning, sending
 from homeward.notify.sql import clock
 from homeward.notify.standing import Standing
 from homeward.notify.ways import Outside, Ways
@@ -24,6 +24,8 @@ from schemas.database import open_pool
 ROLE = "homeward_notify"
 SENDERS = 4
 LOOK_S = 1.0
+DISPLAYS_S = 5.0
+"""How often it is asked whose display has not been looked at for a minute."""
 SWEEP_S = 0.5
 """What has ended is swept up no more often; senders look for themselves."""
 _AWAY = (psycopg.Error, PoolTimeout)
@@ -56,11 +58,11 @@ class Notifier:
 
     def __init__(self, pool: ConnectionPool, ways: Ways, stop: threading.Event) -> None:
         self._pool, self._ways, self._stop = pool, ways, stop
-        self._standing, self._jobs, self._messages = Standing(), Bell(), Bell()
+        self._standing, self._jobs, self._messages = Standing(ways.kinds), Bell(), Bell()
 
     def run(self, ready: Callable[[], None]) -> None:
         """Work until the stop; ``ready`` is called when word of new jobs is heard."""
-        work = [self._plan, self._beat, *[self._send] * SENDERS]
+        work = [self._plan, self._beat, self._look, *[self._send] * SENDERS]
         threads = [threading.Thread(target=one, name=f"notify-{number}") for number, one in enumerate(work)]
         for thread in threads:
             thread.start()
@@ -144,6 +146,14 @@ class Notifier:
             self._jobs.ring()
         return True
 
+    def _look(self) -> None:
+        while not self._stop.wait(DISPLAYS_S):
+            try:
+                with self._pool.connection() as connection:
+                    displays.look(connection, self._ways, clock(connection))
+            except _AWAY as failed:
+                self._pause("displays", failed)
+
     def _beat(self) -> None:
         while not self._stop.is_set():
             try:
@@ -170,8 +180,8 @@ def run(
     database_url: str, outside: Outside, home: Path, stop: threading.Event, ready: Callable[[], None] = lambda: None
 ) -> None:
     """Be a notifier until ``stop``."""
-    # listening, planning and presence keep a connection each, and every sender one while it sends
-    with open_pool(database_url, ROLE, min_size=4, max_size=SENDERS + 4) as pool:
+    # listening, planning, displays and presence keep a connection each, and every sender one while it sends
+    with open_pool(database_url, ROLE, min_size=4, max_size=SENDERS + 5) as pool:
         with pool.connection() as connection:
             private = key.load(connection, home)
         ways = Ways(outside, private)

@@ -6,6 +6,7 @@ import threading
 import uuid
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,8 @@ _TELLS_WAITING = 0x686F6E74
 class Standing:
     """The numbers of one process."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: Sequence[str] = ()) -> None:
+        self._kinds = list(kinds)
         self._lock = threading.Lock()
         self._instance = uuid.uuid4()
         self._counts: dict[str, Counter[str]] = {"messages_delivered": Counter(), "messages_failed": Counter()}
@@ -66,5 +68,5 @@ class Standing:
             counts = {name: dict(by_kind) for name, by_kind in self._counts.items()}
             return {
                 **counts, "messages_retried": self._retried, "jobs_planned": self._jobs,
-                "delivered_up_to_s": dict(self._delivered), **self._now,
+                "delivered_up_to_s": dict(self._delivered), "ways": self._kinds, **self._now,
             }  # fmt: skip

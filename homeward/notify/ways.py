@@ -76,6 +76,18 @@ class Ways:
                 raise DeliveryError("no broker is set; set HOMEWARD_MQTT_URL")
             self._wall.send(message)
 
+    @property
+    def kinds(self) -> list[str]:
+        """Which ways the installation's own settings open, for those who ask whether anybody can be reached."""
+        opened = {"email": self._mail is not None, "wall": self._wall is not None}
+        return [kind for kind, is_open in opened.items() if is_open]
+
+    def displays(self, sites: Sequence[int]) -> dict[int, bool]:
+        """Say at which sites a display is connected; raises `DeliveryError` where nobody can say."""
+        if self._wall is None:
+            raise DeliveryError("no broker is set; set HOMEWARD_MQTT_URL")
+        return self._wall.heard(sites)
+
     def _address(self, delivery: dict[str, Any]) -> str:
         address = str(delivery["contact"] or delivery["address"])
         if not address:

@@ -43,6 +43,7 @@ WITH_OWNERS_EYES = {
     "patient_of_nhs_number",
     "organisation_of_provider",
     "overrides_of_pathway",
+    "ways_of_people",
 }
 
 RULES = {
@@ -258,6 +259,8 @@ def trusts(module_database: TestDatabase) -> Iterator[Trusts]:
                 "values (%(organisation)s, %(account)s, 'email', 'x@example.org')",
                 "insert into delivery (organisation_id, account_id, purpose, kind, key) "
                 "values (%(organisation)s, %(account)s, 'alert', 'email', %(organisation)s::text)",
+                "insert into site_display (organisation_id, site_id, is_connected, since, looked_at) "
+                "values (%(organisation)s, %(site)s, true, now(), now())",
                 "insert into delivery_episode (organisation_id, delivery_id, job_id, episode_id) "
                 "select d.organisation_id, d.delivery_id, j.job_id, j.episode_id from delivery d "
                 "join notification_job j using (organisation_id) where d.organisation_id = %(organisation)s",

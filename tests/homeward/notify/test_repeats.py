@@ -1,0 +1,113 @@
+"""Is the last tier told again for as long as its ladder says so, and never oftener, in quiet hours, or as a storm?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from homeward.notify import planning
+from tests.conftest import TestDatabase
+from tests.homeward.notify.house import NOW, House, by_mail, minutes, open_house, tier
+
+TWO = (tier("Home", by_mail("home@x.example")), tier("Nurse", by_mail("nurse@x.example"), after=10))
+
+
+@pytest.fixture
+def house(module_database: TestDatabase) -> Iterator[House]:
+    with open_house(module_database) as found:
+        yield found
+
+
+def through(house: House) -> None:
+    house.set("update delivery set status = 'delivered', attempts = 1 where status = 'waiting'")
+
+
+def plan_each_minute(house: House, begin: datetime, count: int) -> None:
+    for minute in range(count):
+        house.plan(begin + minutes(minute))
+        through(house)
+
+
+def test_the_last_tier_is_told_again_until_somebody_acknowledges(house: House) -> None:
+    house.ladder(*TWO, repeat_min=15)
+    episode = house.raise_episode()
+    plan_each_minute(house, NOW, 56)
+    told = house.ask("select tier, again, created_at from delivery order by delivery_id")
+    assert [(name, again, round((at - NOW).total_seconds() / 60)) for name, again, at in told] == [
+        ("Home", False, 0), ("Nurse", False, 10), ("Nurse", True, 25), ("Nurse", True, 40), ("Nurse", True, 55),
+    ]  # fmt: skip
+    assert len({key for (key,) in house.ask("select key from delivery")}) == 5, "a repeat is no repeat of the message"
+    assert house.jobs() == [("waiting", planning.REPEATS)]
+    # what is told again is no new step of the history
+    assert house.ask("select note from episode_event where kind = 'escalated'") == [("Nurse",)]
+    house.set("update episode set acknowledged_at = now() where episode_id = %s", episode)
+    plan_each_minute(house, NOW + minutes(56), 30)
+    assert len(house.told()) == 5
+    assert house.jobs() == [("delivered", "acknowledged")]
+
+
+def test_a_repeat_that_does_not_get_through_waits_for_the_next(house: House) -> None:
+    house.ladder(*TWO, repeat_min=15)
+    house.raise_episode()
+    for minute in range(41):
+        house.plan(NOW + minutes(minute))
+        house.set("update delivery set attempts = 5, outcome = 'the mail server does not answer'")
+    # the second tier is hurried, since the first reached nobody; no repeat is
+    times = [
+        round((at - NOW).total_seconds() / 60) for (at,) in house.ask("select created_at from delivery order by 1")
+    ]
+    assert times == [0, 1, 16, 31]
+
+
+def test_quiet_hours_put_off_what_is_not_red(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=30, quiet={"start": "22:00", "end": "07:00"})
+    evening = datetime(2026, 6, 10, 20, 45, tzinfo=UTC)  # a quarter to ten in summer
+    house.raise_episode(severity=2, at=evening)
+    house.raise_episode(severity=3, at=evening, patient=2)
+    for step in range(0, 10 * 60, 15):
+        house.plan(evening + minutes(step))
+        through(house)
+    rows = house.ask("select severity, created_at from delivery order by delivery_id")
+    amber = [at for severity, at in rows if severity == 2]
+    assert amber == [evening, datetime(2026, 6, 11, 6, 0, tzinfo=UTC), datetime(2026, 6, 11, 6, 30, tzinfo=UTC)]
+    assert len([at for severity, at in rows if severity == 3]) == 20
+
+
+def test_repeats_of_a_storm_stay_few_messages(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=10)
+    for number in range(30):
+        at = NOW + minutes(number / 10)
+        house.raise_episode(at=at, patient=number % 2)
+        house.plan(at)
+        through(house)
+    before = len(house.told())
+    for tenth in range(200):
+        house.plan(NOW + minutes(5 + tenth / 10))
+        through(house)
+    rows = house.ask("select created_at, count(*) from delivery where again group by 1 order by 1")
+    assert rows
+    for at, _ in rows:
+        within = [other for other, _ in rows if at <= other < at + planning.STORM_WINDOW]
+        assert len(within) <= planning.STORM_MESSAGES
+    assert len(house.told()) - before < 30, "each of thirty alerts was due twice"
+    told = house.ask(
+        "select count(distinct x.episode_id) from delivery_episode x join delivery d using (delivery_id) where d.again"
+    )
+    assert told == [(30,)], "and each of them is told again"
+
+
+def test_what_is_new_does_not_wait_behind_repeats(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=5)
+    for number in range(planning.STORM_MESSAGES):
+        house.raise_episode(at=NOW + minutes(number / 10))
+        house.plan(NOW + minutes(number / 10))
+        through(house)
+    for tenth in range(4):
+        house.plan(NOW + minutes(5 + tenth / 10))
+        through(house)
+    before = len(house.told())
+    house.raise_episode(at=NOW + minutes(5.35))
+    house.plan(NOW + minutes(5.35))
+    assert len(house.told()) == before + 1
