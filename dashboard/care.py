@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts import ladder
 from alerts.documents import OverdueRule, duration
 from alerts.news2 import RESPONSES, News2, missing_that_matter
 from alerts.news2_chart import PARAMETERS
 from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard
 from dashboard.text import care as words
-from dashboard.wording import clock, instant
+from dashboard.wording import instant
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
@@ -90,19 +89,6 @@ def _by_score(at: Situation, row: int) -> int | None:
     hours = RESPONSES[int(at.scores.response[row])].at_least_every_h
     newest = max(int(at.recent_at[row, code]) for code in NEWS2_CODES)
     return newest + round(hours * HOUR_US)
-
-
-def told_next(document: object, waiting: Sequence[Mapping[str, Any]], zone: str, now: datetime) -> str:
-    """Say whom the site's ladder tells of what waits, and when, while nobody takes it on; empty without a ladder."""
-    if document is None or not waiting:
-        return ""
-    worst = max(waiting, key=lambda e: (int(e["severity"]), -e["since"].timestamp()))
-    try:
-        steps = ladder.plan(ladder.read(document), int(worst["severity"]), worst["since"], zone)
-    except ladder.LadderError:
-        return ""  # what cannot be read tells nobody, and the page of messages says so
-    named = ", ".join(f"{step.tier.name} {clock(step.at, zone, now)}" for step in steps)
-    return f"{words.LADDER} {named}." if named else ""
 
 
 def score_words(scores: News2, values: NDArray[np.float64], row: int) -> str:

@@ -128,11 +128,3 @@ values (%(organisation)s, %(site)s, %(since)s, %(until)s, %(number)s, %(version)
         %(role)s)
 returning shift_handover_id, site_id, since, until, number, version, document, signed_by, signed_name, signed_role,
           signed_at, true as counts
-
--- name: ladder
--- The ladder in force for a site, or for a patient's site: its own, else the organisation's.
-select l.document from ladder l
-where l.site_id is null
-   or l.site_id = coalesce(%(site)s::integer, (select p.site_id from patient p where p.patient_id = %(patient)s::integer))
-order by l.site_id is null, l.version desc
-limit 1

@@ -16,10 +16,11 @@ from alerts import ladder as ladders
 from alerts import rota as rotas
 from alerts.ladder import AddressReceiver, ChannelReceiver, Ladder, LadderError, PersonReceiver, RotaReceiver, Tier
 from alerts.rota import RotaError
-from dashboard import audit, identity, store
+from dashboard import audit, identity, reachable, store
 from dashboard.actions import InvalidActionError
 from dashboard.contacts import checked_address, seal
 from dashboard.permissions import Permission, require
+from dashboard.reachable import Means, Reached
 from schemas.episode import Severity
 
 FILE = "messages.sql"
@@ -38,6 +39,7 @@ class Setup:
     rotas: dict[str, Row]
     people: dict[int, Row]
     channels: dict[int, Row]
+    means: Means
 
     def ladder_for(self, site: int | None) -> Row | None:
         """Give the ladder that holds for a site: its own, or the organisation's."""
@@ -50,11 +52,11 @@ class Setup:
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the preview: when, which tier, and each receiver with how it can be reached."""
+    """A step of the preview: when, which tier, and each receiver with how it is reached, or why not."""
 
     at: datetime
     tier: Tier
-    reached: tuple[tuple[str, tuple[str, ...]], ...]
+    reached: tuple[Reached, ...]
 
 
 async def setup() -> Setup:
@@ -67,36 +69,17 @@ async def setup() -> Setup:
             {row["name"]: row for row in await _run(connection, "rotas")},
             {row["account_id"]: row for row in await _run(connection, "reachable")},
             {row["channel_id"]: row for row in await _run(connection, "channels")},
+            await reachable.means(connection),
         )
 
 
 def preview(found: Setup, ladder: Ladder, site: int | None, severity: Severity, at: datetime) -> list[Stage]:
     """Say whom an alert would reach that is raised at an instant, if nobody took it on."""
-    steps = ladders.plan(ladder, severity, at, found.zone_of(site))
-    return [Stage(s.at, s.tier, tuple(_reached(found, receiver, s.at) for receiver in s.tier.receivers)) for s in steps]
-
-
-def _reached(found: Setup, receiver: ladders.Receiver, at: datetime) -> tuple[str, tuple[str, ...]]:
-    if isinstance(receiver, AddressReceiver):
-        return receiver.address, (receiver.by,)
-    if isinstance(receiver, ChannelReceiver):
-        channel = found.channels.get(receiver.channel)
-        return (channel["name"], (channel["kind"],)) if channel else ("", ())
-    if isinstance(receiver, PersonReceiver):
-        return _person(found, receiver.account, receiver.by)
-    if isinstance(receiver, RotaReceiver):
-        row = found.rotas.get(receiver.rota)
-        account = rotas.on_call(rotas.read(row["document"]), at).account if row else None
-        return _person(found, account, receiver.by) if account is not None else (receiver.rota, ())
-    return "", ("wall",)
-
-
-def _person(found: Setup, account: int, by: str) -> tuple[str, tuple[str, ...]]:
-    person = found.people.get(account)
-    if person is None:
-        return "", ()
-    asked = tuple(way for way in person["ways"] if by in ("chosen", way))
-    return person["name"], asked or tuple(person["ways"])
+    zone = found.zone_of(site)
+    return [
+        Stage(s.at, s.tier, tuple(reachable.reached(found.means, r, site, s.at, zone) for r in s.tier.receivers))
+        for s in ladders.plan(ladder, severity, at, zone)
+    ]
 
 
 async def publish_ladder(site: int | None, document: dict[str, Any], reason: str) -> int:
@@ -112,6 +95,12 @@ async def publish_ladder(site: int | None, document: dict[str, Any], reason: str
         for receiver in tier.receivers:
             _check_receiver(found, receiver, tier.name)
     return await _publish("ladder", {"site": site}, document, reason, f"ladder/{site or 'organisation'}")
+
+
+async def ladder_versions(site: int | None) -> list[Row]:
+    """List the last versions of a site's ladder, or of the organisation's, the newest first."""
+    require(identity.current(), Permission.SET_UP_MESSAGES)
+    return await store.fetch_from(FILE, "ladder_versions", site=site)
 
 
 def _check_receiver(found: Setup, receiver: ladders.Receiver, tier: str) -> None:

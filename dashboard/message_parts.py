@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -11,6 +11,7 @@ from dash import dcc, html
 from alerts.hours import DAYS, Window
 from dashboard import text
 from dashboard.text import messages as words
+from dashboard.text import told
 
 DAY_LABELS = [{"value": day, "label": words.DAYS[day][:3]} for day in DAYS]
 
@@ -34,10 +35,14 @@ def loading(name: str) -> Any:
     return html.Div(html.Div(text.LOADING, className="loading-note"), id=name)
 
 
-def outcome(status: str, why: str, attempts: int) -> Any:
-    """What became of a message, in words and colour."""
-    name, kind = words.STATES[status]
-    more = [why] if why else []
+def outcome(row: Mapping[str, Any]) -> Any:
+    """What became of a message, in words and colour, and no more than is known."""
+    name, kind = words.STATES[row["status"]]
+    if row["status"] == "waiting" and row["attempts"]:
+        name, kind = words.NOT_REACHED
+    why, attempts = row["outcome"], row["attempts"]
+    more = [told.THROUGH[row["kind"]]] if row["status"] == "delivered" else []
+    more += [why] if why else []
     more += [words.ATTEMPTS.format(count=attempts)] if attempts > 1 else []
     return html.Div(
         [

@@ -8,8 +8,20 @@ select waiting, oldest_at, failed, nobody, without_ladder from message_standing(
 select public_key from message_key
 
 -- name: own_contacts
-select contact_id, kind, address, wanted, verified_at, code_sent_at, code_tries from contact
-where account_id = %(account)s order by kind, contact_id
+select c.contact_id, c.kind, c.address, c.wanted, c.verified_at, c.code_sent_at, c.code_tries, v.name as vouched_by
+from contact c left join account v on v.account_id = c.vouched_by
+where c.account_id = %(account)s order by c.kind, c.contact_id
+
+-- name: vouch
+-- An address that an administrator enters counts at once; one that waited for its code waits no longer.
+insert into contact (organisation_id, account_id, kind, address, verified_at, vouched_by)
+values (%(organisation)s, %(account)s, %(kind)s, %(address)s, now(), %(by)s)
+on conflict (account_id, kind, address) do update set verified_at = now(), vouched_by = excluded.vouched_by, code_hash = null
+    where contact.verified_at is null
+returning contact_id
+
+-- name: is_in_use
+select account_id from account where account_id = %(account)s and disabled_at is null
 
 -- name: add_contact
 insert into contact (organisation_id, account_id, kind, address, code_hash, code_sent_at)
@@ -55,8 +67,8 @@ where d.account_id = %(account)s order by d.created_at desc, d.delivery_id desc 
 
 -- name: deliveries
 -- Whom and how, without the address: those who set ladders up need not know it.
-select d.delivery_id, d.created_at, d.purpose, d.kind, d.tier, d.severity, d.status, d.outcome, d.attempts, d.ended_at,
-    s.name as site, coalesce(a.name, c.name) as receiver, d.address <> '' as is_fixed, count(*) over () as total,
+select d.delivery_id, d.created_at, d.purpose, d.kind, d.tier, d.severity, d.status, d.outcome, d.attempts, d.ended_at, d.again,
+    s.name as site, coalesce(c.name, a.name) as receiver, d.address <> '' as is_fixed, count(*) over () as total,
     (select count(*) from delivery_episode x where x.delivery_id = d.delivery_id) as episodes
 from delivery d
 left join site s using (site_id)

@@ -56,7 +56,8 @@ order by q.patient_id, q.vital, b.at;
 -- name: patient
 select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.born_on, p.sex, p.room, p.contact, p.allergies,
        p.resuscitation, coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale,
-       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, p.discharged_at, s.name as site, s.time_zone, s.kind as site_kind,
+       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, p.discharged_at, p.site_id, s.name as site, s.time_zone,
+       s.kind as site_kind,
        w.title as pathway, n.started_at as enrolled_at, y.policy_id, y.version, y.document, y.author,
        t.machine, t.last_observed_at, t.next_due_at, now() as now
 from patient p
@@ -73,7 +74,7 @@ where p.patient_id = %(patient)s;
 
 -- name: patient_episodes
 select e.episode_id, e.rule, e.opened_at, e.activated_at, e.resolved_at, e.phase, e.severity, e.peak_severity,
-       e.retrospective, e.sentence, e.explanation, e.acknowledged_at, a.name as acknowledged_name
+       e.retrospective, e.sentence, e.explanation, e.acknowledged_at, a.name as acknowledged_name, e.snoozed_until
 from episode e left join account a on a.account_id = e.acknowledged_by
 where e.patient_id = %(patient)s and e.phase in ('active', 'resolved')
   and (e.resolved_at is null or e.resolved_at > %(since)s)

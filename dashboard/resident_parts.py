@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from dash import html
 
-from dashboard import care
+from dashboard import told_parts
 from dashboard.resident_list import Resident
 from dashboard.shell import icon
 from dashboard.text import care as words
+from dashboard.told import Telling
 from dashboard.wording import clock, elapsed
 
 SHOWN = 100
 """How many of a group are drawn; the worst come first, and the rest is counted."""
 
 
-def group(name: str, heading: str, found: list[Resident], now: datetime, acts: bool, ladder: Any) -> Any:
+def group(
+    name: str, heading: str, found: list[Resident], now: datetime, acts: bool, tellings: Mapping[int, Telling]
+) -> Any:
     """One group with its heading, or that there is nobody where that is worth saying."""
     if not found and name not in ("now", "due"):
         return None
     if not found:
         body: Any = html.P(words.NOBODY_NOW if name == "now" else words.NOBODY_DUE, className="muted")
     elif name in ("now", "taken"):
-        body = html.Ul([_card(r, now, acts, ladder) for r in found[:SHOWN]], className="resident-cards")
+        body = html.Ul(
+            [_card(r, now, acts, tellings.get(r.patient_id)) for r in found[:SHOWN]], className="resident-cards"
+        )
     else:
         body = html.Ul([_line(r, acts) for r in found[:SHOWN]], className="resident-lines card")
     more = html.P(words.more(len(found) - SHOWN), className="changed") if len(found) > SHOWN else None
@@ -35,11 +41,11 @@ def group(name: str, heading: str, found: list[Resident], now: datetime, acts: b
     )
 
 
-def _card(resident: Resident, now: datetime, acts: bool, ladder: Any) -> Any:
+def _card(resident: Resident, now: datetime, acts: bool, telling: Telling | None) -> Any:
     level = resident.severity
     since = resident.since
     told = []
-    if since:
+    if since and telling is None:
         told.append(f"{words.SINCE} {clock(since, resident.zone, now)}, {elapsed((now - since).total_seconds())}.")
     if due := resident.due_words():
         told.append(f"{due}.")
@@ -58,7 +64,7 @@ def _card(resident: Resident, now: datetime, acts: bool, ladder: Any) -> Any:
             html.Div([html.P(one) for one in resident.steps], className="resident-steps"),
             html.P(" ".join(e["sentence"] for e in resident.episodes), className="resident-why"),
             html.P(" ".join(told), className="muted numeric"),
-            _told_next(resident, now, ladder),
+            told_parts.block(telling, resident.zone, now) if telling else None,
             _taken(resident, now),
             _acts(resident, acts),
         ],
@@ -68,12 +74,6 @@ def _card(resident: Resident, now: datetime, acts: bool, ladder: Any) -> Any:
 
 def _room(room: str) -> str:
     return f"Room {room}" if room.isdigit() else room[:1].upper() + room[1:]
-
-
-def _told_next(resident: Resident, now: datetime, ladder: Any) -> Any:
-    waiting = [e for e in resident.episodes if e["episode_id"] in resident.waiting]
-    told = care.told_next(ladder, waiting, resident.zone, now)
-    return html.P(told, className="muted numeric") if told else None
 
 
 def _taken(resident: Resident, now: datetime) -> Any:

@@ -9,11 +9,12 @@ import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, dcc, html
 
-from dashboard import escalations, identity, text
+from dashboard import escalations, identity, reachable, store, text, told_parts
 from dashboard import message_parts as parts
 from dashboard.permissions import Permission, may
 from dashboard.shell import badge, scrollable, trouble
 from dashboard.text import messages as words
+from dashboard.text import told as told_words
 from dashboard.wording import ago
 from schemas.episode import Severity
 
@@ -29,6 +30,7 @@ def layout() -> Any:
         PATH,
         words.MESSAGES_LEAD,
         dcc.Interval(id="sent-tick", interval=REFRESH_MS),
+        html.Div(id="sent-standing"),
         html.Div(parts.choice("sent-status", words.STATUS, states, ""), className="m-row"),
         parts.loading("sent-list"),
     )
@@ -55,6 +57,20 @@ async def fill(status: str | None, _: Any) -> Any:
     )
 
 
+async def fill_standing(_: Any) -> Any:
+    """Which tiers reach nobody, and how many alerts have told nobody."""
+    if not may(identity.current(), Permission.SET_UP_MESSAGES):
+        return None
+    try:
+        [found] = await store.fetch_from("messages.sql", "standing")
+        untold = await reachable.standing(datetime.now(UTC))
+    except (psycopg.Error, psycopg_pool.PoolTimeout):
+        return trouble()
+    lines = [words.without_ladder(found["without_ladder"])] if found["without_ladder"] else []
+    lines += [words.nobody(found["nobody"])] if found["nobody"] else []
+    return told_parts.warnings([*lines, *untold])
+
+
 def _row(row: dict[str, Any], now: datetime) -> Any:
     what: list[Any] = [words.PURPOSES[row["purpose"]]]
     if row["purpose"] == "alert":
@@ -69,14 +85,15 @@ def _row(row: dict[str, Any], now: datetime) -> Any:
             html.Td(
                 [words.WAYS[row["kind"]], html.Div(receiver, className="muted") if row["kind"] != "wall" else None]
             ),
-            html.Td(row["tier"] or "–"),
-            html.Td(parts.outcome(row["status"], row["outcome"], row["attempts"])),
+            html.Td([row["tier"] or "–", f" ({told_words.AGAIN})" if row["again"] else None]),
+            html.Td(parts.outcome(row)),
         ]
     )
 
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    app.callback(Output("sent-standing", "children"), Input("sent-tick", "n_intervals"))(fill_standing)
     app.callback(
         Output("sent-list", "children"), Input("sent-status", "value"), Input("sent-tick", "n_intervals")
     )(fill)  # fmt: skip

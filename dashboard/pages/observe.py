@@ -19,11 +19,12 @@ import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from numpy.typing import NDArray
 
-from dashboard import actions, care, identity, queries, rows, store, text
+from dashboard import actions, care, identity, queries, rows, text, told, told_parts
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, icon, trouble
 from dashboard.standing import NEWS2_CODES, Standard, score, standard
 from dashboard.text import care as words
+from dashboard.told import Telling
 from dashboard.wording import age, clock, full_name, instant, place
 from schemas.episode import Severity
 from schemas.vital_signs import ACVPU, BY_NAME, VITALS
@@ -168,17 +169,14 @@ async def result(saved: Row | None, patient_id: int) -> Any:
     if not saved:
         return None
     try:
-        found, open_now, ladders = await asyncio.gather(
-            queries.patient(patient_id),
-            queries.episodes(patient_id, _now()),
-            store.fetch_from("care.sql", "ladder", site=None, patient=patient_id),
-        )
+        found, open_now = await asyncio.gather(queries.patient(patient_id), queries.episodes(patient_id, _now()))
+        active = [e | {"since": e["activated_at"] or e["opened_at"]} for e in open_now if e["phase"] == "active"]
+        telling = await _telling(found, active)
     except UNREADABLE as exc:
         log.warning("result could not be read", extra={"action": "entry_unreadable", "error": type(exc).__name__})
         return trouble()
     if found is None:
         return no_update
-    active = [e for e in open_now if e["phase"] == "active"]
     receipt = saved.get("receipt") if isinstance(saved.get("receipt"), dict) else {}
     followed, values = _followed(found), read_values(saved.get("values"))
     worst = Severity(max((e["severity"] for e in active), default=0))
@@ -186,7 +184,7 @@ async def result(saved: Row | None, patient_id: int) -> Any:
         [
             html.H2(_outcome(receipt)),
             *_scored(found, followed, values),
-            _next(found, followed, active, ladders[0]["document"] if ladders else None),
+            _next(found, followed, active, telling),
             html.Div(_take(active), id="observe-taking", className="entry-acts", role="status"),
             html.Div(
                 [
@@ -270,10 +268,20 @@ def _scored(found: Row, followed: Standard | None, values: NDArray[np.float64]) 
     return told
 
 
-def _next(found: Row, followed: Standard | None, active: list[Row], ladder: Any) -> Any:
-    told = care.steps(followed, active)
+async def _telling(found: Row | None, active: list[Row]) -> Telling | None:
+    waiting = [
+        e for e in active if not e["acknowledged_at"] and not (e["snoozed_until"] and e["snoozed_until"] > _now())
+    ]
+    if found is None:
+        return None
+    named = {Severity(level): word for level, word in words.URGENCY.items()}
+    return await told.of_patient(waiting, found["site_id"], found["time_zone"], _now(), named)
+
+
+def _next(found: Row, followed: Standard | None, active: list[Row], telling: Telling | None) -> Any:
+    steps = care.steps(followed, active)
     worst = Severity(max((e["severity"] for e in active), default=0))
-    body: list[Any] = [html.Li(one) for one in told] or [html.Li(words.CARRY_ON)]
+    body: list[Any] = [html.Li(one) for one in steps] or [html.Li(words.CARRY_ON)]
     at = rows.situation(
         [found["patient_id"]], {found["patient_id"]: found}, {found["policy_id"]: followed} if followed else {}, _now()
     )
@@ -283,14 +291,12 @@ def _next(found: Row, followed: Standard | None, active: list[Row], ladder: Any)
         if not due.is_overdue(at.now_us + MINUTE_US):
             when = f"{words.DUE_AT} {clock(instant(due.at_us), found['time_zone'], _now())}"
         body.append(html.Li(f"{when}."))
-    waiting = [e | {"since": e["activated_at"] or e["opened_at"]} for e in active if not e["acknowledged_at"]]
-    told_next = care.told_next(ladder, waiting, found["time_zone"], _now())
     source = f"{words.FROM_POLICY} {found['pathway']}, {text.POLICY_VERSION} {found['version']}." if followed else ""
     return html.Div(
         [
             html.H3([words.WHAT_NEXT, badge(int(worst), text.SEVERITY[worst]) if worst else None]),
             html.Ul([*body, *(html.Li(e["sentence"], className="muted") for e in active)], className="entry-next"),
-            html.P(told_next) if told_next else None,
+            told_parts.block(telling, found["time_zone"], _now()) if telling else None,
             html.P(source, className="muted"),
         ]
     )

@@ -94,7 +94,10 @@ def _contact(row: dict[str, Any]) -> Any:
         name = {"type": "own-act", "act": "wanted", "contact": number}
         pressed = {"aria-pressed": "true" if row["wanted"] else "false", "aria-label": label}
         more = [
-            html.Span(words.CONFIRMED_SINCE, className="state state-good"),
+            html.Span(
+                words.VOUCHED.format(name=row["vouched_by"]) if row["vouched_by"] else words.CONFIRMED_SINCE,
+                className="state state-good",
+            ),
             html.Button(words.USED, id=name, type="button", n_clicks=0, className="button m-quiet m-toggle", **pressed),
             act("test", words.TEST),
         ]
@@ -115,7 +118,7 @@ def _told(row: dict[str, Any], now: datetime) -> Any:
             html.Td(ago((now - row["created_at"]).total_seconds())),
             html.Td(what),
             html.Td(words.WAYS[row["kind"]]),
-            html.Td(parts.outcome(row["status"], row["outcome"], row["attempts"])),
+            html.Td(parts.outcome(row)),
         ]
     )
 

@@ -23,6 +23,8 @@ from dashboard import (
     rows,
     text,
     timeline,
+    told,
+    told_parts,
 )
 from dashboard import patient_parts as parts
 from dashboard.pages import emergency_access, leaving
@@ -126,6 +128,8 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any, Any]:
         open_now = (await queries.open_episodes([patient_id])).get(patient_id, [])
         usual = await queries.usual_ranges(patient_id, now - USUAL_SPAN, now - USUAL_UNTIL)
         held = [e for e in await queries.episodes(patient_id, now) if e["phase"] == "active"]
+        waiting = [e for e in open_now if e["acknowledged_at"] is None and e["snoozed_until"] is None]
+        telling = await told.of_patient(waiting, found["site_id"], found["time_zone"], now, text.SEVERITY)
     except UNREADABLE as exc:
         log.warning("patient could not be read", extra={"action": "patient_unreadable", "error": type(exc).__name__})
         return trouble(), no_update, no_update, no_update
@@ -136,7 +140,10 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any, Any]:
     names = {e["episode_id"]: e for e in held}
     worst = max((e["severity"] for e in open_now), default=0)
     return (
-        parts.open_episodes(open_now, names, found, now, allowed),
+        [
+            parts.open_episodes(open_now, names, found, now, allowed),
+            told_parts.section(telling, found["time_zone"], now) if telling else None,
+        ],
         parts.vitals(at, found, usual, now),
         badge(worst, text.SEVERITY[Severity(worst)]) if worst else None,
         not (allowed and any(e["waits_for_reset"] for e in open_now)),
@@ -163,8 +170,8 @@ async def fill_timeline(patient_id: int, *_: Any) -> Any:
         return trouble()
     if found is None:
         return no_update
-    told = timeline.entries(timeline.Happened(*happened), TIMELINE_ENTRIES)
-    return parts.timeline_list(told, found["time_zone"], found["now"])
+    listed_entries = timeline.entries(timeline.Happened(*happened), TIMELINE_ENTRIES)
+    return parts.timeline_list(listed_entries, found["time_zone"], found["now"])
 
 
 async def acknowledge(clicks: list[int | None], acts: int) -> tuple[Any, Any]:

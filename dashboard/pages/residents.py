@@ -12,13 +12,26 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import actions, care_actions, identity, queries, resident_list, store, text
+from dashboard import (
+    actions,
+    care_actions,
+    identity,
+    queries,
+    reachable,
+    resident_list,
+    store,
+    text,
+    told,
+    told_parts,
+)
 from dashboard import resident_parts as parts
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.resident_list import Resident
 from dashboard.shell import icon, trouble
 from dashboard.text import care as words
+from dashboard.told import Telling
 from dashboard.wording import full_name, zone_name
+from schemas.episode import Severity
 
 PATH = "/residents"
 
@@ -93,8 +106,6 @@ async def residents_of(site: str | None) -> tuple[Row | None, list[Resident]]:
         store.fetch_from(FILE, "residents", site=chosen["site_id"], limit=MOST), queries.standards()
     )
     episodes = await store.fetch_from(FILE, "resident_episodes", patients=[r["patient_id"] for r in found])
-    ladders = await store.fetch_from(FILE, "ladder", site=chosen["site_id"], patient=None)
-    chosen = chosen | {"ladder": ladders[0]["document"] if ladders else None}
     return chosen, resident_list.residents(found, episodes, known, datetime.now(UTC))
 
 
@@ -105,6 +116,7 @@ async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
         return trouble(text.NOT_ALLOWED), no_update
     try:
         where, found = await residents_of(site)
+        tellings, untold = await _told(where, found)
     except UNREADABLE as exc:
         log.warning(
             "residents could not be read", extra={"action": "residents_unreadable", "error": type(exc).__name__}
@@ -116,10 +128,25 @@ async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
     lead = f"{where['name']}. {words.RESIDENTS_LEAD} {text.times_in(zone_name(where['time_zone'], now))}."
     acts = may(person, Permission.ACKNOWLEDGE)
     groups = [
-        parts.group(name, heading, resident_list.in_order(found, name), now, acts, where["ladder"])
+        parts.group(name, heading, resident_list.in_order(found, name), now, acts, tellings)
         for name, heading in _HEADINGS
     ]
-    return ([trouble(words.too_many(MOST)), *groups] if len(found) >= MOST else groups), lead
+    above = [told_parts.warnings(untold), trouble(words.too_many(MOST)) if len(found) >= MOST else None]
+    return [*above, *groups], lead
+
+
+async def _told(where: Row | None, found: list[Resident]) -> tuple[dict[int, Telling], list[str]]:
+    """Who was told of what waits, by resident, and which tiers of the place's ladder reach nobody."""
+    if where is None:
+        return {}, []
+    now = datetime.now(UTC)
+    waiting = {r.patient_id: [e for e in r.episodes if e["episode_id"] in r.waiting] for r in found if r.waiting}
+    first = {patient: told.foremost(episodes) for patient, episodes in waiting.items()}
+    chosen = {patient: episode for patient, episode in first.items() if episode is not None}
+    known = await told.read([e["episode_id"] for e in chosen.values()], where["site_id"])
+    zone, named = where["time_zone"], {Severity(level): word for level, word in words.URGENCY.items()}
+    tellings = {patient: told.telling(known, e, zone, now, named) for patient, e in chosen.items()}
+    return tellings, await reachable.standing_at(where, now)
 
 
 async def take(clicks: list[int | None], acts: int) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, html
 
-from dashboard import certificate_parts, identity, queries, store, text
+from dashboard import certificate_parts, identity, queries, reachable, store, text, told_parts
 from dashboard.device_acts import BrokerError, Logins
 from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
@@ -46,6 +47,7 @@ async def fill(_: Any) -> Any:
         stored = await queries.last_stored()
         [messages] = await store.fetch_from("messages.sql", "standing")
         [database] = await store.fetch_from("system.sql", "database")
+        untold = await reachable.standing(datetime.now(UTC))
     except (psycopg.Error, psycopg_pool.PoolTimeout):
         return trouble()
     if not services:
@@ -55,7 +57,9 @@ async def fill(_: Any) -> Any:
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in text.SYSTEM_COLUMNS]))
     table = html.Table([head, html.Tbody([_row(s) for s in services])], className="list")
     listed = [html.P(f"{text.NEWEST}: {told}", className="muted section"), scrollable(table, text.SYSTEM)]
-    return html.Div([html.Div(listed, className="card"), _messages(messages), _database(database)], className="stack")
+    return html.Div(
+        [html.Div(listed, className="card"), _messages(messages, untold), _database(database)], className="stack"
+    )
 
 
 async def fill_certificates(logins: Logins | None) -> Any:
@@ -87,7 +91,7 @@ def _database(found: dict[str, Any]) -> Any:
     )
 
 
-def _messages(standing: dict[str, Any]) -> Any:
+def _messages(standing: dict[str, Any], untold: Sequence[str]) -> Any:
     """How messages stand, and what keeps somebody from being told."""
     waiting, oldest, without = standing["waiting"], standing["oldest_at"], standing["without_ladder"]
     lines: list[Any] = [html.P(words.standing(waiting, standing["failed"], _age(oldest)), className="section")]
@@ -95,6 +99,7 @@ def _messages(standing: dict[str, Any]) -> Any:
         lines.append(trouble(words.without_ladder(without)))
     if standing["nobody"]:
         lines.append(trouble(words.nobody(standing["nobody"])))
+    lines.append(told_parts.warnings(untold))
     return html.Div([html.H2(words.MESSAGES, className="section"), *lines], className="card")
 
 

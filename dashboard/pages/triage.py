@@ -11,7 +11,18 @@ import psycopg
 import psycopg_pool
 from dash import ALL, ClientsideFunction, Dash, Input, Output, State, dcc, html
 
-from dashboard import identity, queries, rows, text, timeline, triage_acts, triage_list, triage_panel
+from dashboard import (
+    identity,
+    queries,
+    rows,
+    text,
+    timeline,
+    told,
+    told_parts,
+    triage_acts,
+    triage_list,
+    triage_panel,
+)
 from dashboard import triage_parts as parts
 from dashboard.permissions import Permission, may
 from dashboard.shell import trouble
@@ -183,18 +194,25 @@ async def fill_panel(wanted: dict[str, Any] | None) -> tuple[Any, ...]:
             queries.events(number, now - LATEST_SPAN, LATEST_ENTRIES),
             queries.notes(number, now - LATEST_SPAN, LATEST_ENTRIES),
         )
+        found = listed.get(number, [])
+        waiting = [e for e in found if e["acknowledged_at"] is None and e["snoozed_until"] is None]
+        telling = patient and await told.of_patient(
+            waiting, patient["site_id"], patient["time_zone"], now, text.SEVERITY
+        )
     except UNREADABLE:
         return trouble(), None, None, None
     person = identity.current()
     if patient is None:
         return (html.P(text.UNKNOWN_PATIENT), None, None, None)
-    found = listed.get(number, [])
-    told = timeline.entries(timeline.Happened(events, notes), LATEST_ENTRIES)
+    latest = timeline.entries(timeline.Happened(events, notes), LATEST_ENTRIES)
     return (
         triage_panel.who(patient, max((e["severity"] for e in found), default=0)),
-        triage_panel.episodes(found, patient, person, now, may(person, Permission.ACKNOWLEDGE)),
+        [
+            triage_panel.episodes(found, patient, person, now, may(person, Permission.ACKNOWLEDGE)),
+            told_parts.block(telling, patient["time_zone"], now) if telling else None,
+        ],
         triage_panel.contact(patient),
-        triage_panel.latest(told, patient["time_zone"], now),
+        triage_panel.latest(latest, patient["time_zone"], now),
     )
 
 

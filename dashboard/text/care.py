@@ -57,7 +57,6 @@ KEPT_FOR_CHECKING = "could not be right and was kept aside for checking, not cou
 ANOTHER = "Another set"
 BACK_TO_RESIDENTS = "Back to the residents"
 WHAT_NEXT = "What to do next"
-LADDER = "While nobody is on it, Homeward tells:"
 CARRY_ON = "No alert. Carry on as usual."
 FROM_POLICY = "From the policy"
 NO_SCORE = "This person's policy has no score; what was entered is stored and watched by its limits."

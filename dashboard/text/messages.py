@@ -58,6 +58,7 @@ STATES = {
     "failed": ("Failed", "bad"),
     "cancelled": ("Not needed", ""),
 }
+NOT_REACHED = ("Not reached so far", "bad")
 PURPOSES = {"alert": "Alert", "test": "Test", "code": "Code"}
 
 # sent
@@ -85,6 +86,7 @@ CONFIRM = "Confirm"
 CONFIRMED = "This address is confirmed. You can be told there."
 USED = "Tell me here"
 CONFIRMED_SINCE = "Confirmed"
+VOUCHED = "Entered by {name}"
 NOT_CONFIRMED = "Not confirmed yet"
 OWN_TEST_SENT = "A test message is on its way. Its outcome appears below."
 REMOVED = "The address was removed."
@@ -114,7 +116,6 @@ TRY_NOBODY = "reaches nobody."
 TRY_BAD_TIME = "Write the time like 03:00."
 TRY_LEAD = "A {severity} alert at {time} on {day}, if nobody acknowledges it:"
 REACHES_NOBODY = "nobody can be reached"
-NO_WAY = "no confirmed address"
 CHANGE_LADDER = "Change this ladder"
 TIER = "Tier {number}"
 TIER_NAME = "Name"
@@ -131,6 +132,14 @@ BY = {"chosen": "The ways they have chosen", "email": "E-mail", "sms": "Text mes
 QUIET_FROM = "Quiet from"
 QUIET_TO = "Quiet until"
 QUIET_HINT = "Leave both empty for no quiet hours"
+REPEAT_LEGEND = "After the last tier"
+REPEAT_MINUTES = "Tell the last tier again every so many minutes"
+REPEAT_HINT = "Until somebody acknowledges. Empty: it is told once. What is not red waits for the end of quiet hours."
+REPEAT = "After that {tier} is told again every {minutes} min until somebody acknowledges."
+REPEAT_NONE = "After the last tier nobody is told again."
+BAD_REPEAT = (
+    "After the last tier: {given!r} is no number of minutes from 1 to {longest}; leave it empty to tell it once."
+)
 EMPTY_TIER = "A tier without a name is left out."
 WALL = "Display at the site"
 A_PERSON = "{name} ({role})"
