@@ -16,6 +16,7 @@ from dashboard.api import (
     export,
     governance,
     handovers,
+    messages,
     models,
     patients,
     pauses,
@@ -60,6 +61,7 @@ def routes(
         registration.router,
         governance.router,
         devices.routes(logins),
+        messages.router,
     ):
         router.include_router(part, dependencies=known)
     return router
