@@ -78,6 +78,18 @@ def demo_devices() -> None:
     demonstration.run_devices()
 
 
+@app.command("demo-mail", hidden=True)
+def demo_mail(port: int) -> None:
+    """Take the demo's mails; started by `homeward demo`."""
+    from homeward import demo_mail as mail
+    from homeward.logs import log_as_service
+    from homeward.settings import load_settings
+    from homeward.signals import service_stop
+
+    log_as_service("mail")
+    mail.run(port, load_settings().home / "mail", service_stop())
+
+
 @app.command()
 def up(
     seconds: Seconds = None,

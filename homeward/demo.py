@@ -15,11 +15,12 @@ from homeward import seeding, services, up
 from homeward.demonstration import Cast, load_script
 from homeward.installation import Installation, with_login, write_secret
 from homeward.local.errors import SetupError
+from homeward.local.process import free_port
 from homeward.progress import Progress
 from homeward.settings import load_settings
 from homeward.signals import service_stop
 from homeward.supervisor import Service, Supervisor
-from homeward.up import Content
+from homeward.up import Content, Mailbox
 
 # After the word to stop, the simulator waits this long for the receipts of what is under way.
 RECEIPTS_S = 10.0
@@ -27,19 +28,25 @@ RECEIPTS_S = 10.0
 
 def run(*, seconds: float | None = None, as_json: bool = False) -> None:
     """Run the demonstration."""
-    up.run(_fill, seconds=seconds, as_json=as_json, then=_start_simulator, tally=_add_up)
+    up.run(_fill, seconds=seconds, as_json=as_json, then=_start_others, tally=_add_up)
 
 
 def _fill(installation: Installation, progress: Progress) -> Content:
     found = seeding.prepare(installation, progress)
-    return Content(found.users, found.devices, found.hub, topic_of(found.hub.user))
+    mail = None
+    if installation.addresses.settings.smtp_url is None:
+        mail = Mailbox(free_port(), installation.home / "mail")
+    return Content(found.users, found.devices, found.hub, topic_of(found.hub.user), mail)
 
 
 def _tallies(home: Path) -> Path:
     return home / "tallies"
 
 
-def _start_simulator(installation: Installation, supervisor: Supervisor, content: Content) -> None:
+def _start_others(installation: Installation, supervisor: Supervisor, content: Content) -> None:
+    if content.mail is not None:
+        words = services.command("demo-mail", str(content.mail.port))
+        supervisor.start(Service("mail", words, installation.environment()))
     folder = _tallies(installation.home)
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():

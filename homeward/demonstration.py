@@ -43,10 +43,11 @@ class Account(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class OnCall(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """Who has the rota, day and night."""
+    """Who has the rota, day and night, and where they are told."""
 
     name: str
     sign_in: str
+    email: str
 
 
 class Tier(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

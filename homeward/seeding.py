@@ -138,6 +138,7 @@ class _Seeder:
         self._progress.say(f"Registering {self._script.trust}: {len(self.cast.cohort)} people and their devices")
         users = self._make_accounts()
         self._make_ladder()
+        self._make_contact()
         self._register(past)
         self.members = self._find_members()
         self._progress.say(f"Writing {self._script.days} days of history")
@@ -147,6 +148,7 @@ class _Seeder:
 
     def catch_up(self, notebook: Notebook) -> Notebook:
         """Fill in what happened since the last start; after a long pause the stories are told anew."""
+        self._make_contact()
         now = now_us()
         last = self._last_received()
         if now - last > self._script.story.anew_after_hours * HOUR_US:
@@ -206,6 +208,13 @@ class _Seeder:
         ]
         self._run("add_rota", organisation=self._organisation, name=on_call.name, document=Jsonb(rota))
         self._run("add_ladder", organisation=self._organisation, document=Jsonb({"tiers": tiers}))
+
+    def _make_contact(self) -> None:
+        """Let whoever is on call be told by mail."""
+        on_call = self._script.on_call
+        ids = {a["sign_in"]: a["account_id"] for a in self._run("account_ids", organisation=self._organisation)}
+        whose = {"organisation": self._organisation, "account": ids[on_call.sign_in]}
+        self._run("add_contact", address=on_call.email, **whose)
 
     def _register(self, past: Past) -> None:
         people, entries = self.cast.cohort.persons(), self.cast.cohort.devices()

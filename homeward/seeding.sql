@@ -25,6 +25,11 @@ where d.code = any(%(codes)s::text[]) and upper_inf(a.during)
 -- name: account_ids
 select sign_in, account_id from account where organisation_id = %(organisation)s
 
+-- name: add_contact
+insert into contact (organisation_id, account_id, kind, address, verified_at)
+values (%(organisation)s, %(account)s, 'email', %(address)s, now())
+on conflict (account_id, kind, address) do nothing
+
 -- name: add_rota
 insert into rota (organisation_id, name, version, document, author, reason)
 values (%(organisation)s, %(name)s, 1, %(document)s, 'Demonstration', 'First version')

@@ -87,13 +87,16 @@ def start_scoring(installation: Installation, supervisor: Supervisor) -> None:
     supervisor.start(Service("clock", command("clock"), installation.environment(database_url=database_url)))
 
 
-def start_notifier(installation: Installation, supervisor: Supervisor, address: str) -> None:
-    """Start what tells people of episodes; messages link to `address` unless the settings know a better one."""
+def start_notifier(installation: Installation, supervisor: Supervisor, address: str, mail_url: str) -> None:
+    """Start what tells people of episodes.
+
+    Messages link to `address`, and mail is handed in at `mail_url`, unless the settings know better ones.
+    """
     addresses, settings = installation.addresses, installation.addresses.settings
     environment = installation.environment(
         database_url=addresses.database_url("homeward_notify"),
         mqtt_url=with_login(addresses.mqtt_url, installation.service_login(NOTIFY_LOGIN, NOTIFIER_ROLE)),
-        smtp_url=settings.smtp_url or "",
+        smtp_url=settings.smtp_url or mail_url,
         public_url=settings.public_url or address,
         message_networks=settings.message_networks,
     )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -33,6 +34,19 @@ WORDS = {Severity.RED: "red", Severity.AMBER: "amber", Severity.YELLOW: "yellow"
 
 
 @dataclass(frozen=True)
+class Mailbox:
+    """A mail server that delivers to a folder, where an installation has none of its own."""
+
+    port: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Where mail is handed in."""
+        return f"smtp://127.0.0.1:{self.port}?from=homeward@localhost"
+
+
+@dataclass(frozen=True)
 class Content:
     """What an installation has been filled with: who may sign in, which devices there are, and how a hub is let in."""
 
@@ -40,6 +54,7 @@ class Content:
     devices: list[dict[str, Any]] = field(default_factory=list)
     hub: Login | None = None
     hub_topic: str | None = None
+    mail: Mailbox | None = None
 
 
 Fill = Callable[[Installation, Progress], Content]
@@ -80,7 +95,7 @@ def run(
         content = fill(installation, progress)
         progress.say("Starting ingest, clock, notifier and dashboard")
         services.start_scoring(installation, supervisor)
-        services.start_notifier(installation, supervisor, address)
+        services.start_notifier(installation, supervisor, address, content.mail.url if content.mail else "")
         services.await_services(installation, supervisor, address)
         then(installation, supervisor, content)
         progress.done()
@@ -117,6 +132,7 @@ def _announce(
             "mqtt_user": content.hub.user if content.hub else None,
             "mqtt_password": content.hub.password if content.hub else None,
             "mqtt_topic": content.hub_topic,
+            "mail": str(content.mail.folder) if content.mail else None,
             "users": content.users,
             "devices": content.devices,
             "pids": {**installation.pids, **supervisor.pids},
@@ -130,6 +146,8 @@ def _announce(
         console.print(f"  {role:<14} [bold]{escape(user['sign_in']):<8}[/] {password:<22} {escape(user['name'])}")
     if addresses.broker is not None:
         console.print(f"\nHubs connect to {_tls_url(addresses)}; `homeward device add` gives each its login.")
+    if content.mail is not None:
+        console.print(f"\nMails to whoever is on call lie in {escape(str(content.mail.folder))}.")
     console.print(f"\nLogs in {escape(str(installation.home / 'logs'))}. Ctrl-C stops everything.\n")
 
 

@@ -108,13 +108,16 @@ def test_there_are_14_days_of_history_and_a_morning_like_any_other(demo: Running
     assert acknowledged > 20
 
 
-def test_the_wall_is_told_of_what_waits_and_the_system_page_has_no_complaint(demo: Running) -> None:
+def test_who_is_on_call_is_told_of_what_waits_since_no_display_is_connected(demo: Running) -> None:
     with psycopg.connect(demo.ready["database_url"], autocommit=True) as connection:
         wait_until(
             lambda: connection.execute(
-                "select 1 from homeward.delivery where kind = 'wall' and status = 'delivered' limit 1"
+                "select 1 from homeward.delivery where kind = 'wall' and status = 'waiting' "
+                "and outcome = 'sent, no display was connected' limit 1"
             ).fetchone()
         )
+    [first, *_] = wait_until(lambda: sorted(Path(demo.ready["mail"]).glob("*.eml")))
+    assert b"To: nurse@larkfield.example" in first.read_bytes()
     made = answer(homeward(demo.home, "display", "add", "hall", "--site", "Rowan House", "--json"))
     assert made["user"] == "homeward-display-hall"
     assert made["topic"].startswith("homeward/v1/sites/")
