@@ -1,4 +1,4 @@
-"""Who may sign in, in which role and for which sites; and how does a person look after their own account?
+"""Who may sign in, in which role and for which sites?
 
 An administrator never learns or chooses anybody's password: they hand over a link that lets its holder choose one, once
 and within a day. The link's token is known to whoever was given it; the database has its hash.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,7 +17,6 @@ import psycopg
 from dashboard import audit, identity, second_factor, store
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.identity import Person
-from dashboard.passwords import PasswordCheck, hash_password_async, refusal
 from dashboard.permissions import PERMISSIONS, Permission, require
 
 FILE = "people.sql"
@@ -72,8 +70,8 @@ async def account(account_id: int) -> Row:
 
 async def add(sign_in: str, name: str, entitlement: Entitlement) -> tuple[int, Link]:
     """Make an account without a password, and the link by which its person chooses one."""
-    person = _administrator()
-    sign_in, name = _word(sign_in, "sign-in name").lower(), _word(name, "name")
+    person = administrator()
+    sign_in, name = word(sign_in, "sign-in name").lower(), word(name, "name")
     if any(c.isspace() for c in sign_in) or sign_in.startswith("provider:"):
         raise InvalidActionError("A sign-in name has no spaces and does not begin with “provider:”.")
     _check_role(entitlement)
@@ -100,8 +98,8 @@ async def add(sign_in: str, name: str, entitlement: Entitlement) -> tuple[int, L
 
 async def change(account_id: int, name: str, entitlement: Entitlement) -> None:
     """Give an account another name, role or sites; where its rights change, its sessions end."""
-    person = _administrator()
-    name = _word(name, "name")
+    person = administrator()
+    name = word(name, "name")
     _check_role(entitlement)
     async with store.transaction() as connection:
         [before] = await _lock(connection, account_id)
@@ -125,7 +123,7 @@ async def change(account_id: int, name: str, entitlement: Entitlement) -> None:
 
 async def disable(account_id: int, reason: str = "") -> None:
     """Let nobody sign in to an account any more, and end its sessions; what it did stays in the record."""
-    person = _administrator()
+    person = administrator()
     if account_id == person.account_id:
         raise InvalidActionError("Nobody disables their own account; ask another administrator.")
     async with store.transaction() as connection:
@@ -137,7 +135,7 @@ async def disable(account_id: int, reason: str = "") -> None:
 
 async def enable(account_id: int) -> None:
     """Let an account be signed in to again."""
-    _administrator()
+    administrator()
     async with store.transaction() as connection:
         await _lock(connection, account_id)
         await _run(connection, "enable", account=account_id)
@@ -146,7 +144,7 @@ async def enable(account_id: int) -> None:
 
 async def make_link(account_id: int) -> Link:
     """Give a new link to choose a password; earlier ones are void."""
-    person = _administrator()
+    person = administrator()
     _somebody_else(account_id)
     async with store.transaction() as connection:
         [found] = await _lock(connection, account_id)
@@ -157,7 +155,7 @@ async def make_link(account_id: int) -> Link:
 
 async def reset_second_factor(account_id: int) -> None:
     """Take an account's second factor away, for somebody who lost telephone and recovery codes."""
-    _administrator()
+    administrator()
     _somebody_else(account_id)
     async with store.transaction() as connection:
         await _lock(connection, account_id)
@@ -167,8 +165,8 @@ async def reset_second_factor(account_id: int) -> None:
 
 async def link_identity(account_id: int, issuer: str, subject: str) -> None:
     """Let somebody whom a provider knows under this subject sign in to an account."""
-    person = _administrator()
-    issuer, subject = _word(issuer, "issuer"), _word(subject, "subject")
+    person = administrator()
+    issuer, subject = word(issuer, "issuer"), word(subject, "subject")
     async with store.transaction() as connection:
         await _lock(connection, account_id)
         try:
@@ -188,7 +186,7 @@ async def link_identity(account_id: int, issuer: str, subject: str) -> None:
 
 async def unlink_identities(account_id: int) -> None:
     """Let nobody sign in to an account through a provider any more."""
-    _administrator()
+    administrator()
     async with store.transaction() as connection:
         await _lock(connection, account_id)
         await _run(connection, "remove_identities", account=account_id)
@@ -199,136 +197,6 @@ async def names() -> list[Row]:
     """Name the organisation's people, for whoever checks what they did."""
     require(identity.current(), Permission.SEE_AUDIT)
     return await store.fetch_from(FILE, "names")
-
-
-# ------------------------------------------------------------------------------------------ how people sign in here
-
-
-async def sign_in_rules() -> tuple[list[str], list[Row]]:
-    """Give the roles that need a second factor, and the rules for who gets an account from a provider."""
-    require(identity.current(), Permission.MANAGE_ACCOUNTS)
-    async with store.transaction(read_only=True) as connection:
-        [found] = await _run(connection, "second_factor_roles")
-        return found["roles"], await _run(connection, "rules")
-
-
-async def require_second_factor(roles: Sequence[str]) -> None:
-    """Ask a second factor of everybody in these roles; who has none enrols one at the next sign-in."""
-    _administrator()
-    unknown = sorted(set(roles) - set(PERMISSIONS))
-    if unknown:
-        raise InvalidActionError(f"There is no role {unknown[0]}; there are {', '.join(PERMISSIONS)}.")
-    async with store.transaction() as connection:
-        await _run(connection, "set_second_factor_roles", roles=sorted(set(roles)))
-        await audit.write(
-            connection, identity.current(), "second_factor_required", "organisation", roles=sorted(set(roles))
-        )
-
-
-async def add_rule(issuer: str, claim: str, value: str, role: str, site: int | None) -> int:
-    """Give whoever has this value of a claim an account of a role at their first sign-in through the provider."""
-    person = _administrator()
-    if role not in PERMISSIONS or role == "administrator":
-        raise InvalidActionError("A rule gives any role but administrator; make an administrator's account by hand.")
-    parts = {"issuer": _word(issuer, "issuer"), "claim": _word(claim, "claim"), "value": _word(value, "value")}
-    async with store.transaction() as connection:
-        try:
-            async with connection.transaction():
-                [made] = await _run(
-                    connection, "add_rule", organisation=person.organisation_id, role=role, site=site, **parts
-                )
-        except psycopg.errors.UniqueViolation as exc:
-            raise InvalidActionError("There is a rule for this value already; remove it first.") from exc
-        except psycopg.errors.ForeignKeyViolation as exc:
-            raise InvalidActionError("There is no such site.") from exc
-        await audit.write(connection, person, "identity_rule_added", f"rule/{made['rule_id']}", role=role)
-    return int(made["rule_id"])
-
-
-async def remove_rule(rule_id: int) -> None:
-    """Take a rule away; accounts that it made stay."""
-    person = _administrator()
-    async with store.transaction() as connection:
-        if not await _run(connection, "remove_rule", rule=rule_id):
-            raise NotThereError("There is no such rule.")
-        await audit.write(connection, person, "identity_rule_removed", f"rule/{rule_id}")
-
-
-# ---------------------------------------------------------------------------------------------------- one's own account
-
-
-async def own_sessions() -> list[Row]:
-    """List where the person at work is signed in."""
-    session = identity.current_session()
-    return await store.fetch_from(FILE, "sessions", account=session.person.account_id, own=session.token_hash)
-
-
-async def end_own_session(session_id: int) -> None:
-    """End one of one's own sign-ins, live connections included."""
-    person = identity.current()
-    async with store.transaction() as connection:
-        ended = await _run(connection, "end_session", account=person.account_id, session=session_id)
-        if not ended:
-            raise NotThereError("This sign-in has ended already.")
-        await _tell_ended(connection, ended)
-        await _note(connection, "session_ended", person.account_id)
-
-
-async def end_other_sessions() -> int:
-    """End all of one's own sign-ins but this one, and say how many those were."""
-    session = identity.current_session()
-    async with store.transaction() as connection:
-        ended = await _end_others(connection, session)
-        await _note(connection, "session_ended", session.person.account_id, sessions=ended)
-    return ended
-
-
-async def own_sign_in(connection: psycopg.AsyncConnection[Any]) -> str:
-    """Give the sign-in name of the person at work."""
-    [found] = await _run(connection, "own_names", account=identity.current().account_id)
-    return str(found["sign_in"])
-
-
-async def confirm_password(check: PasswordCheck, password: str) -> None:
-    """Go on only where the person at work says their password; whoever took over an open page cannot.
-
-    Raises
-    ------
-    InvalidActionError
-        Where it is not the one, or was tried too often.
-    """
-    person = identity.current()
-    async with check.turn:
-        async with store.transaction(read_only=True) as connection:
-            [stored] = await _run(connection, "own_hash", account=person.account_id)
-        matches = await check.matches(password, stored["password_hash"])
-        if stored["is_locked"]:
-            raise InvalidActionError("There were too many attempts; wait 15 minutes.")
-        if not matches:
-            async with store.transaction() as connection:
-                await connection.execute("select record_sign_in_attempt(%s, false)", [person.account_id])
-                await _note(connection, "password_not_confirmed", person.account_id)
-            raise InvalidActionError("The present password is not right.")
-
-
-async def change_own_password(check: PasswordCheck, current: str, new: str) -> None:
-    """Change the password of the person at work, who says the present one, and end their other sign-ins."""
-    session = identity.current_session()
-    person = session.person
-    await confirm_password(check, current)
-    async with store.transaction(read_only=True) as connection:
-        [found] = await _run(connection, "own_names", account=person.account_id)
-    why_not = refusal(new, found["sign_in"], found["name"])
-    if why_not:
-        raise InvalidActionError(why_not)
-    hashed = await hash_password_async(new)
-    async with store.transaction() as connection:
-        await _run(connection, "set_password", account=person.account_id, password_hash=hashed)
-        await _end_others(connection, session)
-        await _note(connection, "password_set", person.account_id)
-
-
-# ------------------------------------------------------------------------------------------------------------- parts
 
 
 def token_hash(token: str) -> bytes:
@@ -371,22 +239,12 @@ async def _lock(connection: psycopg.AsyncConnection[Any], account_id: int) -> li
     return found
 
 
-async def _end_others(connection: psycopg.AsyncConnection[Any], session: identity.Session) -> int:
-    ended = await _run(connection, "end_other_sessions", account=session.person.account_id, own=session.token_hash)
-    await _tell_ended(connection, ended)
-    return len(ended)
-
-
-async def _tell_ended(connection: psycopg.AsyncConnection[Any], ended: list[Row]) -> None:
-    for row in ended:
-        await _run(connection, "tell_ended", hash=row["token_hash"])
-
-
 async def _note(connection: psycopg.AsyncConnection[Any], action: str, account_id: int, **detail: Any) -> None:
     await audit.write(connection, identity.current(), action, f"account/{account_id}", **detail)
 
 
-def _administrator() -> Person:
+def administrator() -> Person:
+    """Give the person at work, who may manage accounts; raises `NotPermittedError` where they may not."""
     person = identity.current()
     require(person, Permission.MANAGE_ACCOUNTS)
     return person
@@ -407,7 +265,8 @@ def _check_role(entitlement: Entitlement) -> None:
         raise InvalidActionError("Choose at least one site, or all sites.")
 
 
-def _word(given: str, what: str) -> str:
+def word(given: str, what: str) -> str:
+    """Tidy a name; raises `InvalidActionError` where it is none."""
     text = " ".join(given.split())
     if not text or len(text) > LONGEST_NAME or not text.isprintable():
         raise InvalidActionError(f"A {what} has 1 to {LONGEST_NAME} characters.")

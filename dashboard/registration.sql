@@ -2,7 +2,7 @@
 -- organisation: whom and what they may not see is not there, and what they may not write is refused.
 
 -- name: sites
-select s.site_id, s.name, s.kind, s.time_zone,
+select s.site_id, s.name, s.kind, s.time_zone, s.emergency_advice,
     (select count(*) from patient p where p.site_id = s.site_id and p.discharged_at is null) as patients,
     (select count(*) from device d where d.site_id = s.site_id and d.retired_at is null) as devices
 from site s order by s.name
@@ -12,7 +12,9 @@ insert into site (organisation_id, name, kind, time_zone)
 values (%(organisation)s, %(name)s, %(kind)s, %(time_zone)s) returning site_id
 
 -- name: change_site
-update site set name = %(name)s, kind = %(kind)s, time_zone = %(time_zone)s where site_id = %(site)s returning site_id
+update site set name = %(name)s, kind = %(kind)s, time_zone = %(time_zone)s,
+    emergency_advice = coalesce(%(advice)s, emergency_advice)
+where site_id = %(site)s returning site_id
 
 -- name: pathways
 select w.pathway_id, w.name, w.title, y.policy_id, y.version, y.document, y.lowest_age, y.pregnancy

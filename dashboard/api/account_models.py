@@ -131,6 +131,7 @@ class NewSite(Document):
     name: Name
     kind: KindWord
     time_zone: Annotated[str, Field(max_length=60)] = "Europe/London"
+    emergency_advice: Annotated[str, Field(max_length=160)] | None = None
 
 
 class SiteId(Document):

@@ -1,4 +1,4 @@
-"""Who may sign in, and how: the JSON interface to `dashboard.people`."""
+"""Who may sign in, and how: the JSON interface to `dashboard.people` and the modules beside it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from dashboard import people, second_factor, store
+from dashboard import on_call_contacts, own_account, people, second_factor, sign_in_rules, store
 from dashboard.actions import InvalidActionError
 from dashboard.api import account_models as models
 from dashboard.api import paging
+from dashboard.api.message_models import Contact, ContactId, NewContact
 from dashboard.api.models import Page
 from dashboard.api.paging import After, Limit
 from dashboard.api.rights import allowed
@@ -38,27 +39,27 @@ def _own(sign_in: SignIn) -> APIRouter:
     @router.put("/me/password", status_code=204, response_class=Response)
     async def change_password(given: models.PasswordChange) -> Response:
         """Change your password; your other sign-ins end."""
-        await people.change_own_password(sign_in.passwords, given.current, given.new)
+        await own_account.change_own_password(sign_in.passwords, given.current, given.new)
         return Response(status_code=204)
 
     @router.get("/me/sessions")
     async def sessions() -> list[models.SessionSummary]:
         """List where you are signed in."""
         names = models.SessionSummary.model_fields
-        return [models.SessionSummary(**{n: row[n] for n in names}) for row in await people.own_sessions()]
+        return [models.SessionSummary(**{n: row[n] for n in names}) for row in await own_account.own_sessions()]
 
     @router.delete("/me/sessions/{session_id}", status_code=204, response_class=Response)
     async def end_session(session_id: SessionId) -> Response:
         """End one of your sign-ins."""
-        await people.end_own_session(session_id)
+        await own_account.end_own_session(session_id)
         return Response(status_code=204)
 
     @router.post("/me/second-factor", status_code=201)
     async def begin_second_factor(given: models.PasswordConfirmation) -> models.SecondFactorSecret:
         """Begin to enrol an authenticator app: the secret, until its first code is confirmed it asks nothing of you."""
-        await people.confirm_password(sign_in.passwords, given.current)
+        await own_account.confirm_password(sign_in.passwords, given.current)
         async with store.transaction() as connection:
-            name = await people.own_sign_in(connection)
+            name = await own_account.own_sign_in(connection)
             enrolment = await sign_in.factor.begin(connection, current(), name)
         if enrolment is None:
             raise InvalidActionError("You have a second factor already; remove it first.")
@@ -76,7 +77,7 @@ def _own(sign_in: SignIn) -> APIRouter:
     @router.post("/me/second-factor/removal", status_code=204, response_class=Response)
     async def remove_second_factor(given: models.PasswordConfirmation) -> Response:
         """Take your second factor away, where your role does not need one."""
-        await people.confirm_password(sign_in.passwords, given.current)
+        await own_account.confirm_password(sign_in.passwords, given.current)
         async with store.transaction() as connection:
             await second_factor.remove_own(connection, current())
         return Response(status_code=204)
@@ -154,34 +155,51 @@ def _all() -> APIRouter:
         await people.unlink_identities(account_id)
         return Response(status_code=204)
 
+    @router.get("/accounts/{account_id}/contacts")
+    async def contacts(account_id: AccountId) -> list[Contact]:
+        """List where somebody is told of alerts."""
+        names = Contact.model_fields
+        return [Contact(**{n: row[n] for n in names}) for row in await on_call_contacts.listed(account_id)]
+
+    @router.post("/accounts/{account_id}/contacts", status_code=201)
+    async def vouch(account_id: AccountId, given: NewContact) -> ContactId:
+        """Enter an address of somebody and vouch for it; a test message goes there at once."""
+        return ContactId(contact_id=await on_call_contacts.vouch(account_id, given.kind, given.address))
+
+    @router.delete("/accounts/{account_id}/contacts/{contact_id}", status_code=204, response_class=Response)
+    async def remove_contact(account_id: AccountId, contact_id: RuleId) -> Response:
+        """Forget an address of somebody."""
+        await on_call_contacts.remove(account_id, contact_id)
+        return Response(status_code=204)
+
     @router.get("/sign-in-rules")
     async def rules() -> list[models.Rule]:
         """List who of a provider gets an account at the first sign-in."""
         names = models.Rule.model_fields
-        return [models.Rule(**{n: row[n] for n in names}) for row in (await people.sign_in_rules())[1]]
+        return [models.Rule(**{n: row[n] for n in names}) for row in (await sign_in_rules.read())[1]]
 
     @router.post("/sign-in-rules", status_code=201)
     async def add_rule(given: models.NewRule) -> models.Rule:
         """Add a rule."""
-        number = await people.add_rule(given.issuer, given.claim, given.value, given.role, given.site_id)
+        number = await sign_in_rules.add_rule(given.issuer, given.claim, given.value, given.role, given.site_id)
         return models.Rule(rule_id=number, **given.model_dump())
 
     @router.delete("/sign-in-rules/{rule_id}", status_code=204, response_class=Response)
     async def remove_rule(rule_id: RuleId) -> Response:
         """Take a rule away; accounts that it made stay."""
-        await people.remove_rule(rule_id)
+        await sign_in_rules.remove_rule(rule_id)
         return Response(status_code=204)
 
     @router.get("/second-factor-roles")
     async def second_factor_roles() -> models.RoleList:
         """Say which roles need a second factor."""
-        roles: Any = (await people.sign_in_rules())[0]
+        roles: Any = (await sign_in_rules.read())[0]
         return models.RoleList(roles=roles)
 
     @router.put("/second-factor-roles", status_code=204, response_class=Response)
     async def require_second_factor(given: models.RoleList) -> Response:
         """Ask a second factor of these roles; who has none enrols one at the next sign-in."""
-        await people.require_second_factor(given.roles)
+        await sign_in_rules.require_second_factor(given.roles)
         return Response(status_code=204)
 
     return router

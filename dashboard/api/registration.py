@@ -103,7 +103,7 @@ async def emergency_accesses() -> list[models.EmergencyAccess]:
 @router.post("/sites", status_code=201, tags=["sites"], dependencies=[allowed(Permission.MANAGE_SITES)])
 async def add_site(given: models.NewSite) -> models.SiteId:
     """Make a site."""
-    return models.SiteId(site_id=await sites.add(given.name, given.kind, given.time_zone))
+    return models.SiteId(site_id=await sites.add(given.name, given.kind, given.time_zone, given.emergency_advice))
 
 
 @router.put(
@@ -114,6 +114,6 @@ async def add_site(given: models.NewSite) -> models.SiteId:
     dependencies=[allowed(Permission.MANAGE_SITES)],
 )
 async def change_site(site_id: SiteId, given: models.NewSite) -> Response:
-    """Change a site's name, kind or time zone."""
-    await sites.change(site_id, given.name, given.kind, given.time_zone)
+    """Change a site's name, kind or time zone, and its advice for emergencies where it is given."""
+    await sites.change(site_id, given.name, given.kind, given.time_zone, given.emergency_advice)
     return Response(status_code=204)

@@ -9,7 +9,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import fields, identity, people, second_factor, store, text
+from dashboard import fields, identity, own_account, second_factor, store, text
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.auth import SignIn
 from dashboard.fields import bad, good
@@ -85,7 +85,7 @@ class AccountPage:
         if (new or "") != (again or ""):
             return [bad(words.NOT_THE_SAME), *[no_update] * 4]
         try:
-            await people.change_own_password(self._sign_in.passwords, (current or "")[:1000], new or "")
+            await own_account.change_own_password(self._sign_in.passwords, (current or "")[:1000], new or "")
         except _FAILURES as exc:
             return [bad(str(exc)), *[no_update] * 4]
         except _UNREADABLE:
@@ -126,7 +126,7 @@ class AccountPage:
             return no_update, no_update
         person = identity.current()
         try:
-            await people.confirm_password(self._sign_in.passwords, (password or "")[:1000])
+            await own_account.confirm_password(self._sign_in.passwords, (password or "")[:1000])
             async with store.transaction() as connection:
                 kind = ctx.triggered_id["act"]
                 if kind == "remove":
@@ -134,7 +134,7 @@ class AccountPage:
                     return good(words.FACTOR_REMOVED), turn + 1
                 if kind == "codes":
                     return _codes(await second_factor.new_recovery_codes(connection, person)), no_update
-                sign_in = await people.own_sign_in(connection)
+                sign_in = await own_account.own_sign_in(connection)
                 enrolment = await self._sign_in.factor.begin(connection, person, sign_in)
                 return (_scan(enrolment), no_update) if enrolment else (no_update, turn + 1)
         except _FAILURES as exc:
@@ -181,7 +181,7 @@ def _codes(codes: list[str]) -> Any:
 async def fill_sessions(_: Any) -> Any:
     """Where the person is signed in."""
     try:
-        found = await people.own_sessions()
+        found = await own_account.own_sessions()
     except _UNREADABLE:
         return trouble()
     return html.Section(
@@ -231,9 +231,9 @@ async def end_sessions(_: Any, __: Any, turn: int) -> tuple[Any, Any]:
         return no_update, no_update
     try:
         if ctx.triggered_id == "sessions-others":
-            await people.end_other_sessions()
+            await own_account.end_other_sessions()
         else:
-            await people.end_own_session(int(ctx.triggered_id["session"]))
+            await own_account.end_own_session(int(ctx.triggered_id["session"]))
     except NotThereError:
         return no_update, turn + 1
     except _UNREADABLE:

@@ -48,6 +48,7 @@ def layout() -> Any:
                                 ],
                                 className="form-grid",
                             ),
+                            fields.lines("site-advice", words.ADVICE, words.ADVICE_HINT),
                             html.Div(
                                 [
                                     fields.button("site-save", words.SAVE),
@@ -98,6 +99,7 @@ def _row(site: dict[str, Any]) -> Any:
             html.Td(html.Strong(site["name"])),
             html.Td(words.KINDS.get(site["kind"], site["kind"]), className="tight"),
             html.Td(site["time_zone"], className="tight"),
+            html.Td(site["emergency_advice"]),
             html.Td(f"{site['patients']:,}", className="numeric"),
             html.Td(f"{site['devices']:,}", className="numeric"),
             html.Td(button, className="number"),
@@ -108,30 +110,37 @@ def _row(site: dict[str, Any]) -> Any:
 async def open_form(_: Any, __: Any) -> list[Any]:
     """The form with the site whose button was pressed, or empty for a new one."""
     if not ctx.triggered or not ctx.triggered[0]["value"]:
-        return [no_update] * 6
+        return [no_update] * 7
     if ctx.triggered_id == "site-cancel":
-        return [None, words.ADD_SITE, "", "care_home", ZONE, ""]
+        return [None, words.ADD_SITE, "", "care_home", ZONE, "", ""]
     try:
         found = {s["site_id"]: s for s in await sites.sites()}
     except (*_UNREADABLE, NotPermittedError):
-        return [no_update] * 5 + [trouble()]
+        return [no_update] * 6 + [trouble()]
     site = found.get(int(ctx.triggered_id["site"]))
     if site is None:
-        return [no_update] * 6
-    return [site["site_id"], words.CHANGE_SITE, site["name"], site["kind"], site["time_zone"], ""]
+        return [no_update] * 7
+    shown = (site[name] for name in ("name", "kind", "time_zone", "emergency_advice"))
+    return [site["site_id"], words.CHANGE_SITE, *shown, ""]
 
 
 async def save(
-    clicks: int | None, site: int | None, name: str | None, kind: str | None, zone: str | None, turn: int
+    clicks: int | None,
+    site: int | None,
+    name: str | None,
+    kind: str | None,
+    zone: str | None,
+    advice: str | None,
+    turn: int,
 ) -> tuple[Any, Any]:
     """Make or change the site."""
     if not clicks:
         return no_update, no_update
     try:
         if site is None:
-            await sites.add(name or "", kind or "", zone or "")
+            await sites.add(name or "", kind or "", zone or "", advice or None)
         else:
-            await sites.change(site, name or "", kind or "", zone or "")
+            await sites.change(site, name or "", kind or "", zone or "", advice or "")
     except (InvalidActionError, NotThereError, NotPermittedError) as exc:
         return bad(str(exc)), no_update
     except _UNREADABLE:
@@ -148,6 +157,7 @@ def register(app: Dash) -> None:
         Output("site-name", "value"),
         Output("site-kind", "value"),
         Output("site-zone", "value"),
+        Output("site-advice", "value"),
         Output("site-said", "children", allow_duplicate=True),
         Input({"type": "site-open", "site": ALL}, "n_clicks"),
         Input("site-cancel", "n_clicks"),
@@ -161,6 +171,7 @@ def register(app: Dash) -> None:
         State("site-name", "value"),
         State("site-kind", "value"),
         State("site-zone", "value"),
+        State("site-advice", "value"),
         State("sites-turn", "data"),
         prevent_initial_call=True,
     )(save)
