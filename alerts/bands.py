@@ -55,7 +55,7 @@ class BandTable:
         values: NDArray[Any],
         extent: tuple[float, float],
         work: NDArray[np.float64],
-        out: NDArray[np.intp],
+        out: NDArray[np.int32],
     ) -> None:
         """Write the cell of each value, rounding half up to the chart's resolution.
 
@@ -67,7 +67,7 @@ class BandTable:
             The least and the greatest of ``values`` (`extent`).
         work : float array, shape (P,)
             Overwritten, so that a caller who works in blocks allocates nothing.
-        out : intp array, shape (P,)
+        out : int32 array, shape (P,)
             Where to write: 0 where not observed, otherwise 1 to ``cells``.
         """
         shift = HALF_UP + 1 - self.first
@@ -81,8 +81,18 @@ class BandTable:
             np.maximum(work, 1.0, out=work)
         if extent[1] * self.steps_per_unit + shift > self.cells:
             np.minimum(work, float(self.cells), out=work)
-        np.fmax(work, float(NOT_OBSERVED), out=work)  # turns NaN, and only NaN, into cell 0
-        np.copyto(out, work, casting="unsafe")  # truncation is floor here: nothing is negative any more
+        truncate(work, out)  # which is floor here: nothing is below 1 any more
+
+
+def truncate(values: NDArray[np.float64], out: NDArray[np.int32]) -> None:
+    """Write positive numbers without their fraction, and 0 for NaN and what is not positive.
+
+    NaN becomes a number that is not positive: the least one, or 0 on ARM. In 32 bits that takes a quarter of the time
+    of 64, and of clearing NaN before.
+    """
+    with np.errstate(invalid="ignore"):
+        np.copyto(out, values, casting="unsafe")
+    np.maximum(out, NOT_OBSERVED, out=out)
 
 
 def extent(values: NDArray[Any]) -> tuple[float, float]:
@@ -135,7 +145,7 @@ def banded_points(values: Any, table: BandTable) -> NDArray[np.float32]:
     given = np.asarray(values, dtype=np.float64)
     flat, found = given.ravel(), table.points.astype(np.float32)
     found[NOT_OBSERVED] = np.nan
-    cells = np.empty(flat.shape, dtype=np.intp)
+    cells = np.empty(flat.shape, dtype=np.int32)
     if flat.size:
         table.index(flat, extent(flat), np.empty(flat.shape), cells)
     return found[cells].reshape(given.shape)

@@ -9,7 +9,7 @@ not in pregnancy. The numbers are in ``rules/news2_bands.csv`` and ``rules/news2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from alerts import news2_inputs as inputs
 from alerts.bands import BandTable
 from alerts.load_rules import NEWS2_BANDS, NEWS2_RESPONSE, load_bands, load_response, rule_version
-from alerts.news2_chart import ALONE, ON_OXYGEN, OXYGEN_CELLS, PARAMETERS, SCALES, SPO2, Chart
+from alerts.news2_chart import ALONE, ON_OXYGEN, OXYGEN_CELLS, PARAMETERS, SCALES, SPO2, Chart, unpack_points
 
 RESPONSES = load_response(NEWS2_RESPONSE)
 """The rows of chart 4 in rising order: how often to observe, and who responds."""
@@ -33,7 +33,7 @@ RULE_VERSION = rule_version(NEWS2_BANDS, NEWS2_RESPONSE)
 # themselves do not count. Half as many is 4 % slower, an eighth half as slow again.
 _BLOCK = 32_768
 # The ranges of what `missing_that_matter` depends on: case, what is missing, the points that are known, a red score.
-_KINDS = (len(CHART.case_codes), 1 << len(ALONE), 1 << 5, 2)
+_KINDS = (len(CHART.spo2_cases), 1 << len(ALONE), 1 << 5, 2)
 
 _Worth = tuple[int, bool]
 
@@ -154,22 +154,29 @@ class _Work:
     """Arrays of one block, used again for every parameter and every block."""
 
     steps: NDArray[np.float64]
-    cells: NDArray[np.intp]
-    case: NDArray[np.intp]
+    cells: NDArray[np.int32]
+    index: NDArray[np.intp]
+    entries: NDArray[np.uint32]
+    total: NDArray[np.uint32]
     code: NDArray[np.uint16]
-    summand: NDArray[np.uint16]
+    short: NDArray[np.uint16]
 
     @classmethod
     def of(cls, size: int) -> _Work:
         """Allocate for blocks of ``size`` patients."""
-        whole, short = np.intp, np.uint16
         return cls(
-            np.empty(size), np.empty(size, whole), np.empty(size, whole), np.empty(size, short), np.empty(size, short)
+            steps=np.empty(size),
+            cells=np.empty(size, np.int32),
+            index=np.empty(size, np.intp),
+            entries=np.empty(size, np.uint32),
+            total=np.empty(size, np.uint32),
+            code=np.empty(size, np.uint16),
+            short=np.empty(size, np.uint16),
         )
 
     def cut(self, size: int) -> _Work:
         """Return the same arrays for a last, shorter block."""
-        return _Work(self.steps[:size], self.cells[:size], self.case[:size], self.code[:size], self.summand[:size])
+        return _Work(*(getattr(self, field.name)[:size] for field in fields(self)))
 
 
 def _empty(size: int) -> News2:
@@ -188,40 +195,42 @@ def _empty(size: int) -> News2:
 def _score_block(columns: dict[str, Any], scale: NDArray[Any], scores: News2, rows: slice, work: _Work) -> None:
     """Score one block of patients into its rows of ``scores``."""
     _score_oxygen(columns, scale, scores, rows, work)
-    code, summand, cells = work.code, work.summand, work.cells
+    cells = work.cells
     for parameter in CHART.alone:
         name = PARAMETERS[parameter.column]
         values = columns[name][rows]
         if name != "consciousness":
             _cells(name, values, parameter.table, rows.start, work)
         elif values.dtype.kind == "U":
-            inputs.letter_cells(values, rows.start, work.case, cells)
+            inputs.letter_cells(values, rows.start, work.index, cells)
         else:
             inputs.category_cells(name, values, parameter.table.cells - 1, rows.start, work.steps, cells)
-        _take(parameter.points, cells, scores.points[rows, parameter.column])
-        _take(parameter.codes, cells, summand)
-        code += summand
-    np.copyto(cells, code)
-    _take(CHART.aggregate, cells, scores.aggregate[rows])
-    CHART.write_bounds(code, summand, scores.lower[rows], scores.upper[rows])
-    CHART.write_answers(cells, scores.red[rows], scores.response[rows], scores.response_upper[rows])
+        entries = _look_up(parameter.packed, cells, work)
+        unpack_points(entries, scores.points[rows, parameter.column])
+        np.add(work.total, entries, out=work.total)  # what overflows lies above the codes
+    np.copyto(work.code, work.total, casting="unsafe")
+    entries = _look_up(CHART.follows, work.code, work)
+    unpack_points(entries, scores.aggregate[rows])
+    CHART.write_bounds(work.code, work.short, scores.lower[rows], scores.upper[rows])
+    answers = work.short.view(np.int8)[: len(cells)]
+    CHART.write_answers(entries, answers, scores.red[rows], scores.response[rows], scores.response_upper[rows])
 
 
 def _score_oxygen(columns: dict[str, Any], scale: NDArray[Any], scores: News2, rows: slice, work: _Work) -> None:
     """Score SpO2 and air or oxygen, whose points belong together; begins the block's sum of codes."""
-    case, cells, at = work.case, work.cells, rows.start
+    case, cells, at = scores.oxygen_case[rows], work.cells, rows.start
     inputs.scale_cells(scale[rows], SCALES, at, case)
     oxygen = columns[PARAMETERS[ON_OXYGEN]][rows]
     inputs.category_cells(PARAMETERS[ON_OXYGEN], oxygen, CHART.oxygen.cells - 1, at, work.steps, cells)
-    _take(CHART.oxygen_points, cells, scores.points[rows, ON_OXYGEN])
+    unpack_points(_look_up(CHART.oxygen_points, cells, work), scores.points[rows, ON_OXYGEN])
     case *= OXYGEN_CELLS
-    case += cells
+    np.add(case, cells, out=case, casting="unsafe")
     case *= CHART.spo2_cells
     _cells(PARAMETERS[SPO2], columns[PARAMETERS[SPO2]][rows], CHART.spo2, at, work)
-    case += cells
-    np.copyto(scores.oxygen_case[rows], case, casting="unsafe")
-    _take(CHART.spo2_points, case, scores.points[rows, SPO2])
-    _take(CHART.case_codes, case, work.code)
+    np.add(case, cells, out=case, casting="unsafe")
+    entries = _look_up(CHART.spo2_cases, case, work)
+    unpack_points(entries, scores.points[rows, SPO2])
+    np.copyto(work.total, entries)
 
 
 def _cells(name: str, values: NDArray[Any], table: BandTable, start: int, work: _Work) -> None:
@@ -229,9 +238,12 @@ def _cells(name: str, values: NDArray[Any], table: BandTable, start: int, work: 
     table.index(values, inputs.checked_extent(name, values, start), work.steps, work.cells)
 
 
-def _take(table: NDArray[Any], cells: NDArray[np.intp], out: NDArray[Any]) -> None:
+def _look_up(table: NDArray[np.uint32], cells: NDArray[np.integer[Any]], work: _Work) -> NDArray[np.uint32]:
+    """Give the entries of cells, in an array that the next call overwrites."""
+    np.copyto(work.index, cells)
     # Every index is in range by construction; "raise" would go through a copy of ``out``, and "clip" takes longer.
-    table.take(cells, out=out, mode="wrap")
+    table.take(work.index, out=work.entries, mode="wrap")
+    return work.entries
 
 
 def missing_that_matter(scores: News2) -> NDArray[np.bool_]:

@@ -1,9 +1,12 @@
 """What does the NEWS2 chart say, laid out so that a ward is scored by looking up integers?
 
 A patient's seven points become one 16-bit **code**, the sum of a code for each parameter: the least and the most points
-it can contribute, whether it is surely 3, whether it could be. The sum then indexes tables of what follows from it.
+it can contribute, whether it is surely 3, whether it could be. The sum then indexes a table of what follows from it.
 SpO2 and oxygen share one code, because on scale 2 the points of one depend on the other: a **case** is a scale, air or
 oxygen, and a saturation, each of the last two possibly not observed.
+
+One lookup gives points and code at once (`packed`): as 32-bit floats, whole numbers up to 255 and NaN have nothing in
+their lower half, which has room for a code.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ OXYGEN_CELLS = 3  # not observed, air, oxygen
 _SUM = 0b11111
 _COUNT = 0b111
 _UPPER, _RED, _POSSIBLE = 5, 10, 13  # shifts; the least points are in the lowest bits
+_FLOAT, _CODE = np.uint32(0xFFFF0000), np.uint32(0xFFFF)
 _LEVEL = 0b111
 _CERTAIN, _WORST = 1, 4  # shifts in an answer; red is its lowest bit
 
@@ -39,12 +43,11 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Column:
-    """One parameter that stands alone; both arrays are indexed like ``table``, 0 for not observed."""
+    """One parameter that stands alone; ``packed`` points and codes are indexed like ``table``, 0 for not observed."""
 
     column: int
     table: BandTable
-    points: NDArray[np.float32]
-    codes: NDArray[np.uint16]
+    packed: NDArray[np.uint32]
 
 
 class Chart:
@@ -112,13 +115,17 @@ class Chart:
 
     def write_answers(
         self,
-        codes: NDArray[np.intp],
+        packed: NDArray[np.uint32],
+        answers: NDArray[np.int8],
         red: NDArray[np.bool_],
         response: NDArray[np.int8],
         response_upper: NDArray[np.int8],
     ) -> None:
-        """Write the red score and the response levels, certain and at worst, of each sum of codes."""
-        answers = self._answers.take(codes, mode="wrap")
+        """Write the red score and the response levels, certain and at worst, of each entry of `follows`.
+
+        ``answers`` is overwritten.
+        """
+        np.copyto(answers, packed, casting="unsafe")
         np.bitwise_and(answers, 1, out=red.view(np.int8))
         np.right_shift(answers, _CERTAIN, out=response)
         np.bitwise_and(response, _LEVEL, out=response)
@@ -130,7 +137,7 @@ class Chart:
         if len(set(every)) == 1:  # an incomplete set is recognised by its bounds being apart
             raise RuleError(f"the NEWS2 bands of {PARAMETERS[column]} all have the same points; fix 'points'")
         codes = np.array([self._code(every), *(self._code([known]) for known in every)], dtype=np.uint16)
-        return Column(column=column, table=table, points=_float_points(table), codes=codes)
+        return Column(column=column, table=table, packed=packed(_float_points(table), codes))
 
     def _read_oxygen(self, bands: Sequence[BandRow]) -> None:
         """Lay out the joint cases of SpO2 scale, air or oxygen, and SpO2."""
@@ -143,7 +150,7 @@ class Chart:
         self.spo2 = dense_table(rows, rows[0].resolution)
         self.spo2_cells = self.spo2.cells + 1
         self.oxygen = dense_table(_rows(bands, ON_OXYGEN), rows[0].resolution)
-        self.oxygen_points = _float_points(self.oxygen)
+        self.oxygen_points = packed(_float_points(self.oxygen), np.uint16(0))  # its code is in the case's
         self._spo2_points = {
             (scale, oxygen): dense_table(
                 [row for row in rows if row.applies(scale, oxygen - 1)], rows[0].resolution, self.spo2.cells
@@ -152,16 +159,16 @@ class Chart:
             for oxygen in range(1, OXYGEN_CELLS)
         }
         cases = self.case(SCALES[-1] + 1, 0, 0)
-        self.case_codes = np.zeros(cases, dtype=np.uint16)
-        self.spo2_points = np.full(cases, np.nan, dtype=np.float32)
+        codes, points = np.zeros(cases, dtype=np.uint16), np.full(cases, np.nan, dtype=np.float32)
         for scale in SCALES:
             for oxygen in range(OXYGEN_CELLS):
                 for cell in range(self.spo2_cells):
                     pairs, case = self.pairs(scale, oxygen, cell), self.case(scale, oxygen, cell)
-                    self.case_codes[case] = self._code(pairs)
+                    codes[case] = self._code(pairs)
                     worth = {spo2 for spo2, _ in pairs}
                     if cell and len(worth) == 1:
-                        self.spo2_points[case] = worth.pop()
+                        points[case] = worth.pop()
+        self.spo2_cases = packed(points, codes)
 
     def _code(self, options: Iterable[tuple[int, ...]]) -> int:
         """Pack what a parameter (or SpO2 with oxygen) can contribute into one summand."""
@@ -172,7 +179,8 @@ class Chart:
 
     def _decode(self) -> None:
         """Tabulate what follows from each possible sum of codes."""
-        most = int(max(self.case_codes >> _UPPER & _SUM)) + sum(int(max(c.codes >> _UPPER & _SUM)) for c in self.alone)
+        parts = [self.spo2_cases, *(column.packed for column in self.alone)]
+        most = sum(int(((part & _CODE) >> _UPPER & _SUM).max()) for part in parts)
         if most > _SUM:
             raise RuleError(f"the NEWS2 points add up to {most}; the code has room for {_SUM}, widen it")
         codes = np.arange(1 << 16)
@@ -182,9 +190,21 @@ class Chart:
         )
         red = (codes >> _RED & _COUNT) > 0
         certain, worst = levels[lower, red.astype(np.intp)], levels[upper, (codes >> _POSSIBLE > 0).astype(np.intp)]
-        # One lookup for three answers; `write_answers` takes it apart.
-        self._answers = (red | certain << _CERTAIN | worst << _WORST).astype(np.int8)
-        self.aggregate = np.where(lower == upper, lower, np.nan).astype(np.float32)
+        answers = (red | certain << _CERTAIN | worst << _WORST).astype(np.uint16)
+        # One lookup for four answers, the aggregate score in its upper half; `write_answers` takes the others apart.
+        self.follows = packed(np.where(lower == upper, lower, np.nan).astype(np.float32), answers)
+
+
+def packed(points: NDArray[np.float32], code: NDArray[np.uint16] | np.uint16) -> NDArray[np.uint32]:
+    """Put a code into the lower half of each 32-bit float, which whole points up to 255, and NaN, leave empty."""
+    bits = points.view(np.uint32)
+    assert not (bits & _CODE).any(), "points that need all bits of a float have no room for a code"
+    return bits | code
+
+
+def unpack_points(entries: NDArray[np.uint32], out: FloatOut) -> None:
+    """Write the points of looked-up entries."""
+    np.bitwise_and(entries, _FLOAT, out=out.view(np.uint32))
 
 
 def _possible(cell: int, cells: int) -> Sequence[int]:

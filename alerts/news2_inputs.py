@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.bands import extent
+from alerts.bands import extent, truncate
 from schemas.vital_signs import ACVPU, BY_NAME
 
 Array = NDArray[Any]
@@ -20,7 +20,7 @@ Array = NDArray[Any]
 _NUMBERS = "iuf"
 _INVALID = len(ACVPU) + 1
 # The cell of each letter by its code point; everything else is invalid, an empty string (0) is not observed.
-_LETTER_CELLS = np.full(128, _INVALID, dtype=np.intp)
+_LETTER_CELLS = np.full(128, _INVALID, dtype=np.int32)
 _LETTER_CELLS[0] = 0
 for _cell, _letter in enumerate(ACVPU, start=1):
     _LETTER_CELLS[ord(_letter)] = _cell
@@ -95,7 +95,7 @@ def _letters(array: Array) -> NDArray[np.str_]:
     return np.ascontiguousarray(array, dtype="U1")
 
 
-def letter_cells(letters: Array, start: int, work: NDArray[np.intp], out: NDArray[np.intp]) -> None:
+def letter_cells(letters: Array, start: int, work: NDArray[np.intp], out: NDArray[np.int32]) -> None:
     """Write the cell of each letter: 0 where not observed, then the order of ACVPU from 1."""
     np.copyto(work, letters.view(np.uint32), casting="safe")
     _LETTER_CELLS.take(work, out=out, mode="clip")
@@ -104,21 +104,23 @@ def letter_cells(letters: Array, start: int, work: NDArray[np.intp], out: NDArra
 
 
 def category_cells(
-    name: str, values: Array, highest: int, start: int, work: NDArray[np.float64], out: NDArray[np.intp]
+    name: str, values: Array, highest: int, start: int, work: NDArray[np.float64], out: NDArray[np.int32]
 ) -> None:
     """Write the cell of each whole number from 0 (cell 1) to ``highest``; 0 where not observed."""
     if values.dtype.kind in "iub":
-        np.add(values, 1, out=out, dtype=np.intp, casting="unsafe")
-        fits = out.min() >= 1 and out.max() <= highest + 1
+        fits = values.min() >= 0 and values.max() <= highest
+        if fits:
+            np.add(values, 1, out=out, dtype=np.int32, casting="unsafe")
     else:
         least, most = extent(values)
         fits = not (least < 0 or most > highest)
         if fits:
+            np.floor(values, out=work)
+            np.subtract(values, work, out=work)
+            fits = not np.fmax.reduce(work) > 0
+        if fits:
             np.add(values, 1.0, out=work, dtype=np.float64)
-            np.fmax(work, 0.0, out=work)
-            np.copyto(out, work, casting="unsafe")
-            work -= out
-            fits = not work.any()
+            truncate(work, out)
     if not fits:
         wrong = ~(np.isnan(values.astype(np.float64)) | np.isin(values, np.arange(highest + 1)))
         at = int(np.argmax(wrong))
@@ -126,11 +128,12 @@ def category_cells(
         raise ValueError(f"{name}[{start + at}]: {values[at]} cannot be; expected {allowed}, or NaN where not observed")
 
 
-def scale_cells(values: Array, scales: tuple[int, ...], start: int, out: NDArray[np.intp]) -> None:
+def scale_cells(values: Array, scales: tuple[int, ...], start: int, out: NDArray[np.int16]) -> None:
     """Write each patient's SpO2 scale as a whole number; unlike an observation it cannot be missing."""
-    with np.errstate(invalid="ignore"):  # a NaN is refused below, whatever the cast makes of it
+    fits = scales[0] <= values.min() and values.max() <= scales[-1]  # and not so with a NaN
+    if fits:
         np.copyto(out, values, casting="unsafe")
-    if out.min() < scales[0] or out.max() > scales[-1] or (values.dtype.kind == "f" and (out != values).any()):
+    if not fits or (values.dtype.kind == "f" and (out != values).any()):
         at = int(np.argmax(~np.isin(values, scales)))
         allowed = " or ".join(map(str, scales))
         raise ValueError(f"spo2_scale[{start + at}]: {values[at]} cannot be; expected {allowed}")

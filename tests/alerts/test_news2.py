@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from alerts.news2 import RESPONSE_LEVELS, News2, missing_that_matter, news2
 from alerts.news2_chart import PARAMETERS
-from tests.reference_news2 import EVERY_BAND, deciding, score_one
+from benchmarks.plain_news2 import plain_news2
+from tests.reference_news2 import EVERY_BAND, deciding, points_of, score_one
 
 pytestmark = pytest.mark.pure
 
@@ -211,6 +212,38 @@ def test_what_must_hold_of_any_ward(ward: list[tuple[dict[str, Any], int]]) -> N
     np.testing.assert_array_equal(matters.any(axis=1), found.response < found.response_upper)
     observed = np.array([[row[name] is not None for name in PARAMETERS] for row, _ in ward])
     assert not (matters & observed).any()
+
+
+@settings(deadline=None)
+@given(observed=st.one_of(WHOLE, SETS), scale=SCALE)
+def test_the_plain_function_that_it_is_measured_beside_gives_the_same(observed: dict[str, Any], scale: int) -> None:
+    plain, found = plain_news2(observed, scale), score([observed], [scale])
+    np.testing.assert_array_equal(found.points[0], [NAN if p is None else p for p in plain.points])
+    np.testing.assert_array_equal(found.aggregate[0], NAN if plain.aggregate is None else plain.aggregate)
+    for field in ("lower", "upper", "red", "response", "response_upper"):
+        assert getattr(found, field)[0] == getattr(plain, field), field
+
+
+@pytest.mark.parametrize("name", ["respiration_rate", "spo2", "bp_systolic", "pulse", "temperature"])
+def test_every_value_at_a_tenth_of_the_charts_resolution(name: str) -> None:
+    step = 100 if name == "temperature" else 10  # a tenth of what the chart shows
+    values = [i / step for i in range(5000 if name == "temperature" else 3000)]
+    beside = [(scale, gas) for scale in (1, 2) for gas in (0, 1, None)] if name == "spo2" else [(1, 0)]
+    for scale, gas in beside:
+        sets = [WELL | {"on_oxygen": gas, name: value} for value in values]
+        found = score(sets, [scale] * len(sets)).points[:, PARAMETERS.index(name)]
+        expected = [points_of(row, scale)[PARAMETERS.index(name)] for row in sets]
+        np.testing.assert_array_equal(found, [NAN if p is None else p for p in expected], err_msg=f"{scale} {gas}")
+
+
+@pytest.mark.parametrize("size", [*range(1, 40), 1000])
+def test_what_was_not_observed_is_not_wherever_it_stands(size: int) -> None:
+    """A NaN is cast to a whole number, which processors do each in their way, and otherwise at the end of an array."""
+    gaps = np.arange(size) % 3 == size % 3
+    columns: dict[str, Any] = {name: np.where(gaps, NAN, WELL[name]) for name in PARAMETERS if name != "consciousness"}
+    found = news2(**columns, consciousness=np.where(gaps, "", "A"), spo2_scale=2)
+    np.testing.assert_array_equal(np.isnan(found.points), np.repeat(gaps[:, None], len(PARAMETERS), axis=1))
+    np.testing.assert_array_equal(found.upper, np.where(gaps, 20, 0))
 
 
 def test_blocks_join_without_a_seam() -> None:
