@@ -21,7 +21,7 @@ BACKWARDS = "The last day lies before the first."
 EARLIER, LATER = "Earlier entries", "Later entries"
 PAGE = "Page {number}"
 CSV = "Download as CSV"
-DOWNLOADED = "The file has the {count} entries that match. That it was made is an entry itself."
+DOWNLOADED = "Entries in the file: {count}, all that match. That it was made is an entry itself."
 CUT = (
     "The file has the latest {count} entries that match, and there are more: choose a shorter time for the others. "
     "That it was made is an entry itself."
@@ -97,6 +97,7 @@ ACTIONS = {
     "recovery_codes_made": "Made new recovery codes",
     "replayed": "Had an alert scored again",
     "resident_code_given": "Gave a resident a code",
+    "resident_code_shown": "Had a resident's code shown",
     "retention": "Deleted what is older than is kept",
     "retention_set": "Set how long observations are kept",
     "rota_published": "Put a rota in force",
