@@ -21,9 +21,8 @@ from alerts.documents import (
 )
 from alerts.episodes import CLEARED, EASED, OPENED
 from alerts.explain_data import DataRule, data_facts, data_sentence
+from alerts.explain_scores import KEPT, score_facts, score_sentence
 from alerts.explain_trends import combination_facts, combination_sentence, trend_facts, trend_sentence
-from alerts.news2_chart import PARAMETERS
-from alerts.score_tables import NEWS2
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
@@ -37,11 +36,11 @@ def sentence(policy: Policy, transition: np.void) -> str:
     """Say in one sentence why the episode stands as it does after the transition."""
     rule = rule_of(policy, transition)
     if transition["kind"] == CLEARED:
-        return f"{sentence(policy, _as_over(transition)).removesuffix('.')}; stays until somebody resets it."
+        return f"{sentence(policy, _as_over(transition)).removesuffix('.')}; {KEPT}."
     if isinstance(rule, LimitRule):
         return _limit_sentence(rule, transition)
     if isinstance(rule, ScoreRule):
-        return _score_sentence(policy, rule, transition)
+        return score_sentence(policy, rule, transition)
     if isinstance(rule, Trend):
         return trend_sentence(rule, transition)
     if isinstance(rule, CombinationRule):
@@ -118,23 +117,6 @@ def _limit_sentence(rule: LimitRule, transition: np.void) -> str:
     return f"{now}, limit {limit} or {'less' if rule.side == 'low' else 'more'}{at_night}{times}."
 
 
-def _score_sentence(policy: Policy, rule: ScoreRule, transition: np.void) -> str:
-    missing = [BY_NAME[p].label.lower() for p, v in _score_inputs(policy, rule, transition).items() if np.isnan(v)]
-    least = "at least " if missing else ""
-    unknown = f"; not observed: {', '.join(missing)}" if missing else ""
-    usual = "" if policy.usual_news2 is None or rule.table != NEWS2 else f", usually {policy.usual_news2}"
-    return f"{rule.title} {least}{transition['value']:.0f}{usual}{unknown}."
-
-
-def _score_inputs(policy: Policy, rule: ScoreRule, transition: np.void) -> dict[str, float]:
-    """Give the values that a score was made of, NaN where one was not known."""
-    if rule.table == NEWS2:
-        return dict(zip(PARAMETERS, transition["inputs"].tolist(), strict=True))
-    # kept in single precision, which is exact to the three decimals with which values are entered
-    names = policy.tables[rule.table].parameters
-    return {name: round(float(value), 3) for name, value in zip(names, transition["window"], strict=False)}
-
-
 def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
     """Give what is needed to show, and to check, why: rule, policy version, source, values and thresholds."""
     rule = rule_of(policy, transition)
@@ -162,9 +144,7 @@ def explanation(policy: Policy, transition: np.void) -> dict[str, Any]:
         if rule.night is not None:
             found |= {"night": [rule.night.begins, rule.night.ends], "at_night": bool(transition["at_night"])}
     if isinstance(rule, ScoreRule):
-        found["values"] = {p: _number(v) for p, v in _score_inputs(policy, rule, transition).items()}
-        if rule.table != NEWS2:
-            found |= {"table": rule.table, "table_version": policy.tables[rule.table].version}
+        found |= score_facts(policy, rule, transition)
     if isinstance(rule, Trend):
         found |= trend_facts(rule, transition)
     if isinstance(rule, CombinationRule):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.awareness import AWAKE, is_in_doubt
 from alerts.bands import banded_points
 from alerts.bank import BANDED, SCORE
 from alerts.conditions import Conditions
@@ -26,9 +27,14 @@ _BIT = (1 << np.arange(MOST_PARAMETERS)).astype(np.uint8)
 def valid_inputs(
     recent: NDArray[np.float64], recent_at: NDArray[np.int64], since: NDArray[np.int64], codes: NDArray[np.intp] = CODES
 ) -> NDArray[np.float64]:
-    """Give the last value of each of V parameters where it was observed at or after ``since``; shape (n, V)."""
+    """Give the last value of each of V parameters where it was observed at or after ``since``; shape (n, V).
+
+    An "alert" from before somebody changed is not known any more.
+    """
     last, at = recent[:, codes, 0], recent_at[:, codes, 0]
-    return np.where((at > 0) & (at >= since[:, None]), last, np.nan)
+    counts = (at > 0) & (at >= since[:, None])
+    counts &= ~(is_in_doubt(recent[..., 0], recent_at[..., 0])[:, None] & (codes == AWAKE))
+    return np.where(counts, last, np.nan)
 
 
 def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:

@@ -10,34 +10,36 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.documents import OverdueRule, duration
-from alerts.news2 import RESPONSES, News2, missing_that_matter
+from alerts.awareness import is_in_doubt
+from alerts.documents import OverdueRule, ScoreRule, duration
+from alerts.news2 import CHART, RESPONSES, News2, missing_that_matter
 from alerts.news2_chart import PARAMETERS
-from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard
 from dashboard.text import care as words
 from dashboard.wording import instant
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
+if TYPE_CHECKING:
+    from dashboard.rows import Situation
+
 Row = dict[str, Any]
 HOUR_US = 3_600_000_000
 SET_US = 60_000_000
 """Times are told to the minute: what was observed within the same one is one set."""
-_AWAKE, _SIGNS = BY_NAME["consciousness"].code, BY_NAME["soft_signs"].code
 
 
 @dataclass(frozen=True)
 class Due:
-    """When the next set is due [µs since 1970 UTC], and whether only the score asks for it so soon."""
+    """When the next set is due [µs since 1970 UTC]; ``without_break`` where the last was then, and no end is set."""
 
     at_us: int
-    by_score: bool
+    without_break: bool = False
 
     def is_overdue(self, now_us: int) -> bool:
         """Whether that instant has passed."""
@@ -60,8 +62,12 @@ def steps(followed: Standard | None, episodes: Sequence[Mapping[str, Any]]) -> l
     return list(dict.fromkeys(told for e in ordered if (told := step(followed, e))))
 
 
-def due(at: Situation, row: int) -> Due | None:
-    """Say when a patient's next set is due; nothing where their policy has no schedule."""
+def due(at: Situation, row: int, episodes: Sequence[Mapping[str, Any]] = ()) -> Due | None:
+    """Say when a patient's next set is due; nothing where their policy has no schedule.
+
+    While an episode of the score is open the next set is due as soon as its severity asks for, however the score is
+    now: what is told to be done says so.
+    """
     followed = at.standards[row]
     if followed is None:
         return None
@@ -69,10 +75,8 @@ def due(at: Situation, row: int) -> Due | None:
     if not instants:
         return None
     soonest = min(instants)
-    by_score = _by_score(at, row)
-    if by_score is not None and by_score < soonest:
-        return Due(by_score, True)
-    return Due(soonest, False)
+    by_score = _by_score(at, row, episodes)
+    return by_score if by_score is not None and by_score.at_us < soonest else Due(soonest)
 
 
 def _scheduled(at: Situation, row: int, rule: OverdueRule) -> int:
@@ -82,13 +86,24 @@ def _scheduled(at: Situation, row: int, rule: OverdueRule) -> int:
     return last + duration(rule.every, "every") if last else at.now_us
 
 
-def _by_score(at: Situation, row: int) -> int | None:
+def _by_score(at: Situation, row: int, episodes: Sequence[Mapping[str, Any]]) -> Due | None:
     followed = at.standards[row]
     if followed is None or followed.score_rule is None or np.isnan(at.counting[row, list(NEWS2_CODES)]).all():
         return None
-    hours = RESPONSES[int(at.scores.response[row])].at_least_every_h
+    rule = followed.score_rule
+    levels = [int(at.scores.response[row])]
+    levels += [_level(rule, Severity(e["severity"])) for e in episodes if e["rule"] == rule.name]
+    hours = min(RESPONSES[level].at_least_every_h for level in levels)
     newest = max(int(at.recent_at[row, code]) for code in NEWS2_CODES)
-    return newest + round(hours * HOUR_US)
+    return Due(newest + round(hours * HOUR_US), without_break=hours == 0)
+
+
+def _level(rule: ScoreRule, severity: Severity) -> int:
+    """Give the response level of chart 4 that the mildest score of a severity has."""
+    threshold: float | None = getattr(rule, severity.word, None)
+    if threshold is None:
+        return CHART.level(0, rule.red_score == severity.word)
+    return CHART.level(int(threshold), False)
 
 
 def score_words(scores: News2, values: NDArray[np.float64], row: int) -> str:
@@ -98,22 +113,9 @@ def score_words(scores: News2, values: NDArray[np.float64], row: int) -> str:
     return words.between(float(scores.lower[row]), float(scores.upper[row]), missing_labels(values, row))
 
 
-def counting_now(at: Situation, row: int) -> NDArray[np.float64]:
-    """Give what counts in a patient's score now, one row by vital-sign code.
-
-    Where somebody has not been their usual self since they were last looked at for consciousness, that look does not
-    count: "alert" from before would hide a new confusion, which alone is three points.
-    """
-    values: NDArray[np.float64] = at.counting[[row]].copy()
-    if is_awareness_in_doubt(at, row):
-        values[0, _AWAKE] = np.nan
-    return values
-
-
 def is_awareness_in_doubt(at: Situation, row: int) -> bool:
-    """Whether somebody has not been their usual self since their consciousness was last observed."""
-    seen, signs = int(at.recent_at[row, _AWAKE]), int(at.recent_at[row, _SIGNS])
-    return 0 < seen < signs and at.recent[row, _SIGNS] == 1
+    """Whether an "alert" from before does not count, because somebody is not their usual self since."""
+    return bool(is_in_doubt(at.recent[row], at.recent_at[row]))
 
 
 def newest_set(at: Situation, row: int, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -87,7 +87,7 @@ order by kind <> 'care_home', name
 
 -- name: shift_episodes
 -- Everything that was active at some time since the beginning, with how severe it was then (0: it was not yet).
-select e.episode_id, e.patient_id, e.rule, e.phase, e.severity, e.peak_severity, e.sentence, e.activated_at,
+select e.episode_id, e.patient_id, e.rule, e.phase, e.severity, e.peak_severity, e.sentence, e.explanation, e.activated_at,
        e.resolved_at, e.acknowledged_at, a.name as acknowledged_name,
        coalesce(e.snoozed_until > now(), false) as is_snoozed,
        case when e.activated_at > %(since)s then 0 else coalesce(b.severity, e.severity) end as before

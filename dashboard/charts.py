@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from alerts.awareness import AWAKE, SIGNS, is_in_doubt
 from dashboard import text
 from dashboard.figure_parts import Mark, Panel, Scores, Series, Shade
 from dashboard.standing import NEWS2_CODES, LimitLine, Standard, score
@@ -179,6 +180,7 @@ def scores_over_time(rows: Sequence[Row], valid_us: int, spo2_scale: int) -> Sco
     carried = np.where(source >= 0, value[source, column], np.nan)
     carried_at = np.where(source >= 0, seen[source, column], 0)
     counting = np.where(at[:, None] - carried_at <= valid_us, carried, np.nan)
+    counting[is_in_doubt(carried, carried_at), AWAKE] = np.nan
     result = score(counting, np.full(len(buckets), spo2_scale))
     return Scores(at, result.lower.astype(np.float64), result.upper.astype(np.float64))
 
@@ -224,8 +226,8 @@ def _of_episodes(episodes: Sequence[Row], now_us: int) -> list[Shade]:
 
 
 def score_codes() -> list[int]:
-    """The vital signs that NEWS2 is made of."""
-    return list(NEWS2_CODES)
+    """The vital signs that NEWS2 is made of, and the one that says whether an "alert" from before still counts."""
+    return [*NEWS2_CODES, SIGNS]
 
 
 def marks(events: Sequence[Row], notes: Sequence[Row]) -> list[Mark]:

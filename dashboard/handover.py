@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from dashboard import care, rows, text
+from dashboard import care, reasons, rows, text
 from dashboard.figure_parts import Scores
 from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard, score
@@ -47,7 +47,7 @@ def draft(
     active = [e for e in episodes if e["phase"] == "active"]
     recommended = _recommendation(followed, patient, active)
     sections = {
-        "situation": _situation(patient, active, notes, zone),
+        "situation": _situation(patient, active, notes, at),
         "background": _background(patient, now),
         "assessment": _assessment(patient, at, trend, zone),
         "recommendation": recommended,
@@ -81,14 +81,16 @@ def room(named: str) -> str:
     return f"room {named}" if named.isdigit() else named
 
 
-def _situation(patient: Row, active: Sequence[Row], notes: Sequence[Row], zone: str) -> str:
+def _situation(patient: Row, active: Sequence[Row], notes: Sequence[Row], at: Situation) -> str:
+    zone = patient["time_zone"]
     told = [f"{_who(patient)}, {place(patient['site'], room(patient['room']))}."]
     for episode in active:
         since = moment(episode["activated_at"] or episode["opened_at"], zone)
-        told.append(f"{text.SEVERITY[Severity(episode['severity'])]} since {since}: {episode['sentence']}")
+        reason = reasons.reason(episode, at, 0, lambda seen: moment(seen, zone))
+        line = reason.since(text.SEVERITY[Severity(episode["severity"])], since)
+        told.append(f"{line} {reason.present}." if reason.present else line)
         if episode["acknowledged_at"]:
-            at = moment(episode["acknowledged_at"], zone)
-            told.append(words.taken_on(episode["acknowledged_name"], at))
+            told.append(words.taken_on(episode["acknowledged_name"], moment(episode["acknowledged_at"], zone)))
     if not active:
         told.append(words.NO_EPISODE)
     told += [f"{note['account']}, {moment(note['at'], zone)}: {note['body']}" for note in reversed(notes)]
@@ -120,7 +122,7 @@ def _assessment(patient: Row, at: Situation, trend: Scores | None, zone: str) ->
     scale = patient["spo2_scale"]
     told = [f"{_score(at, scale)}."] if _has_score(at) else [_score(at, scale)]
     if _has_score(at):
-        told.append(care.against_usual(score(care.counting_now(at, 0), [scale]), 0, patient["usual_news2"]))
+        told.append(care.against_usual(score(at.counting[[0]], [scale]), 0, patient["usual_news2"]))
     if trend is not None and len(trend.at) > 1:
         steps = [
             f"{moment(instant(int(when)), zone, year=False)}: {_bounds(lower, upper)}"
@@ -153,7 +155,7 @@ def _score(at: Situation, scale: int) -> str:
         return words.NO_SCORE
     if not _has_score(at):
         return words.NOTHING_COUNTS
-    counting = care.counting_now(at, 0)
+    counting = at.counting[[0]]
     own = care.newest_set(at, 0, counting)
     told = care.score_words(score(own, [scale]), own, 0)
     lent = care.carried(at, 0, own, counting, lambda seen: moment(seen, at.zones[0], year=False))

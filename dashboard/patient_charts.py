@@ -229,7 +229,7 @@ async def _averages(found: Row, seen: Window) -> Any:
 async def _news2(found: Row, seen: Window) -> Any:
     """The last observation sets up to the end of the stretch, each scored as it was charted."""
     last = await queries.last_of_buckets(
-        found["patient_id"], seen.until - SETS_SPAN, seen.until, charts.score_codes(), SET_WIDTH
+        found["patient_id"], seen.until - SETS_SPAN, seen.until, list(NEWS2_CODES), SET_WIDTH
     )
     found_sets = observation_sets(last, found["spo2_scale"])
     # a monitor sends lone values between the sets: the last of all is shown, and otherwise what is most of a set

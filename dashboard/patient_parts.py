@@ -8,10 +8,11 @@ from typing import Any
 
 from dash import html
 
-from dashboard import patient_reset, rows, text
+from dashboard import care, patient_reset, reason_parts, reasons, rows, text
 from dashboard.shell import badge, icon, long_list
-from dashboard.text import care, resets
+from dashboard.text import care as care_words
 from dashboard.text import patient as words
+from dashboard.text import resets
 from dashboard.timeline import Entry
 from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
 from schemas.episode import Severity
@@ -47,8 +48,8 @@ def crumbs(patient: Row) -> Any:
 def ways_on(patient_id: int, enters: bool) -> Any:
     """What is done at the bedside: a set of observations, and the handover."""
     to = f"/patients/{patient_id}"
-    observe = html.A(care.OBSERVE, href=f"{to}/observe", className="button inside") if enters else None
-    handover = html.A(care.HANDOVER, href=f"{to}/handover", className="button quiet inside")
+    observe = html.A(care_words.OBSERVE, href=f"{to}/observe", className="button inside") if enters else None
+    handover = html.A(care_words.HANDOVER, href=f"{to}/handover", className="button quiet inside")
     return html.Div([observe, handover], className="ways-on")
 
 
@@ -101,7 +102,7 @@ def is_allergic(recorded: str) -> bool:
 
 
 def open_episodes(
-    episodes: Sequence[Row], details: Mapping[int, Row], patient: Row, now: datetime, allowed: bool
+    episodes: Sequence[Row], details: Mapping[int, Row], at: rows.Situation, patient: Row, now: datetime, allowed: bool
 ) -> Any:
     """Each open episode with why, since when, and who has taken it on."""
     if not episodes:
@@ -110,40 +111,42 @@ def open_episodes(
     return html.Section(
         [
             html.H2(text.EPISODES),
-            *(_episode(e, details.get(e["episode_id"], e), patient, now, allowed) for e in episodes),
+            *(_episode(e, details.get(e["episode_id"], e), at, patient, now, allowed) for e in episodes),
         ],
         className="card section",
     )
 
 
-def _episode(episode: Row, detail: Row, patient: Row, now: datetime, allowed: bool) -> Any:
+def _episode(episode: Row, detail: Row, at: rows.Situation, patient: Row, now: datetime, allowed: bool) -> Any:
+    """One episode of the patient whose situation is row 0."""
     severity = Severity(episode["severity"])
+    reason = reasons.reason(episode, at, 0, lambda seen: clock(seen, patient["time_zone"], now))
     since = clock(episode["since"], patient["time_zone"], now)
     meta = [f"{text.OPEN_SINCE} {since}, {elapsed((now - episode['since']).total_seconds())}"]
     if detail.get("retrospective"):
         meta.append(text.OUTSIDE_TIME)
     acts: list[Any] = []
     if episode["acknowledged_at"] is not None:
-        at = clock(episode["acknowledged_at"], patient["time_zone"], now)
-        meta.append(f"{text.ACKNOWLEDGED} by {detail.get('acknowledged_name') or '–'}, {at}")
+        taken = clock(episode["acknowledged_at"], patient["time_zone"], now)
+        meta.append(f"{text.ACKNOWLEDGED} by {detail.get('acknowledged_name') or '–'}, {taken}")
     elif allowed:
         acts.append(html.Button(
             text.ACKNOWLEDGE,
             id={"kind": "acknowledge", "episode": episode["episode_id"]},
             className="button",
             type="button",
-            **{"aria-label": f"{text.ACKNOWLEDGE}: {episode['sentence']}"},
+            **{"aria-label": f"{text.ACKNOWLEDGE}: {reason.why}"},
         ))  # fmt: skip
     if episode["waits_for_reset"]:
         meta.append(resets.WAITS)
         acts += [patient_reset.button(episode)] if allowed else []
-    why = detail.get("explanation") or {}
+    why, step = detail.get("explanation") or {}, care.step(at.standards[0], detail | episode)
     return html.Div(
         [
             badge(int(severity), text.SEVERITY[severity]),
-            html.Div(episode["sentence"] or episode["rule"], className="episode-sentence"),
+            html.Div(reason_parts.told(reason), className="episode-sentence"),
             html.Div(acts, className="episode-acts") if acts else None,
-            html.Div(why["advice"], className="episode-advice") if why.get("advice") else None,
+            html.Div(step, className="episode-advice") if step else None,
             html.Div(". ".join(meta), className="episode-meta"),
             _why(why, episode["episode_id"]) if why.get("title") else None,
         ],

@@ -13,7 +13,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
-from dashboard import resets
+from dashboard import reasons, resets
 from dashboard.actions import InvalidActionError
 from dashboard.permissions import NotPermittedError
 from dashboard.text import resets as words
@@ -37,7 +37,7 @@ def button(episode: Row) -> Any:
         id={"kind": "reset", "episode": episode["episode_id"]},
         className="quiet-button",
         type="button",
-        **{"aria-label": f"{words.RESET}: {episode['sentence']}"},
+        **{"aria-label": f"{words.RESET}: {reasons.why(episode)}"},
     )
 
 

@@ -83,7 +83,7 @@ limit 500;
 
 -- name: patient_events
 select v.event_id, v.episode_id, v.kind, v.at, v.severity, v.value, v.note, a.name as account, e.sentence, e.rule,
-       e.retrospective, e.explanation ? 'silent' as of_schedule
+       e.retrospective, e.explanation, e.explanation ? 'silent' as of_schedule
 from episode_event v
 join episode e using (episode_id)
 left join account a on a.account_id = v.account_id

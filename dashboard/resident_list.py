@@ -5,14 +5,15 @@ Rows of the database in, one record a resident out; nothing here asks the databa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from dashboard import care, rows
+from dashboard import care, reasons, rows
+from dashboard.reasons import Reason
 from dashboard.standing import NEWS2_CODES, Standard
 from dashboard.text import care as words
 from dashboard.wording import clock, full_name, instant
@@ -37,6 +38,7 @@ class Resident:
     due: care.Due | None
     away: str
     now_us: int
+    reasons: tuple[Reason, ...] = ()
 
     @property
     def severity(self) -> int:
@@ -69,24 +71,41 @@ class Resident:
         if self.due is None:
             return ""
         at = clock(instant(self.due.at_us), self.zone, instant(self.now_us))
+        if self.due.without_break:
+            return f"{words.WITHOUT_BREAK} {at}"
         if self.due.is_overdue(self.now_us):
             return f"{words.OVERDUE_SINCE} {at}" if self.due.at_us < self.now_us else words.DUE_NOW
         return f"{words.DUE_AT} {at}"
 
 
 def residents(
-    found: Sequence[Row], episodes: Sequence[Row], standards: Mapping[int, Standard], now: datetime
+    found: Sequence[Row],
+    episodes: Sequence[Row],
+    standards: Mapping[int, Standard],
+    now: datetime,
+    moment: Callable[[datetime, str], str] | None = None,
 ) -> list[Resident]:
-    """Put together what is known of each; those who are away have nothing due."""
+    """Put together what is known of each; those who are away have nothing due.
+
+    ``moment`` writes an instant in a zone; without one it is as short as can be.
+    """
+    moment = moment or (lambda seen, zone: clock(seen, zone, now))
     at = rows.situation([r["patient_id"] for r in found], {r["patient_id"]: r for r in found}, dict(standards), now)
     open_of: dict[int, list[Row]] = {}
     for episode in episodes:
         open_of.setdefault(episode["patient_id"], []).append(episode)
-    return [_resident(row, at, i, open_of.get(row["patient_id"], []), now) for i, row in enumerate(found)]
+    return [_resident(row, at, i, open_of.get(row["patient_id"], []), now, moment) for i, row in enumerate(found)]
 
 
-def _resident(row: Row, at: rows.Situation, position: int, episodes: list[Row], now: datetime) -> Resident:
-    away = ""
+def _resident(
+    row: Row,
+    at: rows.Situation,
+    position: int,
+    episodes: list[Row],
+    now: datetime,
+    moment: Callable[[datetime, str], str],
+) -> Resident:
+    zone, away = row["time_zone"], ""
     if row["away_for"]:
         away = row["away_for"]
         if row["away_until"]:
@@ -95,14 +114,15 @@ def _resident(row: Row, at: rows.Situation, position: int, episodes: list[Row], 
         row["patient_id"],
         full_name(row["given_name"], row["family_name"]),
         row["room"],
-        row["time_zone"],
+        zone,
         tuple(episodes),
         tuple(care.steps(at.standards[position], episodes)),
         _score(at, position),
         row["usual_news2"],
-        None if away else care.due(at, position),
+        None if away else care.due(at, position, episodes),
         away,
         at.now_us,
+        tuple(reasons.reason(e, at, position, lambda seen: moment(seen, zone)) for e in episodes),
     )
 
 

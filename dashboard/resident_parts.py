@@ -8,7 +8,7 @@ from typing import Any
 
 from dash import html
 
-from dashboard import told_parts
+from dashboard import reason_parts, told_parts
 from dashboard.resident_list import Resident
 from dashboard.shell import icon
 from dashboard.text import care as words
@@ -62,7 +62,7 @@ def _card(resident: Resident, now: datetime, acts: bool, telling: Telling | None
                 className="resident-head",
             ),
             html.Div([html.P(one) for one in resident.steps], className="resident-steps"),
-            html.P(" ".join(e["sentence"] for e in resident.episodes), className="resident-why"),
+            html.Div([reason_parts.told(one) for one in resident.reasons], className="resident-why"),
             html.P(" ".join(told), className="muted numeric"),
             told_parts.block(telling, resident.zone, now) if telling else None,
             _taken(resident, now),

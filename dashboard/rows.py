@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from alerts import state
-from dashboard import text
+from dashboard import reasons, text
 from dashboard.standing import (
     NEWS2_CODES,
     Standard,
@@ -19,6 +19,7 @@ from dashboard.standing import (
     score_severity,
     valid_values,
 )
+from dashboard.text import reasons as reason_words
 from dashboard.wording import clock, full_name, microseconds, nhs_number, place, score_range
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
@@ -42,6 +43,7 @@ class Situation:
     scores: Any
     now_us: int
     zones: list[str]
+    machines: Any
     unreadable: tuple[int, ...] = ()
 
 
@@ -71,7 +73,7 @@ def situation(
     counting = valid_values(recent, recent_at, valid, now_us)
     scores = score(counting, scale) if size else None
     return Situation(
-        {p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us, zones,
+        {p: i for i, p in enumerate(patients)}, followed, recent, recent_at, counting, scores, now_us, zones, machines,
         tuple(unreadable),
     )  # fmt: skip
 
@@ -140,6 +142,9 @@ def grid_row(
     """Put together what the grid's cells draw."""
     position = at.position[row["patient_id"]]
     severity = Severity(row.get("severity") or 0)
+    first = next((e for e in episodes if e["episode_id"] == row.get("episode_id")), None)
+    ordered = episodes if first is None else [first, *(e for e in episodes if e is not first)]
+    told = [reasons.reason(e, at, position, lambda seen: clock(seen, row["time_zone"], now)) for e in ordered]
     waiting = [e["episode_id"] for e in episodes if e["acknowledged_at"] is None and e["snoozed_until"] is None]
     cells: Row = {
         "id": str(row["patient_id"]),
@@ -148,9 +153,10 @@ def grid_row(
         "nhs": nhs_number(row["nhs_number"]),
         "level": int(severity),
         "word": text.SEVERITY[severity] if severity else text.NO_EPISODE,
-        "reason": row.get("sentence") or "",
-        "detail": detail(at, position) if _is_scored(at, position, row.get("rule")) else "",
-        "more": max(0, len(episodes) - 1),
+        "reason": told[0].brief if told else (row.get("sentence") or "").removesuffix("."),
+        "now": told[0].short(detail(at, position, ordered[0])) if told else "",
+        "also": f"{reason_words.ALSO}: {'; '.join(r.brief for r in told[1:])}" if told[1:] else "",
+        "title": ". ".join(line for r in told for line in r.lines),
         "news2": score_cell(at, position),
         "since": microseconds(row["since"]) // 1000 if row.get("since") else None,
         "waiting": waiting,
@@ -164,13 +170,11 @@ def grid_row(
     return cells
 
 
-def _is_scored(at: Situation, row: int, rule: str | None) -> bool:
+def detail(at: Situation, row: int, episode: Row) -> str:
+    """What makes up the score now, where it is about the score: the vital signs with points, most first."""
     followed = at.standards[row]
-    return followed is not None and followed.score_rule is not None and followed.score_rule.name == rule
-
-
-def detail(at: Situation, row: int) -> str:
-    """What makes up the score now: the vital signs with points, most first."""
+    if followed is None or followed.score_rule is None or followed.score_rule.name != episode["rule"]:
+        return ""
     points = at.scores.points[row]
     counted = [(float(points[i]), code) for i, code in enumerate(NEWS2_CODES) if points[i] > 0]
     counted.sort(key=lambda pair: -pair[0])

@@ -13,8 +13,9 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboard import text
+from dashboard import reasons, text
 from dashboard.handover import moment, room
+from dashboard.reasons import Reason
 from dashboard.resident_list import Resident
 from dashboard.text import handover as words
 from schemas.episode import Severity
@@ -74,8 +75,9 @@ def _entry(resident: Resident, episodes: Sequence[Row], notes: Sequence[Row], ov
     now = max((int(e["severity"]) for e in active), default=0)
     waiting = [e for e in active if not e["acknowledged_at"] and not e["is_snoozed"]]
     silent = [e for e in active if e["rule"] in overdue]
-    lines = [_line(e, resident.zone) for e in episodes]
-    if resident.score:
+    known = {e["episode_id"]: reason for e, reason in zip(resident.episodes, resident.reasons, strict=True)}
+    lines = [_line(e, known.get(e["episode_id"]), resident.zone) for e in episodes]
+    if resident.score and not any(resident.score in line for line in lines):
         lines.append(f"{words.SCORE_NOW}: {resident.score}.")
     lines += [f"{n['account']}, {moment(n['at'], resident.zone, year=False)}: {n['body']}" for n in notes[-MOST_NOTES:]]
     if resident.away:
@@ -103,19 +105,22 @@ def _group(active: Sequence[Row], before: int, now: int, waits: bool) -> str:
     return "waiting" if waits else "open"
 
 
-def _line(episode: Row, zone: str) -> str:
-    """One alert: how severe, since when, why, what became of it."""
+def _line(episode: Row, reason: Reason | None, zone: str) -> str:
+    """One alert: how severe, since when, why, how it is now, what became of it."""
     before, severity = Severity(episode["before"]), Severity(episode["severity"])
     since = moment(episode["activated_at"], zone, year=False)
     if episode["phase"] == "resolved":
         peak = text.SEVERITY[Severity(episode["peak_severity"])]
         over = moment(episode["resolved_at"], zone, year=False)
-        return f"{peak} since {since}: {episode['sentence']} {words.OVER} {over}."
-    told = f"{text.SEVERITY[severity]} since {since}: {episode['sentence']}"
+        return f"{peak} since {since}: {reasons.why(episode)}. {words.OVER} {over}."
+    word = text.SEVERITY[severity]
+    told = f"{word} since {since}: {reasons.why(episode)}." if reason is None else reason.since(word, since)
     if before and severity > before:
         told += f" {words.MORE} {text.SEVERITY[before].lower()}."
     elif before and severity < before:
         told += f" {words.LESS} {text.SEVERITY[severity].lower()}."
+    if reason is not None and reason.present:
+        told += f" {reason.present}."
     if episode["acknowledged_at"]:
         at = moment(episode["acknowledged_at"], zone, year=False)
         told += f" {words.taken_on(episode['acknowledged_name'], at)}"

@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 
 from dashboard import audit, identity, queries, resident_list, shift, store
 from dashboard.actions import InvalidActionError
+from dashboard.handover import moment
 from dashboard.handover_store import OvertakenError
 from dashboard.permissions import Permission, require
 from dashboard.text import handover as words
@@ -43,7 +44,8 @@ async def draft(site: Row, since: datetime, now: datetime) -> Row:
     )
     if len(found) >= MOST:
         raise InvalidActionError(f"A shift handover is for fewer than {MOST:,} patients; this site has more.")
-    residents = resident_list.residents(found, (), known, now)
+    active = [e for e in episodes if e["phase"] == "active"]
+    residents = resident_list.residents(found, active, known, now, lambda at, zone: moment(at, zone, year=False))
     overdue = {name for followed in known.values() for name in followed.overdue_rules}
     entries = shift.entries(residents, episodes, notes, overdue)
     return {

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.awareness import AWAKE, is_in_doubt
 from alerts.documents import LimitRule, OverdueRule, Policy, PolicyError, Rule, ScoreRule, duration
 from alerts.explain import thresholds
 from alerts.limits import DAY_MINUTES, to_resolution
@@ -105,15 +106,10 @@ class Standard:
 
     def severity_of(self, code: int, value: float, at_us: int, zone: str) -> Severity:
         """How far beyond the alarm limits that were in force at its instant, in the site's zone, a value lies."""
-        worst = Severity.NONE
         if code not in self._limits:
-            return worst
+            return Severity.NONE
         charted = float(to_resolution(np.array([value]), np.array([code]))[0])
-        for rule in self.limits_of(code):
-            for word, limit in thresholds(rule, at_night=_is_night(rule, at_us, zone)).items():
-                if charted <= limit if rule.side == "low" else charted >= limit:
-                    worst = max(worst, Severity.of(word))
-        return worst
+        return max((_beyond(rule, charted, at_us, zone) for rule in self.limits_of(code)), default=Severity.NONE)
 
     def limits_of(self, code: int) -> list[LimitRule]:
         """The alarm limits of a vital sign."""
@@ -154,6 +150,20 @@ def standard(
             return standard(document, policy_id, version, "{}", usual_news2)
         log.warning("policy could not be read", extra={"action": "policy_unreadable", "policy": policy_id})
         return None
+
+
+def limit_severity(rule: LimitRule, value: float, at_us: int, zone: str) -> Severity:
+    """How far beyond the thresholds of one alarm limit a value lies; none where there is no value."""
+    code = np.array([BY_NAME[rule.vital].code])
+    return _beyond(rule, float(to_resolution(np.array([value]), code)[0]), at_us, zone)
+
+
+def _beyond(rule: LimitRule, charted: float, at_us: int, zone: str) -> Severity:
+    worst = Severity.NONE
+    for word, limit in thresholds(rule, at_night=_is_night(rule, at_us, zone)).items():
+        if charted <= limit if rule.side == "low" else charted >= limit:
+            worst = max(worst, Severity.of(word))
+    return worst
 
 
 def _is_night(rule: LimitRule, at_us: int, zone: str) -> bool:
@@ -202,7 +212,7 @@ def _edge(band: BandRow) -> float:
 def valid_values(
     recent: NDArray[np.float64], recent_at: NDArray[np.int64], valid_us: NDArray[np.int64], now_us: int
 ) -> NDArray[np.float64]:
-    """Keep what is not too old to count.
+    """Keep what is not too old to count, and no "alert" from before somebody changed.
 
     Parameters
     ----------
@@ -218,9 +228,10 @@ def valid_values(
     Returns
     -------
     float array, shape (P, VITALS)
-        NaN where too old or never observed.
+        NaN where too old, in doubt or never observed.
     """
     counts = (recent_at > 0) & (now_us - recent_at <= valid_us[:, None])
+    counts[:, AWAKE] &= ~is_in_doubt(recent, recent_at)
     return np.where(counts, recent, np.nan)
 
 

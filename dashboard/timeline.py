@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from dashboard import text
+from dashboard import reasons, text
 from dashboard.text import patient as page
 from dashboard.text import triage as words
 from dashboard.wording import elapsed
@@ -60,13 +60,13 @@ def _event(row: Row) -> Entry:
     told = row["note"]
     if row["kind"] == "activated":
         body = [text.SEVERITY[severity], text.OUTSIDE_TIME if row["retrospective"] else "", told]
-        return Entry(row["at"], f"level-{severity:d}", row["sentence"] or row["rule"], _join(body), int(severity))
+        return Entry(row["at"], f"level-{severity:d}", reasons.why_then(row), _join(body), int(severity))
     if row["kind"] == "severity":
         # a schedule has one severity: what has changed is which vital signs are silent
         title = page.OTHERS_SILENT if row["of_schedule"] else f"{word} {text.SEVERITY[severity]}"
-        return Entry(row["at"], f"level-{severity:d}", title, row["sentence"], int(severity))
+        return Entry(row["at"], f"level-{severity:d}", title, reasons.why_then(row), int(severity))
     by = f" by {row['account']}" if row["account"] else ""
-    return Entry(row["at"], "check", f"{word}{by}", _join([row["sentence"], told]))
+    return Entry(row["at"], "check", f"{word}{by}", _join([reasons.why(row), told]))
 
 
 def _join(parts: Sequence[str]) -> str:

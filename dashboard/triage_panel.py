@@ -9,9 +9,10 @@ from typing import Any
 
 from dash import dcc, html
 
-from dashboard import text
+from dashboard import care, reason_parts, reasons, text
 from dashboard.identity import Person
 from dashboard.patient_parts import is_allergic, timeline_list
+from dashboard.rows import Situation
 from dashboard.shell import badge, icon
 from dashboard.text import resets
 from dashboard.text import triage as words
@@ -137,11 +138,11 @@ def contact(patient: Row) -> Any:
     return html.Span([*parts, recorded[end:]])
 
 
-def episodes(found: Sequence[Row], patient: Row, person: Person, now: datetime, may_act: bool) -> Any:
-    """Each open episode with why, since when and whose; and what can be done with all of them."""
+def episodes(found: Sequence[Row], at: Situation, patient: Row, person: Person, now: datetime, may_act: bool) -> Any:
+    """Each open episode of the patient in row 0 with why, how it is now and whose; and what can be done with all."""
     if not found:
         return html.P(text.NO_OPEN_EPISODES, className="muted")
-    listed = [_episode(e, patient, now) for e in found]
+    listed = [_episode(e, at, patient, now) for e in found]
     return html.Div([*listed, html.Div(acts(found, person), className="panel-acts") if may_act else None])
 
 
@@ -175,7 +176,7 @@ def _act(kind: str, label: str, found: Sequence[Row], *, primary: bool = False, 
     return html.Button(label, type="button", className="button" if primary else "quiet-button", **data)
 
 
-def _episode(episode: Row, patient: Row, now: datetime) -> Any:
+def _episode(episode: Row, at: Situation, patient: Row, now: datetime) -> Any:
     severity, zone = Severity(episode["severity"]), patient["time_zone"]
     meta = [
         f"{text.OPEN_SINCE} {clock(episode['since'], zone, now)}, {elapsed((now - episode['since']).total_seconds())}"
@@ -183,17 +184,18 @@ def _episode(episode: Row, patient: Row, now: datetime) -> Any:
     if episode["retrospective"]:
         meta.append(text.OUTSIDE_TIME)
     if episode["acknowledged_at"] is not None:
-        at = clock(episode["acknowledged_at"], zone, now)
-        meta.append(f"{text.ACKNOWLEDGED} by {episode['acknowledged_name'] or '–'}, {at}")
+        taken = clock(episode["acknowledged_at"], zone, now)
+        meta.append(f"{text.ACKNOWLEDGED} by {episode['acknowledged_name'] or '–'}, {taken}")
     if episode["snoozed_until"] is not None:
         meta.append(f"{words.SNOOZED_UNTIL} {clock(episode['snoozed_until'], zone, now)}")
     if episode["waits_for_reset"]:
         meta.append(resets.WAITS)
-    advice = (episode["explanation"] or {}).get("advice")
+    reason = reasons.reason(episode, at, 0, lambda seen: clock(seen, zone, now))
+    step = care.step(at.standards[0], episode)
     return html.Div(
         [
-            html.Div([icon(f"level-{severity:d}"), html.Strong(episode["sentence"] or episode["rule"])]),
-            html.Div(advice, className="panel-advice") if advice else None,
+            html.Div([icon(f"level-{severity:d}"), reason_parts.told(reason)], className="panel-why"),
+            html.Div(step, className="panel-advice") if step else None,
             html.Div(". ".join(meta), className="episode-meta"),
         ],
         className=f"panel-episode level-{severity:d}",

@@ -168,7 +168,7 @@ def grid() -> Any:
             },
             columnSize="responsiveSizeToFit",
             dashGridOptions={
-                "rowHeight": 48,
+                "rowHeight": 76,
                 "headerHeight": 38,
                 "cacheBlockSize": BLOCK_ROWS,
                 "maxBlocksInCache": 6,
@@ -193,29 +193,31 @@ def _columns(owner: dict[str, Any]) -> list[dict[str, Any]]:
     short = {name: BY_NAME[name].short_label for name in rows.SHOWN}
     number = {"cellClass": "number", "headerClass": "ag-right-aligned-header"}
     pick = {"colId": "pick", "headerName": words.SELECT, "headerClass": "only-heard",
-            "cellRenderer": "HwPick", "width": 40, "minWidth": 40, "maxWidth": 40,
+            "cellRenderer": "HwPick", "width": 38, "minWidth": 38, "maxWidth": 38,
             "headerTooltip": words.SELECT, "cellRendererParams": owner}  # fmt: skip
+    # what can be wide gives its room to the reason, which has to be read
     return [
         *([pick] if owner["allowed"] else []),
         {"colId": "severity", "headerName": names["severity"], "cellRenderer": "HwSeverity", "width": 102,
          "minWidth": 102, "maxWidth": 102},
-        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 182,
-         "minWidth": 168},
-        {"colId": "reason", "headerName": names["reason"], "cellRenderer": "HwReason", "width": 250, "minWidth": 150},
-        {"colId": "news2", "headerName": names["news2"], "cellRenderer": "HwScore", "width": 78, "minWidth": 74,
-         "maxWidth": 84, **number},
+        {"colId": "patient", "headerName": names["patient"], "cellRenderer": "HwPatient", "width": 160,
+         "minWidth": 150, "maxWidth": 200},
+        {"colId": "reason", "headerName": names["reason"], "cellRenderer": "HwReason", "width": 320, "minWidth": 180},
+        {"colId": "news2", "headerName": names["news2"], "cellRenderer": "HwScore", "width": 68, "minWidth": 66,
+         "maxWidth": 78, **number},
         *(
-            {"colId": name, "headerName": short[name], "cellRenderer": "HwValue", "width": 66, "minWidth": 62,
-             "maxWidth": 86,
+            {"colId": name, "headerName": short[name], "cellRenderer": "HwValue", "width": 62, "minWidth": 60,
+             "maxWidth": 72,
              "cellRendererParams": owner, **number}
             for name in rows.SHOWN
         ),
-        {"colId": "trend", "headerName": names["trend"], "cellRenderer": "HwTrend", "width": 140, "minWidth": 120},
-        {"colId": "since", "headerName": names["since"], "cellRenderer": "HwSince", "width": 100, "minWidth": 97,
-         "maxWidth": 110,
+        {"colId": "trend", "headerName": names["trend"], "cellRenderer": "HwTrend", "width": 120, "minWidth": 110,
+         "maxWidth": 170},
+        {"colId": "since", "headerName": names["since"], "cellRenderer": "HwSince", "width": 97, "minWidth": 97,
+         "maxWidth": 104,
          **number},
-        {"colId": "owner", "headerName": names["owner"], "cellRenderer": "HwOwner", "width": 140, "minWidth": 134,
-         "cellRendererParams": owner},
+        {"colId": "owner", "headerName": names["owner"], "cellRenderer": "HwOwner", "width": 134, "minWidth": 132,
+         "maxWidth": 156, "cellRendererParams": owner},
         {"colId": "tile", "headerName": names["patient"], "cellRenderer": "HwTile", "hide": True, "flex": 1,
          "cellRendererParams": {**owner, "names": short}},
     ]  # fmt: skip

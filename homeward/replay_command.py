@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from alerts.explain_scores import retold
 from homeward.local.errors import SetupError
 from homeward.logs import log_to_file
 from homeward.progress import Progress
@@ -69,12 +70,14 @@ def _sentences(found: Replayed, explained: dict[str, Any] | None) -> list[str]:
 def _explanation(explained: dict[str, Any]) -> list[str]:
     """Say what is stored to explain the episode, a fact a line."""
     e, kept = explained, explained["explanation"]
+    why = retold(e["sentence"], kept, e["severity"] or e["peak_severity"])
     lines = [
-        f"Episode {e['episode_id']} of patient {e['patient_id']}: {e['sentence']}",
+        f"Episode {e['episode_id']} of patient {e['patient_id']}: {why}.",
         f"rule: {e['rule']} ({kept.get('title', '')}), policy {e['policy']} version {e['version']} by {e['author']}",
     ]
     facts = {name: kept[name] for name in _FACTS if kept.get(name) not in (None, "")}
     return lines + [f"{name}: {value}" for name, value in facts.items()]
 
 
-_FACTS = ("source", "value", "count", "thresholds", "values", "window", "baseline", "of", "vitals", "every", "grace")
+_FACTS = ("source", "value", "count", "thresholds", "values", "points", "window", "baseline", "of", "vitals", "every",
+          "grace")  # fmt: skip

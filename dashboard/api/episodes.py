@@ -8,11 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 
-from dashboard import actions, audit, identity, resets, store
+from dashboard import actions, audit, identity, queries, reasons, resets, rows, store
 from dashboard.actions import Held, InvalidActionError, Outcome
 from dashboard.api import models, paging
 from dashboard.api.paging import After, Limit
 from dashboard.api.rights import EpisodeId, allowed
+from dashboard.patient_charts import standard_of
 from dashboard.permissions import Permission
 from dashboard.problems import problem
 from schemas.episode import Severity
@@ -35,7 +36,7 @@ async def episodes(
     """List episodes, the latest first."""
     after_at, after_id = paging.read(after, datetime.fromisoformat, paging.number)
     async with store.transaction() as connection:
-        rows = await _find(
+        found = await _find(
             connection,
             phases=phase,
             severities=None if severity is None else [Severity.of(word) for word in severity],
@@ -46,24 +47,25 @@ async def episodes(
             after_id=after_id,
             limit=limit + 1,
         )
-        await audit.write(connection, identity.current(), "looked_at", "episodes", patients=_patients(rows[:limit]))
-    items = [models.Episode(**_with_words(row)) for row in rows[:limit]]
-    return models.Page(items=items, next=paging.next_of(rows, limit, "opened_at", "episode_id"))
+        await audit.write(connection, identity.current(), "looked_at", "episodes", patients=_patients(found[:limit]))
+    items = [models.Episode(**_with_words(row)) for row in found[:limit]]
+    return models.Page(items=items, next=paging.next_of(found, limit, "opened_at", "episode_id"))
 
 
 @router.get("/episodes/{episode_id}")
 async def episode(episode_id: EpisodeId) -> models.EpisodeInFull:
     """Give one episode with its explanation and its history."""
     async with store.transaction() as connection:
-        rows = await _find(connection, episode=episode_id)
-        if not rows:
+        found = await _find(connection, episode=episode_id)
+        if not found:
             raise HTTPException(404, NONE)
         details = await store.rows(connection, store.queries(FILE)["episode_details"], episode=episode_id)
         events = await store.rows(connection, store.queries(FILE)["episode_events"], episode=episode_id)
-        subject = f"patient/{rows[0]['patient_id']}"
+        subject = f"patient/{found[0]['patient_id']}"
         await audit.write(connection, identity.current(), "looked_at", subject, episode=episode_id)
     happened = [models.EpisodeEvent(**(row | {"severity": Severity(row["severity"]).word})) for row in events]
-    return models.EpisodeInFull(**_with_words(rows[0]), **details[0], events=happened)
+    kept = {"explanation": found[0]["explanation"], **details[0], **await _present(found[0])}
+    return models.EpisodeInFull(**_with_words(found[0]), **kept, events=happened)
 
 
 @router.post(
@@ -205,4 +207,17 @@ def _patients(rows: list[dict[str, Any]]) -> list[int]:
 
 def _with_words(row: dict[str, Any]) -> dict[str, Any]:
     words = {name: Severity(row[name]).word for name in ("severity", "peak_severity")}
-    return row | words
+    told = {"sentence": f"{reasons.why(row)}.", "sentence_at": reasons.said_at(row)}
+    return {name: value for name, value in row.items() if name != "explanation"} | words | told
+
+
+async def _present(row: dict[str, Any]) -> dict[str, Any]:
+    """Say how it is now, and why the episode is open if it is not so any more; nothing of one that is over."""
+    patient = await queries.patient(row["patient_id"]) if row["phase"] == "active" else None
+    if patient is None:
+        return {"now": "", "now_at": None, "stays": ""}
+    followed = standard_of(patient)
+    known = {} if followed is None else {patient["policy_id"]: followed}
+    at = rows.situation([row["patient_id"]], {row["patient_id"]: patient}, known, patient["now"])
+    found = reasons.reason(row, at, 0, lambda seen: seen.isoformat(timespec="minutes"))
+    return {"now": found.now, "now_at": found.now_at, "stays": found.stays}

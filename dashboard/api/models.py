@@ -131,7 +131,7 @@ class Observation(Document):
 
 
 class Episode(Document):
-    """An alert's life; ``sentence`` says why it was raised."""
+    """An alert's life; ``sentence`` says why it was raised, by what was observed at ``sentence_at``."""
 
     episode_id: int
     patient_id: int
@@ -144,6 +144,7 @@ class Episode(Document):
     resolved_at: datetime | None
     retrospective: bool
     sentence: str
+    sentence_at: datetime | None
     acknowledged_by: int | None
     acknowledged_name: str | None
     acknowledged_at: datetime | None
@@ -165,12 +166,18 @@ class EpisodeEvent(Document):
 
 
 class EpisodeInFull(Episode):
-    """One episode with what explains it and what happened to it."""
+    """One episode with what explains it and what happened to it.
+
+    ``now`` is how it is by the newest observations, of ``now_at``; ``stays`` says why it is open although it is over.
+    """
 
     pathway: str
     policy_version: int
     policy_author: str
     explanation: dict[str, Any]
+    now: str
+    now_at: datetime | None
+    stays: str
     events: list[EpisodeEvent]
 
 

@@ -68,7 +68,7 @@ limit %(limit)s
 
 -- name: episodes
 select e.episode_id, e.patient_id, e.rule, e.opened_at, e.activated_at, e.resolved_at, e.phase, e.severity,
-       e.peak_severity, e.retrospective, e.sentence, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name,
+       e.peak_severity, e.retrospective, e.sentence, e.explanation, e.acknowledged_by, e.acknowledged_at, a.name as acknowledged_name,
        case when e.snoozed_until > now() then e.snoozed_until end as snoozed_until,
        e.phase = 'active' and e.explanation ? 'latching' and coalesce((select v.kind from episode_event v
            where v.episode_id = e.episode_id and not v.retracted and v.kind in ('activated', 'severity', 'cleared')
@@ -87,7 +87,7 @@ order by e.opened_at desc, e.episode_id desc
 limit %(limit)s
 
 -- name: episode_details
-select e.explanation, w.name as pathway, y.version as policy_version, y.author as policy_author
+select w.name as pathway, y.version as policy_version, y.author as policy_author
 from episode e
 join policy y using (policy_id)
 join pathway w on w.pathway_id = y.pathway_id

@@ -49,14 +49,14 @@
     const row = props.data;
     if (!row) return waitingRow();
     if (!row.reason) return el("span", { className: "cell-none" }, row.word);
-    return el("div", { className: "cell-reason", title: row.reason + " " + row.detail }, reasonOf(row));
+    return el("div", { className: "cell-reason", title: row.title }, reasonOf(row));
   }
 
+  // what raised it, how it is now, and what else is open: each has a line of its own, so that none hides another
   function reasonOf(row) {
-    const more = row.more ? el("span", { className: "cell-more" }, " +" + row.more + " more") : null;
-    if (!row.detail) return el("span", null, row.reason, more);
-    return [el("span", { key: "why", className: "cell-why" }, row.reason, more),
-      el("span", { key: "what", className: "cell-what" }, row.detail)];
+    return [el("span", { key: "why", className: "cell-why" }, row.reason),
+      row.now ? el("span", { key: "now", className: "cell-now" }, row.now) : null,
+      row.also ? el("span", { key: "also", className: "cell-also" }, row.also) : null];
   }
 
   function scoreOf(cell) {

@@ -4,7 +4,10 @@
   "use strict";
   const hw = window.homeward, setProps = hw.setProps, has = hw.has;
   const SPACING_MS = 600, HELD_MS = 4000, TICK_MS = 20000, GUARD_MS = 800, GRID = "triage-grid";
-  const NARROW_PX = 620, TIGHT_PX = 980;
+  // each form and the width from which it is taken, in pixels, with the columns that it leaves out
+  const NUMBERS = ["respiration_rate", "spo2", "bp_systolic", "pulse", "temperature"];
+  const FORMS = [["wide", 1180, []], ["medium", 1000, ["trend"]], ["tight", 800, ["trend"].concat(NUMBERS)],
+    ["slim", 620, ["trend", "since"].concat(NUMBERS)], ["tile", 0, null]];
   let refreshTimer = null, lastRefresh = 0, heldSince = 0, counts = 0, focused = null, isInList = false;
   let wantsCounts = false, pointer = null, isPressed = false, guardUntil = 0, rowUnder = null;
   const watchers = [];
@@ -143,18 +146,17 @@
     const box = document.getElementById(GRID);
     if (!box) return;
     const width = box.getBoundingClientRect().width;
-    const form = width < NARROW_PX ? "tile" : width < TIGHT_PX ? "tight" : "wide";
+    const taken = FORMS.find(function (f) { return width >= f[1]; }), form = taken[0];
     if (box.dataset.form === form) return;
     box.dataset.form = form;
     const all = api.getColumns().map(function (c) { return c.getColId(); });
-    const numbers = ["respiration_rate", "spo2", "bp_systolic", "pulse", "temperature", "trend"];
     const shown = form === "tile" ? ["tile"] : all.filter(function (id) {
-      return id !== "tile" && (form === "wide" || numbers.indexOf(id) < 0);
+      return id !== "tile" && taken[2].indexOf(id) < 0;
     });
     api.setColumnsVisible(all.filter(function (id) { return shown.indexOf(id) < 0; }), false);
     api.setColumnsVisible(shown, true);
     api.setGridOption("headerHeight", form === "tile" ? 0 : 38);
-    api.setGridOption("rowHeight", form === "tile" ? 172 : 48);
+    api.setGridOption("rowHeight", form === "tile" ? 212 : 76);
     // a user changes columns by nothing else, so what is visible fills the width
     api.sizeColumnsToFit();
   }

@@ -19,11 +19,12 @@ import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from numpy.typing import NDArray
 
-from dashboard import actions, care, identity, queries, rows, text, told, told_parts
+from dashboard import actions, care, identity, queries, reason_parts, reasons, rows, text, told, told_parts
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, icon, trouble
 from dashboard.standing import NEWS2_CODES, Standard, score, standard
 from dashboard.text import care as words
+from dashboard.text import reasons as reason_words
 from dashboard.told import Telling
 from dashboard.wording import age, clock, full_name, instant, place
 from schemas.episode import Severity
@@ -250,7 +251,7 @@ def _scored(found: Row, followed: Standard | None, values: NDArray[np.float64]) 
         return [html.P(words.NO_SCORE)]
     scale, usual = found["spo2_scale"], found["usual_news2"]
     at = rows.situation([found["patient_id"]], {found["patient_id"]: found}, {found["policy_id"]: followed}, _now())
-    counting = care.counting_now(at, 0)
+    counting = at.counting[[0]]
     own, whole = score(values, [scale]), score(counting, [scale])
     told: list[Any] = []
     if np.isnan(values[0, list(NEWS2_CODES)]).all():
@@ -285,17 +286,22 @@ def _next(found: Row, followed: Standard | None, active: list[Row], telling: Tel
     at = rows.situation(
         [found["patient_id"]], {found["patient_id"]: found}, {found["policy_id"]: followed} if followed else {}, _now()
     )
-    due = care.due(at, 0)
+    due = care.due(at, 0, active)
     if due is not None:
         when = words.DUE_NOW
         if not due.is_overdue(at.now_us + MINUTE_US):
             when = f"{words.DUE_AT} {clock(instant(due.at_us), found['time_zone'], _now())}"
         body.append(html.Li(f"{when}."))
+    why = [
+        reason_parts.told(reasons.reason(e, at, 0, lambda seen: clock(seen, found["time_zone"], _now())))
+        for e in active
+    ]
     source = f"{words.FROM_POLICY} {found['pathway']}, {text.POLICY_VERSION} {found['version']}." if followed else ""
     return html.Div(
         [
             html.H3([words.WHAT_NEXT, badge(int(worst), text.SEVERITY[worst]) if worst else None]),
-            html.Ul([*body, *(html.Li(e["sentence"], className="muted") for e in active)], className="entry-next"),
+            html.Ul(body, className="entry-next"),
+            html.Div([html.H3(reason_words.WHY), *why], className="entry-why") if why else None,
             told_parts.block(telling, found["time_zone"], _now()) if telling else None,
             html.P(source, className="muted"),
         ]

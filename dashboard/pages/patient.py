@@ -141,7 +141,7 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any, Any]:
     worst = max((e["severity"] for e in open_now), default=0)
     return (
         [
-            parts.open_episodes(open_now, names, found, now, allowed),
+            parts.open_episodes(open_now, names, at, found, now, allowed),
             told_parts.section(telling, found["time_zone"], now) if telling else None,
         ],
         parts.vitals(at, found, usual, now),

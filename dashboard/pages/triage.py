@@ -24,6 +24,7 @@ from dashboard import (
     triage_panel,
 )
 from dashboard import triage_parts as parts
+from dashboard.patient_charts import standard_of
 from dashboard.permissions import Permission, may
 from dashboard.shell import trouble
 from dashboard.text import triage as words
@@ -204,11 +205,13 @@ async def fill_panel(wanted: dict[str, Any] | None) -> tuple[Any, ...]:
     person = identity.current()
     if patient is None:
         return (html.P(text.UNKNOWN_PATIENT), None, None, None)
+    followed = standard_of(patient)
+    at = rows.situation([number], {number: patient}, {patient["policy_id"]: followed} if followed else {}, now)
     latest = timeline.entries(timeline.Happened(events, notes), LATEST_ENTRIES)
     return (
         triage_panel.who(patient, max((e["severity"] for e in found), default=0)),
         [
-            triage_panel.episodes(found, patient, person, now, may(person, Permission.ACKNOWLEDGE)),
+            triage_panel.episodes(found, at, patient, person, now, may(person, Permission.ACKNOWLEDGE)),
             told_parts.block(telling, patient["time_zone"], now) if telling else None,
         ],
         triage_panel.contact(patient),

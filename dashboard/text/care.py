@@ -46,6 +46,7 @@ NOTHING_KNOWN = "no set that counts"
 OVERDUE_SINCE = "Set overdue since"
 DUE_AT = "Next set by"
 DUE_NOW = "Next set now"
+WITHOUT_BREAK = "Keep watching; last set"
 LATEST_SCORE = "Score"
 USUAL = "usually"
 

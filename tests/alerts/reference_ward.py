@@ -285,7 +285,7 @@ class _Patient:
         since = at - duration(rule.valid, "")
         if rule.table != "news2":
             return self._lower_of_table(rule, since)
-        known = {v: self.recent[v][0][1] for v in NEWS2_ORDER if self.recent.get(v) and self.recent[v][0][0] >= since}
+        known = {v: self.recent[v][0][1] for v in NEWS2_ORDER if self._counts(v, since)}
         points = _points(known, self.scale)
         lower = sum(p for p in points.values() if p is not None)
         if points["spo2"] is None and "spo2" in known:  # scale 2 and oxygen not known: at least the milder of the two
@@ -295,13 +295,20 @@ class _Patient:
             )
         return float(lower), points
 
+    def _counts(self, vital: str, since: int) -> bool:
+        if not self.recent.get(vital) or self.recent[vital][0][0] < since:
+            return False
+        at, value = self.recent[vital][0]
+        changed = self.recent.get("soft_signs") or [(0, 0.0)]
+        return not (vital == "consciousness" and value == 0 and changed[0][1] == 1 and changed[0][0] > at)
+
     def _lower_of_table(self, rule: ScoreRule, since: int) -> tuple[float, dict[str, int | None]]:
         bands = self.policy.tables[rule.table].bands
         points: dict[str, int | None] = {}
         for name in {band.parameter for band in bands}:
             mine = [band for band in bands if band.parameter == name]
             points[name] = None
-            if self.recent.get(name) and self.recent[name][0][0] >= since:
+            if self._counts(name, since):
                 step = mine[0].resolution
                 value = math.floor(Decimal(str(self.recent[name][0][1])) / step + Decimal("0.5")) * step
                 points[name] = next(

@@ -627,6 +627,8 @@ VALUES = {
     "bp_diastolic": (80.0, 121.0),
     "temperature": (36.05, 36.5, 39.2),
     "on_oxygen": (0.0, 1.0),
+    "consciousness": (0.0, 2.0),
+    "soft_signs": (0.0, 1.0),
 }
 # close together, and on round minutes, so that holds, gaps and timers are met exactly
 minutes = st.one_of(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from alerts.documents import Policy
 from alerts.explain import explanation, sentence
+from alerts.explain_scores import retold
+from alerts.overrides import Override, personalise
 from alerts.plain_words import in_words
 from alerts.policy import parse, shipped
 from schemas.vital_signs import BY_NAME
@@ -55,9 +59,75 @@ def test_an_incomplete_score_is_never_shown_as_complete() -> None:
     policy = shipped("care_home_news2")
     (active,) = transitions(policy, (0, "spo2", 91), (0, "pulse", 135))
     assert sentence(policy, active) == (
-        "NEWS2 at least 6; not observed: respiration rate, on oxygen, systolic pressure, consciousness, temperature."
+        "NEWS2 at least 6, limit 5 or more; not observed: respiration rate, on oxygen, systolic pressure, "
+        "consciousness, temperature."
     )
     assert explanation(policy, active)["values"]["respiration_rate"] is None
+
+
+WELL = {"respiration_rate": 16, "spo2": 97, "on_oxygen": 0, "bp_systolic": 124, "pulse": 72, "consciousness": 0,
+        "temperature": 36.7}  # fmt: skip
+NEW_FACTS = ("points", "severity", "red_score", "red_points")
+
+
+@pytest.mark.parametrize(
+    ("changed", "severity", "said"),
+    [
+        ({"respiration_rate": 26}, 2, "One vital sign scored 3: respiration rate 26 /min (NEWS2 3)."),
+        ({"consciousness": 1}, 2, "One vital sign scored 3: consciousness C (NEWS2 3)."),
+        ({"spo2": 90, "pulse": 95}, 2, "One vital sign scored 3: oxygen saturation 90 % (NEWS2 4)."),
+        ({"spo2": 90, "pulse": 115}, 2, "NEWS2 5, limit 5 or more."),
+        ({"spo2": 90, "respiration_rate": 26}, 2, "NEWS2 6, limit 5 or more."),
+        ({"spo2": 90, "respiration_rate": 26, "pulse": 95}, 3, "NEWS2 7, limit 7 or more."),
+        ({"respiration_rate": 22, "pulse": 95}, 1, "NEWS2 3, limit 3 or more."),
+    ],
+)
+def test_a_score_names_the_clause_that_was_met(changed: dict[str, float], severity: int, said: str) -> None:
+    policy = shipped("care_home_news2")
+    (raised,) = transitions(policy, *((0, name, value) for name, value in (WELL | changed).items()))
+    assert raised["severity"] == severity
+    assert sentence(policy, raised) == said
+    # an episode of before said no more than the sum, and kept less
+    facts = {name: value for name, value in explanation(policy, raised).items() if name not in NEW_FACTS}
+    assert f"{retold('NEWS2 3.', facts, severity)}." == said
+
+
+def test_a_rise_above_the_usual_names_the_persons_own_limit() -> None:
+    policy = personalise(shipped("care_home_news2"), Override(usual_news2=0))
+    (raised,) = transitions(policy, *((0, name, value) for name, value in (WELL | {"pulse": 115}).items()))
+    assert sentence(policy, raised) == "NEWS2 2, usually 0, limit 2 or more."
+
+
+@pytest.mark.parametrize(
+    ("awake", "signs", "said"),
+    [
+        (0, 0, "NEWS2 4, limit 3 or more."),
+        (0, 1, "NEWS2 at least 4, limit 3 or more; not observed: consciousness."),
+        (2, 1, "NEWS2 7, limit 7 or more."),  # what is known of somebody who is no better is not forgotten
+    ],
+)
+def test_an_alert_from_before_somebody_changed_is_not_known(awake: int, signs: int, said: str) -> None:
+    policy = shipped("care_home_news2")
+    before = [(0.0, name, float(value)) for name, value in (WELL | {"consciousness": awake}).items()]
+    found = transitions(policy, *before, (60, "soft_signs", signs), (70, "respiration_rate", 22), (70, "pulse", 115))
+    [score] = [t for t in found if explanation(policy, t)["rule"] == "news2" and t["at"] == START + 70 * HOUR // 60]
+    assert sentence(policy, score) == said
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.sampled_from(sorted(WELL)), st.integers(0, 3)), max_size=30))
+def test_what_is_stored_tells_the_same_again(drawn: list[tuple[int, str, int]]) -> None:
+    worse = {"respiration_rate": (16, 22, 26, 8), "spo2": (97, 94, 92, 90), "on_oxygen": (0, 1, 0, 1),
+             "pulse": (72, 95, 115, 135), "bp_systolic": (124, 105, 95, 85), "consciousness": (0, 0, 1, 2),
+             "temperature": (36.7, 38.5, 39.5, 35)}  # fmt: skip
+    policy = shipped("care_home_news2")
+    for t in transitions(policy, *((20 * at, name, worse[name][i]) for at, name, i in drawn)):
+        if t["severity"]:
+            said, facts = sentence(policy, t), explanation(policy, t)
+            assert f"{retold(said, facts, int(t['severity']))}." == said
+            if facts["rule"] == "news2":
+                assert sum(facts["points"].values()) == t["value"]
+                alone = [name for name, points in facts["points"].items() if points == 3]
+                assert ("scored 3" in said) == (bool(alone) and t["value"] < 5 and t["severity"] == 2)
 
 
 def test_an_overdue_observation_says_what_is_missing_and_for_how_long() -> None:

@@ -159,9 +159,10 @@ def test_what_is_not_observed_again_is_not_clear(policy: Policy) -> None:
 
 def test_it_is_explained_in_a_sentence_and_as_data(policy: Policy, tables: dict[str, ScoreTable]) -> None:
     (raised,) = Ward([policy]).feed(seen(0, pulse=120, temperature=35.9, glucose=5.2), START).transitions
-    assert sentence(policy, raised) == "Made-up score at least 6; not observed: consciousness."
+    assert sentence(policy, raised) == "Made-up score at least 6, limit 4 or more; not observed: consciousness."
     why = explanation(policy, raised)
     assert why["values"] == {"pulse": 120, "glucose": 5.2, "temperature": 35.9, "consciousness": None}
+    assert why["points"] == {"pulse": 4, "glucose": 0, "temperature": 2}
     assert (why["table"], why["table_version"]) == ("made_up", tables["made_up"].version)
     (words,) = in_words(policy.document)
     assert words.when == (
@@ -175,7 +176,7 @@ def test_the_usual_news2_says_nothing_of_another_score(policy: Policy) -> None:
     own = personalise(policy, Override(usual_news2=3))
     (raised,) = Ward([own]).feed(seen(0, pulse=120), START).transitions
     assert sentence(own, raised) == (
-        "Made-up score at least 4; not observed: capillary glucose, temperature, consciousness."
+        "Made-up score at least 4, limit 4 or more; not observed: capillary glucose, temperature, consciousness."
     )
 
 

@@ -333,7 +333,7 @@ def _episode(
         "peak_severity, sentence, explanation, acknowledged_by, acknowledged_at) "
         "values (%s, %s, %s, 'news2', %s, %s, 'active', %s, %s, %s, %s, %s, %s) returning episode_id",
         found.organisation, patient, version, begun, begun, severity, severity, f"NEWS2 {aggregate}.",
-        json.dumps(_explanation(last)), found.accounts["nurse"] if acknowledged else None,
+        json.dumps(_explanation(last, aggregate, begun)), found.accounts["nurse"] if acknowledged else None,
         begun + timedelta(minutes=6) if acknowledged else None,
     )  # fmt: skip
     events = [("opened", begun, None), ("activated", begun, None)]
@@ -353,12 +353,12 @@ def _episode(
         )  # fmt: skip
 
 
-def _explanation(last: dict[str, float]) -> dict[str, Any]:
+def _explanation(last: dict[str, float], aggregate: int, begun: datetime) -> dict[str, Any]:
     rule = policy.shipped("care_home_news2").document.score[0]
     return {
         "policy": "care_home_news2", "version": 1, "author": "Homeward clinical templates", "title": rule.title,
         "source": rule.source, "advice": rule.advice, "thresholds": {"yellow": 3, "amber": 5, "red": 7},
-        "values": {name: last[name] for name in PARAMETERS},
+        "values": {name: last[name] for name in PARAMETERS}, "value": aggregate, "at": round(begun.timestamp() * 1e6),
     }  # fmt: skip
 
 
