@@ -17,6 +17,7 @@ from dashboard.device_list import LOW_BATTERY
 from dashboard.device_qr import qr_svg
 from dashboard.shell import scrollable
 from dashboard.text import device_clock as clock_text
+from dashboard.text import device_forms as forms
 from dashboard.text import devices as words
 from dashboard.wording import ago, elapsed
 from dashboard.wording import clock as time_words
@@ -158,6 +159,16 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], em
     body = html.Tbody([html.Tr([html.Td(cell) for cell in row]) for row in rows])
     return html.Section(
         [html.H2(title), scrollable(html.Table([head, body], className="list"), title)], className="card section"
+    )
+
+
+def behind_hub_card(made: Credentials, hub: str) -> Any:
+    """What to do with a device that its hub speaks for: it needs no login."""
+    told = [(words.CODE, made.device), (words.FACTS["hub"], hub)]
+    return html.Section(
+        [html.H2(forms.REGISTERED), html.P(forms.behind_hub(hub)), facts(told)],
+        className="card section",
+        id="device-behind",
     )
 
 

@@ -38,13 +38,14 @@ def add_user(
 ) -> None:
     """Make an account with a password made by chance, which is shown once."""
     from homeward import provisioning
-    from homeward.reporting import administrator, report
+    from homeward.reporting import SHOWN_ONCE, administrator, report
 
     password = provisioning.new_password()
     with administrator(organisation) as (connection, number):
         provisioning.add_account(connection, number, sign_in, name, role, password, site or ())
     made = {"sign_in": sign_in.lower(), "name": name, "role": role, "password": password}
-    report(made, as_json, f"{name} signs in as {made['sign_in']} with the password {password}")
+    words = f"{name} signs in as {made['sign_in']} with the password {password}\n{SHOWN_ONCE}"
+    report(made, as_json, words)
 
 
 @user.command("list")
@@ -62,14 +63,14 @@ def list_users(organisation: Organisation = None, as_json: Json = False) -> None
 def set_password(sign_in: str, organisation: Organisation = None, as_json: Json = False) -> None:
     """Give an account another password, read from standard input or made by chance, and end its sessions."""
     from homeward import provisioning
-    from homeward.reporting import administrator, report
+    from homeward.reporting import SHOWN_ONCE, administrator, report
 
     typed = "" if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     password = typed or provisioning.new_password()
     with administrator(organisation) as (connection, number):
         provisioning.set_password(connection, number, sign_in, password)
     shown = {} if typed else {"password": password}
-    words = "the password given" if typed else f"the password {password}"
+    words = "the password given." if typed else f"the password {password}\n{SHOWN_ONCE}"
     report({"sign_in": sign_in.lower(), **shown}, as_json, f"{sign_in.lower()} signs in with {words}")
 
 

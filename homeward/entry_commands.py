@@ -67,7 +67,7 @@ def device_token(
 ) -> None:
     """Make the credential with which a device or hub sends over HTTP, shown once; the old one is void at once."""
     from homeward import device_tokens
-    from homeward.reporting import administrator, report
+    from homeward.reporting import SHOWN_ONCE, administrator, report
 
     with administrator(organisation) as (connection, number):
         if void:
@@ -75,7 +75,7 @@ def device_token(
             report({"device": code, "token": None}, as_json, f"{code} has no token.")
             return
         token = device_tokens.give_token(connection, number, code)
-    report({"device": code, "token": token}, as_json, f"{code} has the token {token}")
+    report({"device": code, "token": token}, as_json, f"{code} has the token {token}\n{SHOWN_ONCE}")
 
 
 @quarantine.command("list")
@@ -121,11 +121,12 @@ def discard_quarantine(
 def add_gateway(name: str, organisation: Organisation = None, as_json: Json = False) -> None:
     """Let a gateway hand in text messages, with a secret that is shown once; the one that it had is void at once."""
     from homeward import sms_numbers
-    from homeward.reporting import administrator, report
+    from homeward.reporting import SHOWN_ONCE, administrator, report
 
     with administrator(organisation) as (connection, number):
         secret = sms_numbers.add_gateway(connection, number, name)
-    report({"gateway": name, "secret": secret}, as_json, f"{name} signs with the secret {secret}")
+    words = f"{name} signs with the secret {secret}\n{SHOWN_ONCE}"
+    report({"gateway": name, "secret": secret}, as_json, words)
 
 
 @sms.command("phone")

@@ -19,6 +19,8 @@ from homeward.provisioning import find_organisation
 from homeward.settings import load_settings
 from schemas.database import open_pool
 
+SHOWN_ONCE = "It is shown this once and cannot be asked for again."
+
 
 def addresses(*, broker: bool = False) -> Addresses:
     """Find the database, and where asked for the broker: those of the settings, or the private ones, which must run."""

@@ -108,7 +108,9 @@ async def add(
         ],
         className="device-buttons page-head",
     )
-    return None, [device_parts.secret_card(made), ways_on]
+    needs_login = not hub or login == _BY_CERTIFICATE
+    told = device_parts.secret_card(made) if needs_login else device_parts.behind_hub_card(made, str(hub))
+    return None, [told, ways_on]
 
 
 def register(app: Dash) -> None:

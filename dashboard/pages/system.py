@@ -29,8 +29,13 @@ def layout() -> Any:
     return html.Div(
         [
             html.Div(html.Div([html.H1(text.SYSTEM), html.P(text.SYSTEM_LEAD)]), className="page-head"),
-            html.Div(html.Div(text.LOADING, className="loading-note"), id="system-list"),
-            html.Div(id="system-certificates"),
+            html.Div(
+                [
+                    html.Div(html.Div(text.LOADING, className="loading-note"), id="system-list"),
+                    html.Div(id="system-certificates"),
+                ],
+                className="stack",
+            ),
         ],
         className="page",
         id="main",

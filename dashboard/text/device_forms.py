@@ -20,6 +20,16 @@ RESIDENT_ACT = "Show the code"
 NO_RESIDENT = "Choose a resident first."
 NAMED_AS = "{} is named as"
 
+REGISTERED = "It is registered"
+
+
+def behind_hub(hub: str) -> str:
+    """Say why a device behind a hub is given no login to copy."""
+    return (
+        f"It needs no login: {hub} publishes for it, and names it by its code. Should it ever connect by itself, make "
+        "it a login on its page."
+    )
+
 
 def resident_at(site: str) -> str:
     """Say who can be chosen: only who lives where the device is can be meant by it."""

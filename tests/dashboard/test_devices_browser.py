@@ -151,6 +151,24 @@ def test_a_device_is_added_given_away_and_retired(kept: Served, browser: Browser
     page.context.close()
 
 
+def test_a_device_behind_a_hub_is_given_no_login_to_copy(kept: Served, browser: Browser) -> None:
+    kept.ask(
+        "insert into device (organisation_id, code, kind, lane) values (%s, 'hub-page', 'hub', 0) returning 1",
+        kept.trusts.north.organisation_id,
+    )
+    page = sign_in(kept, browser, "admin")
+    page.goto(f"{kept.url}/devices/new")
+    page.fill("#new-code", "cuff-behind")
+    page.locator("#new-kind").click()
+    page.get_by_role("option", name="Blood pressure cuff").click()
+    page.locator("#new-hub").click()
+    page.get_by_role("option", name="hub-page").click()
+    page.get_by_role("button", name="Add it").click()
+    expect(page.locator("#device-behind")).to_contain_text("It needs no login: hub-page publishes for it")
+    expect(page.locator("#device-secret-card")).to_have_count(0)
+    page.context.close()
+
+
 def test_a_technician_gives_a_device_to_a_number_and_sees_no_name(kept: Served, browser: Browser) -> None:
     patient = kept.trusts.north.patients[1].patient_id
     [(device,)] = kept.ask("select device_id from device where code = 'cuff-00007'")

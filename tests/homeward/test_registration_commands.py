@@ -86,3 +86,13 @@ def test_an_account_is_looked_after_from_the_command_line(trust: TestDatabase) -
         assert connection.execute("select count(*) from second_factor").fetchall() == [(0,)]
         who = connection.execute("select distinct account_id from audit_log").fetchall()
         assert who == [(None,)]
+
+
+def test_what_nobody_can_be_told_again_is_said_to_be_so(trust: TestDatabase) -> None:
+    for words in (
+        ["user", "add", "tomasz", "--name", "Tomasz Lis", "--role", "carer"],
+        ["user", "password", "tomasz"],
+        ["sms", "gateway", "notify"],
+    ):
+        done = CliRunner().invoke(app, words, catch_exceptions=False)
+        assert done.output.endswith("It is shown this once and cannot be asked for again.\n"), words
