@@ -11,6 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 from dashboard import identity
 from dashboard.api import (
     accounts,
+    certificates,
     devices,
     episodes,
     export,
@@ -57,6 +58,7 @@ def routes(
         handovers.router,
         quarantine.router,
         running.routes(pool),
+        certificates.routes(logins),
         accounts.routes(sign_in),
         registration.router,
         governance.router,

@@ -118,6 +118,20 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
+def test_a_program_is_told_the_same_and_a_carer_nothing(
+    kept: Served, issued: tuple[str, str, str], broker: TestBroker
+) -> None:
+    broker.server.authority.issue("is-revoked")
+    with kept.client("technician") as technician, kept.client("carer") as carer:
+        found = technician.get("/api/v1/system/certificates").json()
+        assert carer.get("/api/v1/system/certificates").status_code == 403
+    assert [(c["holder"], c["name"]) for c in found if c["holder"] == "device"] == [
+        ("device", "ends-soon"), ("device", "holds-long")
+    ]  # fmt: skip
+    assert {c["holder"]: c["days_left"] for c in found if c["name"] != "holds-long"}["device"] == 10
+    assert {c["holder"] for c in found} == {"authority", "broker", "device"}
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_shows_them_and_of_devices_only_ones_own(

@@ -330,5 +330,6 @@ def test_the_doctor_knows_the_demonstration_itself(demo: Running) -> None:
     done = homeward(demo.home, "doctor", "--json", HOMEWARD_HTTP=address)
     found = {(f["subject"], f["state"]): f["sentence"] for f in json.loads(done.stdout)["findings"]}
     assert found["dashboard", "ok"] == f"Homeward itself answers at {address}."
+    assert found["mail server", "ok"] == f"None is set; the demonstration's mails lie in {demo.home / 'mail'}."
     assert {state for subject, state in found if subject == "certificates"} == {"ok"}
     assert done.returncode == 0

@@ -22,7 +22,7 @@ from fhir.resources.R4B.operationoutcome import OperationOutcome
 from fhir.resources.R4B.patient import Patient
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 
-from schemas.fhir import MEDIA_TYPE, NHS_NUMBER, PREFIX
+from schemas.fhir import CATEGORY, MEDIA_TYPE, NHS_NUMBER, PREFIX
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import PASSWORD, Served
 from tests.homeward.test_entry import code_of, make_token, running
@@ -351,6 +351,26 @@ async def _use(url: str, token: str, patient: int) -> list[Any]:
 def test_an_asynchronous_client_as_well(house: Served, token: str) -> None:
     found = asyncio.run(_use(house.url + PREFIX, token, house.trusts.north.patients[3].patient_id))
     assert found
+
+
+def test_what_states_a_profile_is_held_to_it_and_each_element_is_named(house: Served, nurse: httpx.Client) -> None:
+    patient = house.trusts.north.patients[0].patient_id
+    stated = {"meta": {"profile": ["http://hl7.org/fhir/StructureDefinition/heartrate"]}}
+    before = house.ask("select (select count(*) from observation), (select count(*) from quarantine)")
+    lacking = pulse(patient) | stated
+    answer = nurse.post("/Observation", json=lacking)
+    refused(answer, 422, "required")
+    places = [one["expression"] for one in answer.json()["issue"]]
+    assert places == [["Observation.category"], ["Observation.valueQuantity.unit"]]
+    answer = nurse.post("", json=bundle("transaction", pulse(patient), lacking))
+    refused(answer, 422, "required")
+    assert answer.json()["issue"][0]["expression"] == ["Bundle.entry[1].resource.category"]
+    assert house.ask("select (select count(*) from observation), (select count(*) from quarantine)") == before
+    whole = json.loads(json.dumps(lacking))
+    whole["category"] = [{"coding": [{"system": CATEGORY, "code": "vital-signs"}]}]
+    whole["valueQuantity"]["unit"] = "beats/min"
+    answer = nurse.post("", json=bundle("batch", lacking, whole))
+    assert [e["response"]["status"][:3] for e in answer.json()["entry"]] == ["422", "201"]
 
 
 def test_hl7s_own_examples_are_read_or_refused_with_a_reason(house: Served, nurse: httpx.Client) -> None:
