@@ -40,10 +40,9 @@ GAP_S = 1.5
 LONGEST_S = 120
 """A busy machine is slow; a figure is better than none."""
 SPACING_S = 0.6
-"""What an open page leaves between two questions, as in assets/triage-list.js."""
+"""What an open page leaves between two questions, as in dashboard/assets/triage-list.js."""
 GRID_SCRIPT = "/_dash-component-suites/dash_ag_grid/async-community.js"
-_CALLBACK = "/_dash-update-component"
-_ROWS = "..triage-grid.getRowsResponse...triage-trouble.children...triage-empty.children...triage-empty.hidden.."
+LOOK = "/triage/look"
 
 
 def measure(patients: int, browsers: int, tell: Callable[[str], None] = lambda _: None) -> dict[str, Any]:
@@ -104,10 +103,10 @@ def _serve(url: str, port: Any, stop: Any) -> None:
 
 
 @contextmanager
-def _signed_in(address: str) -> Iterator[httpx.Client]:
+def _signed_in(address: str, name: str = district.SIGN_IN) -> Iterator[httpx.Client]:
     headers = {"Origin": address, "Accept": "application/json"}
     with httpx.Client(base_url=address, timeout=60, headers=headers) as client:
-        answer = client.post("/sign-in", data={"sign_in": district.SIGN_IN, "password": district.PASSWORD})
+        answer = client.post("/sign-in", data={"sign_in": name, "password": district.PASSWORD})
         if answer.status_code != 303:
             raise RuntimeError(f"signing in was answered with {answer.status_code}")
         yield client
@@ -115,18 +114,7 @@ def _signed_in(address: str) -> Iterator[httpx.Client]:
 
 def _rows_request(start: int, end: int, **view: str) -> dict[str, Any]:
     first = {"filter": "all", "site": "", "search": "", "pathway": "", "owner": "anyone"}
-    return {
-        "output": _ROWS,
-        "outputs": [
-            {"id": part.rpartition(".")[0], "property": part.rpartition(".")[2]}
-            for part in _ROWS.strip(".").split("...")
-        ],
-        "inputs": [
-            {"id": "triage-grid", "property": "getRowsRequest", "value": {"startRow": start, "endRow": end}}
-        ],
-        "state": [{"id": "triage-view", "property": "data", "value": first | view}],
-        "changedPropIds": ["triage-grid.getRowsRequest"],
-    }  # fmt: skip
+    return {"view": first | view, "rows": [start, end]}
 
 
 def _warm_up(address: str) -> None:
@@ -148,6 +136,8 @@ def _server_times(address: str) -> dict[str, Any]:
         "filter_site": _rows_request(0, 50, site="7"),
         "search_name": _rows_request(0, 50, search="margaret kaur 12"),
         "search_nhs": _rows_request(0, 50, search="400 0037"),
+        "numbers": {"numbers": True},
+        "rows_and_numbers": _rows_request(0, 50) | {"numbers": True},
     }
     with _signed_in(address) as client:
         return {name: _times(client, body) for name, body in asked.items()}
@@ -157,7 +147,7 @@ def _times(client: httpx.Client, body: dict[str, Any]) -> dict[str, float]:
     taken = []
     for turn in range(TURNS + 3):
         began = time.perf_counter()
-        answer = client.post(_CALLBACK, json=body)
+        answer = client.post(LOOK, json=body)
         assert answer.status_code == 200, answer.text
         if turn >= 3:  # the first ones warm the pool and the plans
             taken.append((time.perf_counter() - began) * 1000)
@@ -197,12 +187,17 @@ def _first_view(address: str) -> dict[str, float]:
 
 
 def _commit_to_screen(address: str, url: str, browsers: int) -> dict[str, float]:
-    """One real browser, and for the others what their scripts do: listen, and ask for the rows and the counts again."""
-    with _signed_in(address) as client:
-        cookie = "; ".join(f"{k}={v}" for k, v in client.cookies.items())
+    """One real browser, and for the others what their scripts do: listen, and ask for rows, numbers and news again.
+
+    Each is somebody else, signed in by themselves, and sees all patients.
+    """
+    cookies = []
+    for name in _colleagues(url, browsers - 1):
+        with _signed_in(address, name) as client:
+            cookies.append("; ".join(f"{k}={v}" for k, v in client.cookies.items()))
     context = mp.get_context("spawn")
     ready, stop = context.Event(), context.Event()
-    others = context.Process(target=_listen, args=(address, cookie, browsers - 1, ready, stop), daemon=True)
+    others = context.Process(target=_listen, args=(address, cookies, ready, stop), daemon=True)
     others.start()
     ready.wait(60)
     try:
@@ -210,6 +205,18 @@ def _commit_to_screen(address: str, url: str, browsers: int) -> dict[str, float]
     finally:
         stop.set()
         others.join(20)
+
+
+def _colleagues(url: str, count: int) -> list[str]:
+    names = [f"{district.SIGN_IN}-{number}" for number in range(count)]
+    with psycopg.connect(url, options="-c search_path=homeward,public") as connection:
+        connection.execute(
+            "insert into account (organisation_id, sign_in, name, role, all_sites, password_hash) "
+            "select organisation_id, other, other, role, all_sites, password_hash "
+            "from account, unnest(%s::text[]) as other where sign_in = %s",
+            [names, district.SIGN_IN],
+        )
+    return names
 
 
 def _raise_and_watch(address: str, url: str) -> dict[str, float]:
@@ -250,15 +257,15 @@ def _raise(connection: psycopg.Connection, patient: int) -> None:
     connection.commit()
 
 
-def _listen(address: str, cookie: str, count: int, ready: Any, stop: Any) -> None:
-    asyncio.run(_listen_together(address, cookie, count, ready, stop))
+def _listen(address: str, cookies: list[str], ready: Any, stop: Any) -> None:
+    asyncio.run(_listen_together(address, cookies, ready, stop))
 
 
-async def _listen_together(address: str, cookie: str, count: int, ready: Any, stop: Any) -> None:
-    limits = httpx.Limits(max_connections=count)
-    headers = {"Origin": address, "Cookie": cookie, "Accept": "application/json"}
+async def _listen_together(address: str, cookies: list[str], ready: Any, stop: Any) -> None:
+    limits = httpx.Limits(max_connections=len(cookies))
+    headers = {"Origin": address, "Accept": "application/json", "Accept-Encoding": "br"}
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=LONGEST_S, limits=limits) as client:
-        pages = [asyncio.create_task(_page(address, cookie, client)) for _ in range(count)]
+        pages = [asyncio.create_task(_page(address, cookie, client)) for cookie in cookies]
         await asyncio.sleep(2)
         ready.set()
         while not stop.is_set():
@@ -269,13 +276,23 @@ async def _listen_together(address: str, cookie: str, count: int, ready: Any, st
 
 
 async def _page(address: str, cookie: str, client: httpx.AsyncClient) -> None:
-    body = _rows_request(0, 50)
+    """Ask again for what a page shows, at once and then no sooner than a page does."""
     socket = address.replace("http", "ws", 1) + "/live"
+    since = (await _look(client, cookie, {"news": {}}))["news"]["at"]
     async with websockets.connect(socket, additional_headers={"Cookie": cookie, "Origin": address}, proxy=None) as live:
         async for message in live:
-            if json.loads(message).get("type") == "changed":
-                await client.post(_CALLBACK, json=body)
+            told = json.loads(message)
+            if told.get("type") == "changed":
+                news = {"since": since, "patients": told["patients"]}
+                answer = await _look(client, cookie, _rows_request(0, 50) | {"numbers": True, "news": news})
+                since = answer["news"]["at"]
                 await asyncio.sleep(SPACING_S)
+
+
+async def _look(client: httpx.AsyncClient, cookie: str, wanted: dict[str, Any]) -> dict[str, Any]:
+    answer = await client.post(LOOK, json=wanted, headers={"Cookie": cookie})
+    found: dict[str, Any] = answer.raise_for_status().json()
+    return found
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from dashboard import (
     provider_sign_in,
     push,
     second_step,
+    triage_look,
 )
 from dashboard.api import routes as api
 from dashboard.auth import Cookie, SignIn
@@ -96,6 +97,7 @@ def create_app(
     app.include_router(health.routes(pool, metrics, live))
     app.include_router(push.routes(live))
     app.include_router(fhir.routes())
+    app.include_router(triage_look.routes())
     for router in extra_routers:
         app.include_router(router)
     app.state.device_logins = device_logins

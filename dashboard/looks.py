@@ -83,6 +83,12 @@ def read(parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> No
         looks.listed.update(row.get("patient_id") for row in rows)
 
 
+def shown(patients: Collection[int]) -> None:
+    """Note of whom an answer tells that somebody else has asked for too: each who is given it has looked at them."""
+    if (looks := _looks.get()) is not None:
+        looks.listed.update(patients)
+
+
 def tell(subject: str, detail: Mapping[str, Any]) -> None:
     """Note that an entry was written: of the patients that it names, or of what was read as a list."""
     if (looks := _looks.get()) is None:

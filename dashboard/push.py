@@ -4,9 +4,10 @@ Writers tell the database's channel ``homeward_live`` in their transaction; each
 passes the word to its own browsers over the WebSocket ``/live``. A message carries no observation and no name: the page
 asks for what it shows, through its own session. Messages to the browser, as JSON:
 
-- ``{"type": "changed", "patients": [1, 2], "episodes": true}``: something about these patients changed; ``null`` for
-  patients means many, or that messages may have been missed: ask for everything shown. ``episodes`` says whether an
-  episode changed as well. Only patients whom the person may see are named.
+- ``{"type": "changed", "patients": [1, 2], "sites": [1], "episodes": true}``: something about these patients changed;
+  ``null`` for patients means many, or that messages may have been missed: ask for everything shown. ``episodes`` says
+  whether an episode changed as well. Only patients whom the person may see are named. ``sites`` are where they are now:
+  a list of another site has not changed; ``null``, where somebody has gone from one site to another, means any.
 - ``{"type": "heartbeat", "at": "2026-11-22T08:00:00+00:00"}``: every ten seconds, and only while this process hears the
   database. A page that has had none for 25 s is not live and must say so.
 - ``{"type": "signed_out"}``: the session has ended; the socket closes with code 4401.
@@ -23,7 +24,7 @@ import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import psycopg
@@ -37,6 +38,7 @@ from dashboard.identity import Person, Session
 from dashboard.permissions import Permission, may
 from dashboard.sessions import CHANNEL as SESSIONS_CHANNEL
 from dashboard.sessions import Sessions
+from dashboard.together import Together
 from schemas.database import acting_for_async
 
 log = logging.getLogger(__name__)
@@ -53,11 +55,23 @@ LONGEST_BACK_OFF_S = 10.0
 
 
 class Told(msgspec.Struct):
-    """What a writer tells: patients of an organisation changed (many, where none is named), and perhaps episodes."""
+    """What a writer tells: patients of an organisation changed (many, where none is named), and perhaps episodes.
+
+    ``moved``: they are no longer where they were, and so out of the sight of some who are told of nobody.
+    """
 
     organisation: int
     patients: list[Annotated[int, msgspec.Meta(ge=1, le=2**31 - 1)]] | None = None
     episodes: bool = False
+    moved: bool = False
+
+
+class Gathered(NamedTuple):
+    """What a page is told in one message; ``None`` for patients means many."""
+
+    patients: set[int] | None
+    episodes: bool
+    moved: bool
 
 
 @dataclass(eq=False)
@@ -68,10 +82,11 @@ class Browser:
     patients: set[int] = field(default_factory=set)
     is_many: bool = False
     episodes: bool = False
+    moved: bool = False
     is_signed_out: bool = False
     told: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def add(self, patients: Iterable[int] | None, episodes: bool) -> None:
+    def add(self, patients: Iterable[int] | None, episodes: bool, *, moved: bool = False) -> None:
         """Gather a change until the next message."""
         if patients is None:
             self.is_many = True
@@ -79,6 +94,7 @@ class Browser:
             self.patients.update(patients)
         self.is_many = self.is_many or len(self.patients) > MOST_NAMED
         self.episodes = self.episodes or episodes
+        self.moved = self.moved or moved
         self.told.set()
 
     def end(self) -> None:
@@ -86,12 +102,12 @@ class Browser:
         self.is_signed_out = True
         self.told.set()
 
-    def take(self) -> tuple[set[int] | None, bool] | None:
+    def take(self) -> Gathered | None:
         """Give what was gathered and begin anew; ``None`` where nothing was."""
         if not (self.patients or self.is_many):
             return None
-        gathered = (None if self.is_many else self.patients, self.episodes)
-        self.patients, self.is_many, self.episodes = set(), False, False
+        gathered = Gathered(None if self.is_many else self.patients, self.episodes, self.moved)
+        self.patients, self.is_many, self.episodes, self.moved = set(), False, False, False
         return gathered
 
 
@@ -104,6 +120,7 @@ class Push:
         self._sessions = sessions
         self._browsers: set[Browser] = set()
         self._is_listening = False
+        self._together = Together()
         self.messages = 0
 
     @property
@@ -157,7 +174,7 @@ class Push:
             return
         for browser in self._browsers:
             if browser.session.person.organisation_id == told.organisation:
-                browser.add(told.patients, told.episodes)
+                browser.add(told.patients, told.episodes, moved=told.moved)
 
     async def serve(self, websocket: WebSocket) -> None:
         """Keep one page told until it goes away or its session ends."""
@@ -209,28 +226,38 @@ class Push:
         gathered = browser.take()
         if gathered is None or not may(browser.session.person, Permission.SEE_PATIENTS):
             return
-        patients, episodes = gathered
-        named = None
-        if patients is not None:
+        named: dict[int, int] | None = None
+        if gathered.patients is not None:
             try:
-                named = await self._visible(browser.session.person, patients)
+                named = await self._visible(browser.session.person, frozenset(gathered.patients))
             except (psycopg.OperationalError, psycopg_pool.PoolTimeout):
-                browser.add(None, episodes)  # asked again after the pause, and then for everything
+                browser.add(None, gathered.episodes)  # asked again after the pause, and then for everything
                 return
-            if not named:
+            if not named and not gathered.moved:
                 return
-        await self._send(websocket, {"type": "changed", "patients": named, "episodes": episodes})
+        sites = None if named is None or gathered.moved else sorted(set(named.values()))
+        patients = None if named is None else sorted(named)
+        await self._send(
+            websocket, {"type": "changed", "patients": patients, "sites": sites, "episodes": gathered.episodes}
+        )
 
-    async def _visible(self, person: Person, patients: set[int]) -> list[int]:
-        """Keep the patients whom the person may see: the database decides it, as for every other question."""
-        async with (
-            self._pool.connection() as connection,
-            acting_for_async(connection, person.organisation_id, person.account_id, read_only=True),
-        ):
-            cursor = await connection.execute(
-                "select patient_id from patient where patient_id = any(%s::integer[]) order by 1", [list(patients)]
-            )
-            return [row[0] for row in await cursor.fetchall()]
+    async def _visible(self, person: Person, patients: frozenset[int]) -> dict[int, int]:
+        """Keep the patients whom the person may see, with their sites: the database decides it, as for every question.
+
+        Once for all pages of one person.
+        """
+
+        async def found() -> dict[int, int]:
+            async with (
+                self._pool.connection() as connection,
+                acting_for_async(connection, person.organisation_id, person.account_id, read_only=True),
+            ):
+                cursor = await connection.execute(
+                    "select patient_id, site_id from patient where patient_id = any(%s::integer[])", [list(patients)]
+                )
+                return dict(await cursor.fetchall())
+
+        return await self._together.ask((person, patients), found)
 
     async def _send(self, websocket: WebSocket, message: dict[str, Any]) -> None:
         await asyncio.wait_for(websocket.send_json(message), SEND_TIMEOUT_S)

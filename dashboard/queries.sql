@@ -8,6 +8,10 @@ from site
 where site_id = any ((select visible_sites())::integer[])
 order by name;
 
+-- name: sight
+-- What decides which patients the person at work sees.
+select visible_sites() as sites, opened_patients() as opened;
+
 -- name: pathway_documents
 -- The policies in force: few, and the rules in them say what "not reporting" means.
 select p.policy_id, p.version, p.document

@@ -160,7 +160,7 @@ async def move(patient_id: int, site: int, room: str = "", reason: str = "") -> 
             connection, person, "patient_moved", f"patient/{patient_id}", site=site, site_before=found["site_id"],
             reason=reason[:1000],
         )  # fmt: skip
-        await _tell(connection, [patient_id])
+        await _tell(connection, [patient_id], moved=True)
 
 
 async def patients(*, discharged: bool = False) -> list[Row]:
@@ -315,8 +315,9 @@ async def _write(connection: Connection, field: str, query: str, /, **parameters
         raise RefusedFieldError(field, "You do not work for this site; choose another.") from exc
 
 
-async def _tell(connection: Connection, changed: Sequence[int]) -> None:
-    payload = {"organisation": identity.current().organisation_id, "patients": list(changed), "episodes": True}
+async def _tell(connection: Connection, changed: Sequence[int], *, moved: bool = False) -> None:
+    payload: dict[str, Any] = {"organisation": identity.current().organisation_id, "patients": list(changed)}
+    payload |= {"episodes": True, "moved": moved}
     await store.rows(connection, store.queries("actions.sql")["tell_browsers"], payload=json.dumps(payload))
 
 

@@ -108,7 +108,7 @@ class Standard:
         """How far beyond the alarm limits that were in force at its instant, in the site's zone, a value lies."""
         if code not in self._limits:
             return Severity.NONE
-        charted = float(to_resolution(np.array([value]), np.array([code]))[0])
+        charted = _charted(code, value)
         return max((_beyond(rule, charted, at_us, zone) for rule in self.limits_of(code)), default=Severity.NONE)
 
     def limits_of(self, code: int) -> list[LimitRule]:

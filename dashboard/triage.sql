@@ -24,11 +24,7 @@ select count(*) filter (where severity = 3) as red,
        percentile_cont(0.5) within group (order by extract(epoch from now() - since)) filter (where waiting)
            as median_waiting_s,
        extract(epoch from now() - min(since)) as longest_waiting_s,
-       count(*) filter (where not_reporting) as not_reporting,
-       (select count(*) from patient p where p.discharged_at is null
-           and (%(site)s::integer is null or p.site_id = %(site)s)
-           and (%(pathway)s::integer is null or p.patient_id in (select n.patient_id from enrolment n
-                where n.ended_at is null and n.pathway_id = %(pathway)s))) as patients
+       count(*) filter (where not_reporting) as not_reporting
 from open o
 where exists (select from patient p where p.patient_id = o.patient_id and p.discharged_at is null)
   and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = o.patient_id

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -41,7 +41,7 @@ async def pathways() -> list[Row]:
 
 
 async def counts(view: View, known: dict[int, Standard]) -> Row:
-    """The numbers on the cards."""
+    """The numbers on the cards, but for how many patients there are: `in_care` counts them."""
     given = {"site": view.site, "pathway": view.pathway, "overdue_rules": overdue_rules(known)}
     return (await fetch_from(FILE, "counts", **given))[0]
 
@@ -51,26 +51,34 @@ def overdue_rules(known: dict[int, Standard]) -> list[str]:
     return sorted({name for s in known.values() for name in s.overdue_rules})
 
 
+async def in_care(site: int | None, pathway: int | None) -> int:
+    """How many patients there are, with and without an open episode."""
+    total: int = (await fetch_from(FILE, "in_care", site=site, pathway=pathway))[0]["total"]
+    return total
+
+
 async def intake() -> Row:
-    """Since when nothing has been taken in, where that is so."""
+    """Since when nothing has been taken in, where that is so; and the database's present instant."""
     return (await fetch_from(FILE, "intake"))[0]
 
 
-async def news(patients: Sequence[int] | None, site: int | None, since: datetime | None) -> tuple[list[Row], datetime]:
-    """What was raised or rose since an instant, and the database's present one; nothing where no instant is given."""
-    now: datetime = (await intake())["now"]
-    if since is None:
-        return [], now
-    named = None if patients is None else [int(p) for p in patients]
-    return await fetch_from(FILE, "news", patients=named, site=site, since=since - OVERLAP), now
+async def news(patients: Sequence[int] | None, site: int | None, since: datetime) -> list[Row]:
+    """What was raised or rose since an instant."""
+    named = None if patients is None else list(patients)
+    return await fetch_from(FILE, "news", patients=named, site=site, since=since - OVERLAP)
 
 
 OVERLAP = timedelta(seconds=2)
 """A transaction that began before the last answer may commit after it: so much is asked for again."""
 
 
-async def page(view: View, start: int, end: int, known: dict[int, Standard]) -> tuple[list[Row], int]:
-    """Rows ``start`` to ``end`` of the list, and how many rows there are in all."""
+async def page(
+    view: View, start: int, end: int, known: dict[int, Standard], everybody: Callable[[], Awaitable[int]]
+) -> tuple[list[Row], int]:
+    """Rows ``start`` to ``end`` of the list, and how many rows there are in all.
+
+    ``everybody`` is `in_care` of the view; it is asked only where those without an open episode are in the list.
+    """
     search = _search(view.search)
     shared = {"site": view.site, "pathway": view.pathway}
     if view.includes_well and any(search.values()):
@@ -90,8 +98,7 @@ async def page(view: View, start: int, end: int, known: dict[int, Standard]) -> 
     )
     if not view.includes_well:
         return await ranked
-    (unwell, ill), counted = await asyncio.gather(ranked, fetch_from(FILE, "in_care", **shared))
-    total = counted[0]["total"]
+    (unwell, ill), total = await asyncio.gather(ranked, everybody())
     missing = max(0, end - start) - len(unwell)
     if missing > 0:
         unwell += await fetch_from(FILE, "without_episode", **shared, limit=missing, offset=max(0, start - ill))

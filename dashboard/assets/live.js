@@ -71,13 +71,13 @@
     socket = new WebSocket(scheme + window.location.host + "/live");
     socket.onopen = function () {
       heard();
-      changed(null, true); // whatever happened meanwhile
+      changed(null, true, null); // whatever happened meanwhile
     };
     socket.onmessage = function (event) {
       heard();
       const message = JSON.parse(event.data);
       if (message.type === "signed_out") return signIn();
-      if (message.type === "changed") changed(message.patients, message.episodes);
+      if (message.type === "changed") changed(message.patients, message.episodes, message.sites);
     };
     socket.onclose = function () {
       socket = null;
@@ -105,15 +105,15 @@
 
   // ------------------------------------------------------------------------------------------- asking again
 
-  function changed(named, episodes) {
-    // other pages listen for it; null stands for everybody
+  function changed(named, episodes, sites) {
+    // other pages listen for it; null stands for everybody, and for every site
     document.dispatchEvent(new CustomEvent("homeward:changed", { detail: named }));
     const open_ = /^\/patients\/(\d+)/.exec(window.location.pathname);
     if (open_ && (named === null || named.indexOf(Number(open_[1])) >= 0)) {
       patients += 1;
       setProps("live-patient", { data: { patient: Number(open_[1]), turn: patients } });
     }
-    listeners.forEach(function (listener) { listener(named, episodes); });
+    listeners.forEach(function (listener) { listener(named, episodes, sites); });
   }
 
   function go(href) {
@@ -142,6 +142,10 @@
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.homeward = {
     scheme: scheme,
+    title: function (page) {
+      const title = page && page.props && page.props["data-title"];
+      if (title) document.title = title;
+    },
     toggleNavigation: function (opened, _path, navbar) {
       const moved = window.dash_clientside.callback_context.triggered.some(function (t) {
         return t.prop_id === "url.pathname";

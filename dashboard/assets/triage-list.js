@@ -2,14 +2,14 @@
 // focus on the same patient, takes a narrow form where there is little room, and is one filter with the cards.
 (function () {
   "use strict";
-  const hw = window.homeward, setProps = hw.setProps, has = hw.has;
+  const hw = window.homeward, asks = hw.asks, has = hw.has;
   const SPACING_MS = 600, HELD_MS = 4000, TICK_MS = 20000, GUARD_MS = 800, GRID = "triage-grid";
   // each form and the width from which it is taken, in pixels, with the columns that it leaves out
   const NUMBERS = ["respiration_rate", "spo2", "bp_systolic", "pulse", "temperature"];
   const FORMS = [["wide", 1180, []], ["medium", 1000, ["trend"]], ["tight", 800, ["trend"].concat(NUMBERS)],
     ["slim", 620, ["trend", "since"].concat(NUMBERS)], ["tile", 0, null]];
-  let refreshTimer = null, lastRefresh = 0, heldSince = 0, counts = 0, focused = null, isInList = false;
-  let wantsCounts = false, pointer = null, isPressed = false, guardUntil = 0, rowUnder = null;
+  let refreshTimer = null, lastRefresh = 0, heldSince = 0, focused = null, isInList = false;
+  let pointer = null, isPressed = false, guardUntil = 0, rowUnder = null;
   const watchers = [];
 
   function grid() {
@@ -18,11 +18,17 @@
 
   // ------------------------------------------------------------------------------------------- asking again
 
-  hw.onChanged(function (named, episodes) {
-    if (!has(GRID)) return;
-    wantsCounts = wantsCounts || episodes || named === null;
+  hw.onChanged(function (named, episodes, sites) {
+    if (!has(GRID) || !concerns(named, sites)) return;
+    if (episodes || named === null) asks.wantNumbers();
     if (named === null || episodes || named.some(isLoaded)) plan();
   });
+
+  // a list of one site is not changed by what happens at the others, unless somebody in it has just gone there
+  function concerns(named, sites) {
+    const site = asks.site();
+    return site === null || named === null || sites === null || sites.indexOf(site) >= 0 || named.some(isLoaded);
+  }
 
   function isLoaded(patient) {
     const api = grid();
@@ -38,12 +44,14 @@
   function refresh() {
     refreshTimer = null;
     const api = grid();
-    // a page that nobody sees asks when it is seen again
-    if (!api || document.hidden) return;
+    if (!api) return;
+    // a page that nobody sees asks for its rows when it is seen again
+    if (document.hidden) return asks.askNews();
     // rows must not move under a finger that is about to press
     if (isPressed || document.querySelector("#" + GRID + " :is(button, input):hover:not([disabled])")) {
       heldSince = heldSince || Date.now();
       if (Date.now() - heldSince < HELD_MS) {
+        asks.askNews();
         refreshTimer = window.setTimeout(refresh, 250);
         return;
       }
@@ -51,20 +59,11 @@
     heldSince = 0;
     lastRefresh = Date.now();
     rowUnder = rowAtPointer();
-    recount();
     api.refreshInfiniteCache();
   }
 
-  function recount() {
-    if (!wantsCounts) return;
-    wantsCounts = false;
-    counts += 1;
-    setProps("live-counts", { data: counts });
-  }
-
   function refreshNow() {
-    wantsCounts = true;
-    recount();
+    asks.wantNumbers();
     const api = grid();
     if (api) api.refreshInfiniteCache();
   }
@@ -207,6 +206,7 @@
     },
     showView: function (view, segments, cards) {
       const api = grid();
+      asks.wantNumbers();
       if (api) {
         api.ensureIndexVisible(0);
         api.purgeInfiniteCache();
@@ -222,11 +222,11 @@
   document.addEventListener("pointerup", setPressed, true);
   document.addEventListener("pointercancel", setPressed, true);
   document.addEventListener("focusin", onFocus);
-  document.addEventListener("visibilitychange", function () { if (!document.hidden && has(GRID)) { wantsCounts = true; plan(); } });
+  document.addEventListener("visibilitychange", function () { if (!document.hidden && has(GRID)) { asks.wantNumbers(); plan(); } });
   window.setInterval(watchGrid, 300);
   window.setInterval(tick, TICK_MS);
   hw.list = {
-    id: GRID, grid: grid, move: move, show: show, refreshNow: refreshNow, focusedNode: focusedNode,
+    id: GRID, grid: grid, move: move, show: show, refreshNow: refreshNow, again: plan, focusedNode: focusedNode,
     focusedPatient: focusedPatient, isInList: function () { return isInList; },
     isGuarded: function () { return Date.now() < guardUntil; }, watch: function (w) { watchers.push(w); },
   };

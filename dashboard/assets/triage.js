@@ -5,7 +5,7 @@
   const hw = window.homeward, list = hw.list, setProps = hw.setProps, has = hw.has;
   const ANSWER_MS = 8000, NEW_MS = 8000, SEEN_MS = 30000, MOST_TOLD = 3, SOUND_MS = 10000, SOUND = "homeward-sound";
   const picked = (window.homewardPicked = new Map()), drafts = new Map();
-  let turn = 0, opened = null, lateTimer = null, newsAt = null, isAsking = false, wanted = new Set(), wantsAll = false;
+  let turn = 0, opened = null, lateTimer = null, newsAt = null, wanted = new Set(), wantsAll = false;
   let sounds = null, lastSound = 0;
   const told = new Map(), fresh = new Map();
 
@@ -155,38 +155,43 @@
     if (opened !== null && (named === null || named.indexOf(Number(opened)) >= 0)) ask(opened);
     if (!episodes && named !== null) return;
     if (named === null) wantsAll = true; else named.forEach(function (n) { wanted.add(n); });
-    askNews();
   });
 
-  function askNews() {
-    if (isAsking || newsAt === null || !(wantsAll || wanted.size)) return;
-    isAsking = true;
-    turn += 1;
-    setProps("triage-changed", { data: { patients: wantsAll ? null : Array.from(wanted), since: newsAt, turn: turn } });
-    wanted = new Set();
-    wantsAll = false;
-    window.setTimeout(function () { isAsking = false; askNews(); }, ANSWER_MS);
-  }
+  // asked along with the rows, or alone where these must not move
+  hw.news = {
+    isWanted: function () { return newsAt !== null && (wantsAll || wanted.size > 0); },
+    take: function () {
+      // a page that has just been opened asks only what time it is: what is in its list is not new
+      if (newsAt !== null && !hw.news.isWanted()) return null;
+      const named = newsAt === null ? [] : wantsAll ? null : Array.from(wanted);
+      wanted = new Set();
+      wantsAll = false;
+      return { since: newsAt, patients: named };
+    },
+    lost: function (news) {
+      if (news.patients === null) wantsAll = true; else news.patients.forEach(function (n) { wanted.add(n); });
+    },
+    heard: function (news) {
+      newsAt = news.at;
+      const now = Date.now();
+      const items = news.items.filter(function (item) { return told.get(item.id) !== item.words; });
+      items.forEach(function (item) {
+        told.set(item.id, item.words);
+        fresh.set(item.id, now);
+      });
+      if (items.length) announce(items);
+    },
+  };
 
-  function announce(news) {
-    if (!news) return window.dash_clientside.no_update;
-    isAsking = false;
-    newsAt = news.at || newsAt;
-    const now = Date.now();
-    const items = news.items.filter(function (item) { return told.get(item.id) !== item.words; });
-    items.forEach(function (item) {
-      told.set(item.id, item.words);
-      fresh.set(item.id, now);
-    });
-    window.setTimeout(askNews, 0);
-    if (!items.length) return window.dash_clientside.no_update;
+  function announce(items) {
     showPill();
     mark();
     window.setTimeout(mark, NEW_MS + 50);
     window.setTimeout(forgetSeen, SEEN_MS);
     if (items.some(function (item) { return item.level >= 2; })) play(items[0].level);
     const rest = items.length - MOST_TOLD;
-    return items.slice(0, MOST_TOLD).map(function (item) { return item.words; }).join(" ") + (rest > 0 ? " And " + rest + " more." : "");
+    const words = items.slice(0, MOST_TOLD).map(function (item) { return item.words; }).join(" ");
+    setProps("triage-announce", { children: words + (rest > 0 ? " And " + rest + " more." : "") });
   }
 
   function showPill() {
@@ -323,7 +328,6 @@
   // ------------------------------------------------------------------------------- functions of the callbacks
 
   Object.assign(window.dash_clientside.homeward, {
-    announce: announce,
     afterAct: function (said) {
       if (!said) return "";
       window.clearTimeout(lateTimer);

@@ -28,16 +28,11 @@ from dashboard.patient_charts import standard_of
 from dashboard.permissions import Permission, may
 from dashboard.shell import trouble
 from dashboard.text import triage as words
-from dashboard.triage_list import OWNERS, View
-from dashboard.wording import clock, elapsed, full_name, place
-from schemas.episode import Severity
 
 PATH = "/"
 
 log = logging.getLogger(__name__)
 UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
-TREND_SPAN = timedelta(hours=24)
-TREND_BUCKET = timedelta(minutes=20)
 FIRST_VIEW = {"filter": "all", "site": "", "search": "", "pathway": "", "owner": "anyone"}
 LATEST_SPAN = timedelta(days=7)
 LATEST_ENTRIES = 6
@@ -52,7 +47,7 @@ def layout() -> Any:
             *_stores(),
             parts.head(),
             html.Div(id="triage-intake"),
-            html.Div(id="triage-trouble"),
+            html.Div(id="triage-trouble", **{"data-failed": text.TROUBLE}),
             html.Div([parts.card(name) for name in text.CARDS], className="cards", role="group",
                      **{"aria-label": text.FILTER_BY}),
             parts.bar(may_act),
@@ -82,84 +77,7 @@ def _stores() -> list[Any]:
         dcc.Store(id="triage-act"),
         dcc.Store(id="triage-said"),
         dcc.Store(id="triage-open"),
-        dcc.Store(id="triage-changed"),
-        dcc.Store(id="triage-news"),
     ]
-
-
-async def fill_rows(request: dict[str, Any] | None, view: dict[str, str]) -> tuple[Any, Any, str, bool]:
-    """Answer the grid's request for a block of rows; it waits for every answer, so there always is one."""
-    if not request:
-        return {"rowData": [], "rowCount": 0}, None, "", True
-    try:
-        found, total, unreadable = await block(_view(view), int(request["startRow"]), int(request["endRow"]))
-    except UNREADABLE as exc:
-        log.warning("triage could not be read", extra={"action": "triage_unreadable", "error": type(exc).__name__})
-        return {"rowData": [], "rowCount": 0}, trouble(), "", True
-    searched = bool(view["search"].strip())
-    said = trouble(text.STATE_UNREADABLE) if unreadable else None
-    return {"rowData": found, "rowCount": total}, said, text.NO_MATCH if searched else text.NONE_OPEN, total > 0
-
-
-async def block(view: View, start: int, end: int) -> tuple[list[dict[str, Any]], int, tuple[int, ...]]:
-    """Rows ``start`` to ``end`` as the grid shows them, how many there are in all, and whose state is unreadable."""
-    known = await queries.standards()
-    page, total = await triage_list.page(view, start, end, known)
-    patients = [row["patient_id"] for row in page]
-    if not patients:
-        return [], total, ()
-    now = datetime.now(UTC)
-    details, episodes = await asyncio.gather(queries.patients_in_view(patients), queries.open_episodes(patients))
-    at = rows.situation(patients, details, known, now)
-    shown = {p: rows.trend_vital(at, at.position[p], r.get("rule")) for p, r in zip(patients, page, strict=True)}
-    trends = await queries.trends([(p, v) for p, v in shown.items() if v], now - TREND_SPAN, TREND_BUCKET)
-    return (
-        [
-            rows.grid_row(r, at, episodes.get(p, ()), trends.get(p, ()), shown[p], now)
-            for p, r in zip(patients, page, strict=True)
-        ],
-        total,
-        at.unreadable,
-    )
-
-
-def _view(view: dict[str, str]) -> View:
-    def number(name: str) -> int | None:
-        given = view.get(name) or ""
-        return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
-
-    chosen, owner = view.get("filter", "all"), view.get("owner", "anyone")
-    return View(
-        chosen if chosen in text.FILTERS else "all",
-        number("site"),
-        view.get("search", "")[:200].replace("\0", ""),
-        number("pathway"),
-        owner if owner in OWNERS else "anyone",
-    )
-
-
-async def fill_counts(_: Any, view: dict[str, str]) -> list[Any]:
-    """The numbers on the cards, then their hints, then whether anything is taken in at all."""
-    try:
-        counts = await triage_list.counts(_view(view), await queries.standards())
-        intake = await triage_list.intake()
-    except UNREADABLE:
-        return ["–"] * len(text.CARDS) + [""] * len(text.CARDS) + [None]
-    numbers = [f"{counts[name]:,}" for name in text.CARDS]
-    hints = [f"{counts[name + '_waiting']:,} waiting" if counts[name] else "" for name in ("red", "amber", "yellow")]
-    median = counts["median_waiting_s"]
-    hints.append("" if median is None else f"median {elapsed(median)}")
-    hints.append(f"of {counts['patients']:,}")
-    return [*numbers, *hints, _silence(intake)]
-
-
-def _silence(intake: dict[str, Any]) -> Any:
-    """Say that ingest is silent: a list that stands still must not look like a quiet ward."""
-    if intake["silent_since"] is None:
-        return None
-    since = clock(intake["silent_since"], "Europe/London", intake["now"])
-    return html.Div([html.Strong(f"{words.NO_INTAKE} {since}. "), words.NO_INTAKE_BODY], className="trouble",
-                    role="alert")  # fmt: skip
 
 
 async def fill_pathways(_: Any) -> list[dict[str, str]]:
@@ -219,43 +137,8 @@ async def fill_panel(wanted: dict[str, Any] | None) -> tuple[Any, ...]:
     )
 
 
-async def fill_news(changed: dict[str, Any] | None, view: dict[str, str]) -> dict[str, Any]:
-    """What was raised or became worse since the page last asked; the first answer only says what time it is."""
-    since = str((changed or {}).get("since") or "")
-    named = (changed or {}).get("patients")
-    try:
-        found, at = await triage_list.news(named, _view(view).site, datetime.fromisoformat(since) if since else None)
-    except (*UNREADABLE, ValueError, TypeError):
-        return {"at": since, "items": []}
-    items = [
-        {
-            "id": str(r["patient_id"]),
-            "level": r["severity"],
-            "words": f"{'New' if r['is_new'] else 'Worse'}, {text.SEVERITY[Severity(r['severity'])].lower()}: "
-            f"{full_name(r['given_name'], r['family_name'])}, {place(r['site'], r['room'])}. {r['sentence']}",
-        }
-        for r in sorted(found, key=lambda r: -r["severity"])
-    ]
-    return {"at": at.isoformat(), "items": items}
-
-
 def register(app: Dash) -> None:
     """Wire the page."""
-    app.callback(
-        Output("triage-grid", "getRowsResponse"),
-        Output("triage-trouble", "children"),
-        Output("triage-empty", "children"),
-        Output("triage-empty", "hidden"),
-        Input("triage-grid", "getRowsRequest"),
-        State("triage-view", "data"),
-    )(fill_rows)
-    app.callback(
-        [Output(f"count-{name}", "children") for name in text.CARDS]
-        + [Output(f"hint-{name}", "children") for name in text.CARDS]
-        + [Output("triage-intake", "children")],
-        Input("live-counts", "data"),
-        Input("triage-view", "data"),
-    )(fill_counts)
     app.callback(Output("triage-pathway", "data"), Input("triage-segments", "data"))(fill_pathways)
     app.callback(
         Output("triage-said", "data"),
@@ -271,11 +154,6 @@ def register(app: Dash) -> None:
         Input("triage-open", "data"),
         prevent_initial_call=True,
     )(fill_panel)
-    app.callback(
-        Output("triage-news", "data"),
-        Input("triage-changed", "data"),
-        State("triage-view", "data"),
-    )(fill_news)
     _register_in_the_browser(app)
 
 
@@ -284,9 +162,13 @@ def _register_in_the_browser(app: Dash) -> None:
         ClientsideFunction("homeward", "afterAct"), Output("triage-status", "children"), Input("triage-said", "data")
     )
     app.clientside_callback(
-        ClientsideFunction("homeward", "announce"),
-        Output("triage-announce", "children"),
-        Input("triage-news", "data"),
+        ClientsideFunction("homeward", "rows"),
+        Output("triage-grid", "getRowsResponse"),
+        Output("triage-trouble", "children"),
+        Output("triage-empty", "children"),
+        Output("triage-empty", "hidden"),
+        Input("triage-grid", "getRowsRequest"),
+        State("triage-view", "data"),
     )
     app.clientside_callback(
         ClientsideFunction("homeward", "view"),

@@ -6,6 +6,7 @@ name or the address is a patient's, an entry must have been written meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import itertools
 import re
@@ -70,7 +71,7 @@ def test_no_callback_shows_a_patient_without_an_entry(served: Served) -> None:
                 assert entry is not None, (callback["output"], shape, answer.text[:400])
     of_the_patient = {
         "panel-who.children", "patient-vitals.children", "patient-timeline.children", "patient-chart.figure",
-        "patient-other.children", "triage-grid.getRowsResponse", "residents-list.children",
+        "patient-other.children", "residents-list.children",
     }  # fmt: skip
     missing = {name for name in of_the_patient if not any(name in output for output in looked)}
     assert not missing, missing
@@ -88,6 +89,24 @@ def test_one_entry_tells_of_a_page_that_asks_again_and_again(served: Served) -> 
             assert client.post("/_dash-update-component", json=asked, headers=headers).status_code == 200
     told = served.ask("select action, object, detail from audit_log where account_id = %s", account)
     assert told == [("looked_at", f"patient/{patient}", {"what": "patient"})]
+
+
+def test_each_of_several_who_share_a_list_has_looked_at_it(served: Served) -> None:
+    with connect(served.database) as connection:
+        people = [newcomer(served, connection) for _ in range(6)]
+
+        async def ask() -> list[httpx.Response]:
+            async with httpx.AsyncClient(base_url=served.url, timeout=30) as client:
+                asked = {"rows": [0, 50], "numbers": True, "news": {}}
+                return await asyncio.gather(
+                    *(client.post("/triage/look", json=asked, headers=headers) for _, headers in people * 3)
+                )
+
+        for answer in asyncio.run(ask()):
+            assert served.trusts.north.patients[0].family_name in answer.raise_for_status().text
+    for account, _ in people:
+        told = served.ask("select action, object, detail from audit_log where account_id = %s", account)
+        assert set(map(str, told)) == {str(("looked_at", "triage", {"what": "triage"}))}
 
 
 def test_after_a_while_the_same_look_is_another_one() -> None:

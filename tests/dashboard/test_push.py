@@ -65,7 +65,10 @@ def test_a_change_reaches_the_page_within_two_seconds_of_its_commit(served: Serv
             tell(connection, north.organisation_id, [north.patients[0].patient_id])
         begun = time.monotonic()
         message = next_of(websocket, "changed")
-        assert message == {"type": "changed", "patients": [north.patients[0].patient_id], "episodes": True}
+        patient = north.patients[0]
+        assert message == {
+            "type": "changed", "patients": [patient.patient_id], "sites": [patient.site_id], "episodes": True
+        }  # fmt: skip
         assert time.monotonic() - begun < WITHIN_S
 
 
@@ -73,7 +76,8 @@ def test_an_acknowledgement_reaches_everybody_elses_page(served: Served) -> None
     patient = served.trusts.north.patients[1]
     with page(served, "nurse") as websocket, served.client("carer") as carer:
         assert carer.post(f"/api/v1/episodes/{patient.episode_id}/acknowledgement", json={}).status_code == 200
-        assert next_of(websocket, "changed") == {"type": "changed", "patients": [patient.patient_id], "episodes": True}
+        message = next_of(websocket, "changed")
+        assert (message["patients"], message["episodes"]) == ([patient.patient_id], True)
 
 
 def test_nobody_hears_of_patients_whom_they_may_not_see(served: Served) -> None:
@@ -224,6 +228,7 @@ def test_two_servers_on_one_database_both_tell_their_pages(fresh: Served) -> Non
             assert next_of(websocket, "changed") == {
                 "type": "changed",
                 "patients": [patient.patient_id],
+                "sites": [patient.site_id],
                 "episodes": False,
             }
         with second.browser("nurse") as client:
