@@ -4,7 +4,7 @@
   "use strict";
   const hw = window.homeward, setProps = hw.setProps, has = hw.has;
   const ADDRESS = "/triage/look", LONGEST_MS = 20000, AGAIN_MS = 5000, MOST_KEPT = 8;
-  let turn = 0, shown = 0, wantsNumbers = true, isAskingNews = false, view = {}, kept = new Map(), keptFor = "";
+  let turn = 0, shown = 0, answers = 0, wantsNumbers = true, isAskingNews = false, view = {}, kept = new Map(), keptFor = "";
 
   function el(type, props) {
     return { type: type, namespace: "dash_html_components", props: props };
@@ -61,21 +61,26 @@
     if (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
   }
 
-  // the grid waits for every answer, so there always is one
+  // the grid waits for every answer, so there always is one; it takes no notice of one that equals the last, so none does
+  function answered(rowData, rowCount) {
+    answers += 1;
+    return { rowData: rowData, rowCount: rowCount, answer: answers };
+  }
+
   function rows(request, given) {
-    const none = { rowData: [], rowCount: 0 }, of = JSON.stringify(given);
-    if (!request) return [none, null, "", true];
+    const of = JSON.stringify(given);
+    if (!request) return [answered([], 0), null, "", true];
     view = given;
     if (of !== keptFor) kept = new Map();
     keptFor = of;
     return askAlong({ view: given, rows: [request.startRow, request.endRow] }).then(function (answer) {
-      const found = { rowData: answer.rows.listed, rowCount: answer.rows.total };
+      const found = answer.rows;
       if (of === keptFor) keep(request.startRow, found);
-      return [found, trouble(answer.rows.trouble), answer.rows.empty, found.rowCount > 0];
+      return [answered(found.listed, found.total), trouble(found.trouble), found.empty, found.total > 0];
     }, function () {
-      const place = document.getElementById("triage-trouble");
+      const place = document.getElementById("triage-trouble"), last = of === keptFor ? kept.get(request.startRow) : null;
       window.setTimeout(hw.list.again, AGAIN_MS);
-      return [(of === keptFor && kept.get(request.startRow)) || none, trouble(place ? place.dataset.failed : ""), "", true];
+      return [last ? answered(last.listed, last.total) : answered([], 0), trouble(place ? place.dataset.failed : ""), "", true];
     });
   }
 
