@@ -158,6 +158,12 @@ def limit_severity(rule: LimitRule, value: float, at_us: int, zone: str) -> Seve
     return _beyond(rule, float(to_resolution(np.array([value]), code)[0]), at_us, zone)
 
 
+@lru_cache(maxsize=65536)
+def _charted(code: int, value: float) -> float:
+    """A value as the chart has it; a ward has few different ones, and numpy is slow about a single one."""
+    return float(to_resolution(np.array([value]), np.array([code]))[0])
+
+
 def _beyond(rule: LimitRule, charted: float, at_us: int, zone: str) -> Severity:
     worst = Severity.NONE
     for word, limit in thresholds(rule, at_night=_is_night(rule, at_us, zone)).items():
