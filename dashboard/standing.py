@@ -154,8 +154,7 @@ def standard(
 
 def limit_severity(rule: LimitRule, value: float, at_us: int, zone: str) -> Severity:
     """How far beyond the thresholds of one alarm limit a value lies; none where there is no value."""
-    code = np.array([BY_NAME[rule.vital].code])
-    return _beyond(rule, float(to_resolution(np.array([value]), code)[0]), at_us, zone)
+    return _beyond(rule, _charted(BY_NAME[rule.vital].code, value), at_us, zone)
 
 
 @lru_cache(maxsize=65536)

@@ -87,6 +87,8 @@ def test_a_site_that_is_taken_away_is_gone_with_the_next_look(fresh: Served) -> 
 def test_what_is_new_since_a_page_last_asked(fresh: Served) -> None:
     north = fresh.trusts.north
     patient = north.patients[0]
+    # what was raised a moment before a page asks is told to it as well
+    fresh.ask("update episode_event set recorded_at = now() - interval '1 hour'")
     with fresh.client("nurse") as nurse, fresh.client("carer") as carer:
         at = nurse.post(LOOK, json={"news": {}}).json()["news"]["at"]
         fresh.ask("update episode set severity = 2 where episode_id = %s", patient.episode_id)
