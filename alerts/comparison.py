@@ -76,8 +76,9 @@ class Tally:
         alerts = intervals[intervals["severity"] > intervals["before"]]
         alerts = alerts[(alerts["start"] >= p.since) & (alerts["start"] < p.until)]
         who, severity = patients[alerts["patient"]], alerts["severity"].astype(np.intp)
-        for rule, grade in zip(alerts["rule"].tolist(), severity.tolist(), strict=True):
-            self.by_rule[self._rules.get(rule, "?"), Severity(grade).word] += 1
+        counted = Counter(zip(alerts["rule"].tolist(), severity.tolist(), strict=True))
+        for (rule, grade), number in counted.items():
+            self.by_rule[self._rules.get(rule, "?"), Severity(grade).word] += number
         np.add.at(self.by_patient, (who, severity), 1)
         np.add.at(self.by_site, (p.site[who], severity), 1)
         np.add.at(self.by_hour, (_local_hours(alerts["start"], p.site[who], p.zones), severity), 1)

@@ -21,6 +21,7 @@ from schemas.vital_signs import VITALS
 
 NEVER = acts.NEVER
 _BIT = np.uint32(1) << np.arange(VITALS, dtype=np.uint32)
+_BYTE = np.arange(0, VITALS, 8, dtype=np.uint32)
 _Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 _Pauses = tuple[NDArray[np.int64], NDArray[np.int64]]
 
@@ -34,8 +35,16 @@ def due_at(w: Working, n: int) -> NDArray[np.int64]:
         due = _after_pauses(due, w.policy["span"][:n], (w.pauses[0][:n], w.pauses[1][:n]))
     pairs = w.pairs_of(OVERDUE_EACH, n)
     if len(pairs[0]):
-        due[pairs] = _each_due_at(w, pairs).min(axis=1)
+        due[pairs] = _next_due_at(w)[: len(pairs[0])]
     return due
+
+
+def _next_due_at(w: Working) -> NDArray[np.int64]:
+    """Give the instant at which the next vital sign of each (patient, rule) pair falls due; `fire` and `observe` keep
+    it up, because looking at every vital sign at every instant would take longer than all else here."""
+    if w.each_due is None:
+        w.each_due = _each_due_at(w, w.pairs_of(OVERDUE_EACH, len(w.people))).min(axis=1)
+    return w.each_due
 
 
 def _each_due_at(w: Working, pairs: _Pairs) -> NDArray[np.int64]:
@@ -93,6 +102,8 @@ def _fall_due(w: Working, n: int, fired: NDArray[np.bool_], due: NDArray[np.int6
     for grade in (w.severity, w.peak):
         np.copyto(grade[:n], w.policy["severity"][:n].astype(np.uint8), where=opened)
     np.copyto(w.phase[:n], np.uint8(ACTIVE), where=opened)
+    if len(pairs[0]):
+        _next_due_at(w)[np.flatnonzero(late)] = _each_due_at(w, pairs).min(axis=1)
     np.maximum(w.last_at[:n], np.where(fired, due, 0).max(axis=1), out=w.last_at[:n])
     return _record(w, np.where(opened, episodes.ACTIVATED, np.where(fired, episodes.SEVERITY, 0)), due)
 
@@ -105,13 +116,15 @@ def observe(
     A schedule that needs any looks at what was ``measured``; one that needs all at what was ``observed``, because
     what is not scored is not among the recent values.
     """
-    seen = (w.policy["kind"][:n] == OVERDUE) & ((_bits(measured)[:, None] & w.policy["vitals"][:n]) != 0)
+    bits = _bits(measured)
+    seen = (w.policy["kind"][:n] == OVERDUE) & ((bits[:, None] & w.policy["vitals"][:n]) != 0)
     ended = seen & (w.phase[:n] == ACTIVE)
     np.copyto(w.since[:n, :, 0], at[:, None], where=seen)
     kind = np.where(ended, episodes.EASED, 0)
     row, slot = w.pairs_of(OVERDUE_EACH, n)
     if len(row):
-        kind[row, slot] = _back(w, (row, slot), at[row], _bits(observed)[row])
+        bits = bits if observed is measured else _bits(observed)
+        kind[row, slot] = _back(w, (row, slot), at[row], bits[row])
         ended = kind == episodes.EASED
     np.copyto(w.phase[:n], np.uint8(IDLE), where=ended)
     np.copyto(w.severity[:n], np.uint8(0), where=ended)
@@ -120,11 +133,11 @@ def observe(
 
 def _back(w: Working, pairs: _Pairs, at: NDArray[np.int64], observed: NDArray[np.uint32]) -> NDArray[np.uint8]:
     """Take those observed from the silent ones; give what happened to each episode, shape (M,)."""
-    named = (observed & w.policy["vitals"][pairs]) != 0
-    before = _silent(w, pairs)
-    silent = before & ~observed & w.policy["vitals"][pairs]
+    vitals, before = w.policy["vitals"][pairs], _silent(w, pairs)
+    named, silent = (observed & vitals) != 0, before & ~observed & vitals
     w.held_ms[(*pairs, 0)] = silent
     w.since[(*pairs, 0)] = np.where(named, at, w.since[(*pairs, 0)])
+    _run_anew(w, pairs, at, named, named & ((vitals & ~silent & ~observed) == 0))
     open_yet = named & (w.phase[pairs] == ACTIVE)
     told: NDArray[np.uint8] = np.select(
         [open_yet & (silent == 0), open_yet & (silent != before)], [episodes.EASED, episodes.SEVERITY], np.uint8(0)
@@ -132,9 +145,24 @@ def _back(w: Working, pairs: _Pairs, at: NDArray[np.int64], observed: NDArray[np
     return told
 
 
+def _run_anew(
+    w: Working, pairs: _Pairs, at: NDArray[np.int64], named: NDArray[np.bool_], whole: NDArray[np.bool_]
+) -> None:
+    """Say when the pairs of which something was observed fall due next; of a ``whole`` set all timers run from it."""
+    due = _next_due_at(w)
+    if w.pauses is None:
+        start = np.maximum(at, w.people["enrolled_at"][pairs[0]])
+        np.copyto(due[: len(at)], start + w.policy["span"][pairs], where=whole)
+        named = named & ~whole
+    part = np.flatnonzero(named)
+    if len(part):
+        due[part] = _each_due_at(w, (pairs[0][part], pairs[1][part])).min(axis=1)
+
+
 def _bits(values: NDArray[np.float64]) -> NDArray[np.uint32]:
     """Give the vital signs of each row as bits, shape (n,)."""
-    bits: NDArray[np.uint32] = ((~np.isnan(values)) * _BIT).sum(axis=1, dtype=np.uint32)
+    packed = np.packbits(~np.isnan(values), axis=1, bitorder="little").astype(np.uint32)
+    bits: NDArray[np.uint32] = (packed << _BYTE).sum(axis=1, dtype=np.uint32)
     return bits
 
 

@@ -66,6 +66,7 @@ class Working:
         for name in _MEMORY:
             setattr(self, f"memory_{name}", np.ascontiguousarray(machines["memories"][name][:, : bank.courses]))
         self.policy: Mapping[str, NDArray[Any]] = _Columns(bank, people["policy"])
+        self.each_due: NDArray[np.int64] | None = None  # kept by alerts.schedule
         self._pairs: dict[int, tuple[NDArray[np.intp], NDArray[np.intp]]] = {}
         self.stirring = (self.latched != 0).any(axis=2) | (self.count > 0).any(axis=2)
         # held by a rule that is latching no more

@@ -103,7 +103,7 @@ def backtest(
         rows = np.arange(first, min(first + PATIENTS_AT_ONCE, len(names)))
         acts = enrolled.acts.of_rows(rows, len(names))
         trials = [Trial(bank, people[rows], acts=acts) for bank, people in sides]
-        for stop, place, batch in _slices(reader, enrolled.ids[rows], begin, until):
+        for stop, place, batch in history(reader, enrolled.ids[rows], begin, until):
             instants = Instants.of(place, batch, len(rows))
             for trial, tally in zip(trials, tallies, strict=True):
                 tally.add(trial.feed(place, batch, stop - 1, instants), rows)
@@ -120,7 +120,7 @@ def _rules(policies: Sequence[Policy]) -> dict[int, str]:
     return {rule_key(rule.name): rule.name for policy in policies for rule in policy.rules}
 
 
-def _slices(
+def history(
     reader: psycopg.Connection[Any], ids: NDArray[np.int32], begin: int, until: int
 ) -> Iterator[tuple[int, NDArray[np.intp], ObservationBatch]]:
     """Read slices of time of some patients (ids ascending), each of about as many observations as memory allows.
@@ -152,15 +152,15 @@ def _read(
         cursor.execute(QUERIES["observations"], parameters)
         result = cursor.pgresult
         assert result is not None
-        parts = [
-            [_elements(result.get_value(row, column) or b"", kind) for row in range(result.ntuples)]
-            for column, kind in enumerate((">i4", ">i2", ">i8", ">f8", ">i2"))
-        ]
-    patient, vital, at, value, flags = (
-        np.concatenate(part).astype(kind) if part else np.zeros(0, kind)
-        for part, kind in zip(parts, (np.int32, np.int16, np.int64, np.float64, np.int16), strict=True)
-    )
-    return patient, vital, at + _POSTGRES_EPOCH, value, flags
+        small, at, value = (
+            np.concatenate([_elements(result.get_value(row, column) or b"", kind) for row in range(result.ntuples)])
+            if result.ntuples
+            else np.zeros(0, kind)
+            for column, kind in enumerate((">i8", ">i8", ">f8"))
+        )
+    whole = small.astype(np.int64)
+    patient, vital, flags = (whole >> 32).astype(np.int32), (whole >> 16).astype(np.int16), whole.astype(np.int16)
+    return patient, vital, at.astype(np.int64) + _POSTGRES_EPOCH, value.astype(np.float64), flags
 
 
 def _elements(array: bytes, kind: str) -> NDArray[Any]:
