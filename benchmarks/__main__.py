@@ -16,7 +16,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from benchmarks import backtest, connections, country, evaluate, flood, formats, ingest, messages, news2, triage
+from benchmarks import (
+    backtest,
+    backtest_database,
+    connections,
+    country,
+    evaluate,
+    flood,
+    formats,
+    ingest,
+    messages,
+    news2,
+    triage,
+)
 
 SCORED = 500_000
 MICRO_BATCH = 1_000
@@ -41,6 +53,8 @@ def main() -> None:
     for policy in POLICIES:
         _tell(f"a history of {HISTORY[0]:,} patients and {HISTORY[1]} days under {policy}")
         figures["backtest"][policy] = _alone(backtest.measure, *HISTORY, policy)
+    _tell("the same history from a database")
+    figures["backtest_database"] = backtest_database.measure(*HISTORY)
     figures["ingest"] = ingest.run(options.seconds, options.patients, ingest.WORKERS, _tell)
     figures["country"] = country.run(country.SECONDS, country.PATIENTS, _tell)
     figures["flood"] = flood.run(flood.MESSAGES, flood.WITHOUT_LIMIT, _tell)
