@@ -17,7 +17,7 @@ from alerts import rota as rotas
 from alerts.ladder import AddressReceiver, ChannelReceiver, Ladder, LadderError, PersonReceiver, RotaReceiver, Tier
 from alerts.rota import RotaError
 from dashboard import audit, identity, reachable, store
-from dashboard.actions import InvalidActionError
+from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.contacts import checked_address, seal
 from dashboard.permissions import Permission, require
 from dashboard.reachable import Means, Reached
@@ -213,7 +213,7 @@ async def retire_channel(channel: int) -> None:
     async with store.transaction() as connection:
         rows = await _run(connection, "retire_channel", channel=channel)
         if not rows:
-            raise InvalidActionError("There is no such channel.")
+            raise NotThereError("There is no such channel.")
         await audit.write(connection, person, "channel_retired", f"channel/{channel}", kind=rows[0]["kind"])
 
 
@@ -223,7 +223,9 @@ async def test_channel(channel: int) -> None:
     require(person, Permission.SET_UP_MESSAGES)
     async with store.transaction() as connection:
         rows = await _run(connection, "channel", channel=channel)
-        if not rows or rows[0]["kind"] not in ("webhook", "apprise"):
+        if not rows:
+            raise NotThereError("There is no such channel.")
+        if rows[0]["kind"] not in ("webhook", "apprise"):
             raise InvalidActionError("E-mail and text messages are tested on the page Your messages.")
         await _run(
             connection, "send", organisation=person.organisation_id, account=person.account_id, site=None,

@@ -45,11 +45,13 @@ def form(found: Setup, ladder: Ladder | None) -> Any:
             *boxes,
             html.Fieldset(
                 [
-                    html.Legend(words.QUIET_HINT),
+                    html.Legend(words.QUIET_LEGEND),
                     html.Div(
                         [
                             parts.box(_name(-1, "quiet_start"), words.QUIET_FROM, quiet.start if quiet else ""),
-                            parts.box(_name(-1, "quiet_end"), words.QUIET_TO, quiet.end if quiet else ""),
+                            parts.box(
+                                _name(-1, "quiet_end"), words.QUIET_TO, quiet.end if quiet else "", words.QUIET_HINT
+                            ),
                         ],
                         className="m-row",
                     ),
@@ -99,7 +101,7 @@ def _tier(number: int, tier: Tier | None, options: list[dict[str, str]]) -> Any:
                         _name(number, "severity"), words.TIER_SEVERITY, _SEVERITIES, tier.severity if tier else "yellow"
                     ),
                     parts.box(_name(number, "start"), words.TIER_START, hours.start),
-                    parts.box(_name(number, "end"), words.TIER_END, hours.end),
+                    parts.box(_name(number, "end"), words.TIER_END, hours.end, words.HOURS_HINT),
                 ],
                 className="m-row m-small",
             ),

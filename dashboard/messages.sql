@@ -20,8 +20,8 @@ on conflict (account_id, kind, address) do update set verified_at = now(), vouch
     where contact.verified_at is null
 returning contact_id
 
--- name: is_in_use
-select account_id from account where account_id = %(account)s and disabled_at is null
+-- name: is_there
+select account_id, disabled_at from account where account_id = %(account)s
 
 -- name: add_contact
 insert into contact (organisation_id, account_id, kind, address, code_hash, code_sent_at)

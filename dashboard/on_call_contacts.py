@@ -23,7 +23,10 @@ Row = dict[str, Any]
 async def listed(account: int) -> list[Row]:
     """List somebody's addresses, with who vouches for each."""
     require(identity.current(), Permission.MANAGE_ACCOUNTS)
-    return await store.fetch_from(FILE, "own_contacts", account=account)
+    async with store.transaction(read_only=True) as connection:
+        if not await _run(connection, "is_there", account=account):
+            raise NotThereError("There is no such account.")
+        return await _run(connection, "own_contacts", account=account)
 
 
 async def vouch(account: int, kind: str, given: str) -> int:
@@ -34,8 +37,11 @@ async def vouch(account: int, kind: str, given: str) -> int:
         raise InvalidActionError("Choose e-mail or text message.")
     address = checked_address(kind, given)
     async with store.transaction() as connection:
-        if not await _run(connection, "is_in_use", account=account):
-            raise NotThereError("There is no such account, or it is disabled.")
+        known = await _run(connection, "is_there", account=account)
+        if not known:
+            raise NotThereError("There is no such account.")
+        if known[0]["disabled_at"] is not None:
+            raise InvalidActionError("This account is disabled; enable it first.")
         whose = {"organisation": person.organisation_id, "account": account, "kind": kind}
         added = await _run(connection, "vouch", address=address, by=person.account_id, **whose)
         if not added:

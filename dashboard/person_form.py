@@ -107,7 +107,7 @@ def _contacts(account: int, found: list[dict[str, Any]]) -> Any:
             html.P(words.CONTACTS_LEAD, className="muted"),
             html.Div(_contact_list(account, found), id="person-contacts"),
             fields.choice("contact-kind", messages.KIND, kinds, "sms"),
-            fields.box("contact-address", messages.ADDRESS, words.CONTACT_HINT),
+            fields.box("contact-address", messages.ADDRESS, words.ADDRESS_HINT),
             html.Div([fields.button("contact-add", words.ADD_CONTACT, quiet=True)], className="form-acts"),
             fields.said("contact-said"),
         ],

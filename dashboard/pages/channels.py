@@ -12,7 +12,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import escalations, identity, text
 from dashboard import message_parts as parts
-from dashboard.actions import InvalidActionError
+from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import scrollable, trouble
 from dashboard.text import messages as words
@@ -130,7 +130,7 @@ async def act(_: Any, turn: int) -> tuple[Any, Any]:
             await escalations.test_channel(int(pressed["channel"]))
             return parts.said(words.TEST_SENT, good=True), no_update
         await escalations.retire_channel(int(pressed["channel"]))
-    except (InvalidActionError, NotPermittedError) as exc:
+    except (InvalidActionError, NotThereError, NotPermittedError) as exc:
         return parts.said(str(exc), good=False), turn + 1
     except _UNREADABLE:
         return parts.said(words.FAILED, good=False), no_update

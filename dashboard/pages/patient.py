@@ -140,10 +140,13 @@ async def fill_now(patient_id: int, *_: Any) -> tuple[Any, Any, Any, Any]:
     names = {e["episode_id"]: e for e in held}
     worst = max((e["severity"] for e in open_now), default=0)
     return (
-        [
-            parts.open_episodes(open_now, names, at, found, now, allowed),
-            told_parts.section(telling, found["time_zone"], now) if telling else None,
-        ],
+        html.Div(
+            [
+                parts.open_episodes(open_now, names, at, found, now, allowed),
+                told_parts.section(telling, found["time_zone"], now) if telling else None,
+            ],
+            className="stack",
+        ),
         parts.vitals(at, found, usual, now),
         badge(worst, text.SEVERITY[Severity(worst)]) if worst else None,
         not (allowed and any(e["waits_for_reset"] for e in open_now)),

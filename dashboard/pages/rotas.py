@@ -1,4 +1,4 @@
-"""Who is on call this week, where are the holes, and how is that changed?"""
+"""Who is on call this week and the next, where are the holes, and how is that changed?"""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def fill_names(_: Any) -> tuple[Any, Any]:
 
 
 async def fill(name: str | None, _: Any) -> tuple[Any, Any]:
-    """This week of a rota, and the form to change it."""
+    """This week of a rota and the next, and the form to change it."""
     if not may(identity.current(), Permission.SET_UP_MESSAGES):
         return trouble(text.NOT_ALLOWED), None
     try:
@@ -66,8 +66,8 @@ async def fill(name: str | None, _: Any) -> tuple[Any, Any]:
         empty = None if found.rotas else html.Div(words.NO_ROTAS, className="card empty")
         return empty, rota_form.form(found, "", None)
     rota, now = rotas.read(row["document"]), datetime.now(UTC)
-    # ten thousand minutes are looked at one by one
-    days = await asyncio.to_thread(_week, rota, now)
+    # twenty thousand minutes are looked at one by one
+    days = await asyncio.to_thread(_two_weeks, rota, now)
     version = words.VERSION.format(
         version=row["version"],
         author=row["author"],
@@ -76,7 +76,7 @@ async def fill(name: str | None, _: Any) -> tuple[Any, Any]:
     )
     shown = html.Div(
         [
-            html.H2([words.WEEK_OF.format(day=f"{days[0][0]:%-d %B}"), " "]),
+            html.H2([words.WEEKS_OF.format(day=f"{days[0][0]:%-d %B}"), " "]),
             html.P(zone_name(rota.zone, now), className="muted"),
             html.Div([_day(found, day, spans, rota.zone) for day, spans in days], className="m-week"),
             _holes(rota),
@@ -87,12 +87,12 @@ async def fill(name: str | None, _: Any) -> tuple[Any, Any]:
     return shown, rota_form.form(found, row["name"], rota)
 
 
-def _week(rota: Rota, now: datetime) -> list[tuple[datetime, list[Span]]]:
-    """Give this week's days, from Monday on, each with who is on call when."""
+def _two_weeks(rota: Rota, now: datetime) -> list[tuple[datetime, list[Span]]]:
+    """Give the days of this week and the next, each with who is on call when: on a Sunday Monday is seen too."""
     zone = ZoneInfo(rota.zone)
     today = now.astimezone(zone).date()
     monday = today - timedelta(days=today.weekday())
-    starts = [datetime.combine(monday + timedelta(days=n), time(), zone) for n in range(8)]
+    starts = [datetime.combine(monday + timedelta(days=n), time(), zone) for n in range(15)]
     return [
         (start, list(rotas.spans(rota, start.astimezone(UTC), end.astimezone(UTC)))) for start, end in pairwise(starts)
     ]
@@ -122,9 +122,26 @@ def _holes(rota: Rota) -> Any:
     holes = rotas.weekly_holes(rota)
     if not holes:
         return html.P(words.NO_HOLES, className="state state-good")
-    listed = "; ".join(f"{_minute(start)} to {_minute(end)}" for start, end in holes[:8])
-    more = f"; {len(holes) - 8} more" if len(holes) > 8 else ""
-    return html.P(words.HOLES.format(holes=listed + more), className="m-nobody")
+    return html.P(words.HOLES.format(holes="; ".join(_listed(holes))), className="m-nobody")
+
+
+def _listed(holes: list[tuple[int, int]]) -> list[str]:
+    """Write the holes; those of the same hours on several days as one."""
+    days: dict[tuple[int, int], list[int]] = {}
+    for start, end in holes:
+        days.setdefault((start % DAY_MIN, end - start), []).append(start // DAY_MIN)
+    listed = []
+    for (start, length), on in days.items():
+        if len(on) == 1:
+            listed.append(f"{_minute(on[0] * DAY_MIN + start)} to {_minute(on[0] * DAY_MIN + start + length)}")
+            continue
+        named = words.EVERY_DAY if len(on) == len(DAYS) else ", ".join(words.DAYS[DAYS[day]][:3] for day in on)
+        listed.append(f"{named} {_clock(start)} to {_clock(start + length)}")
+    return listed
+
+
+def _clock(minute: int) -> str:
+    return f"{minute % DAY_MIN // 60:02}:{minute % 60:02}"
 
 
 def _minute(of_week: int) -> str:

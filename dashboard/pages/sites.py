@@ -48,7 +48,7 @@ def layout() -> Any:
                                 ],
                                 className="form-grid",
                             ),
-                            fields.lines("site-advice", words.ADVICE, words.ADVICE_HINT),
+                            fields.lines("site-advice", words.EMERGENCY, words.EMERGENCY_HINT),
                             html.Div(
                                 [
                                     fields.button("site-save", words.SAVE),

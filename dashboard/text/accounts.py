@@ -39,7 +39,7 @@ CONTACTS = "Told of alerts at"
 CONTACTS_LEAD = (
     "People enter their own addresses under Your messages. What you enter here you vouch for; a test goes there."
 )
-CONTACT_HINT = "07700 900123 or +44 7700 900123, or name@trust.example"
+ADDRESS_HINT = "07700 900123 or +44 7700 900123, or name@trust.example"
 NO_CONTACTS = "No address: alerts do not reach this person."
 ADD_CONTACT = "Add this address"
 CONTACT_ADDED = "The address is in use, and a test message is on its way there."
@@ -118,8 +118,8 @@ CHOSEN = "Chosen"
 SITES_TITLE = "Sites"
 SITES_LEAD = "Homes, care homes and wards. Times on the pages are in the zone of the site."
 SITE_COLUMNS = ("Site", "Kind", "Time zone", "In an emergency", "Patients", "Devices", "")
-ADVICE = "What to do in an emergency"
-ADVICE_HINT = "At most 160 characters: every answer to somebody who sends readings by text message has it."
+EMERGENCY = "What to do in an emergency"
+EMERGENCY_HINT = "At most 160 characters: every answer to somebody who sends readings by text message has it."
 KINDS = {"home": "Home", "care_home": "Care home", "ward": "Ward"}
 KIND = "Kind"
 TIME_ZONE = "Time zone"

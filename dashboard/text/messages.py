@@ -131,7 +131,9 @@ TIER_ADDRESSES_HINT = "E-mail addresses or telephone numbers, with commas betwee
 BY = {"chosen": "The ways they have chosen", "email": "E-mail", "sms": "Text message"}
 QUIET_FROM = "Quiet from"
 QUIET_TO = "Quiet until"
-QUIET_HINT = "Leave both empty for no quiet hours"
+QUIET_LEGEND = "Quiet hours, in which only red is told"
+QUIET_HINT = "Both empty: none"
+HOURS_HINT = "Both 00:00: all day"
 REPEAT_LEGEND = "After the last tier"
 REPEAT_MINUTES = "Tell the last tier again every so many minutes"
 REPEAT_HINT = "Until somebody acknowledges. Empty: it is told once. What is not red waits for the end of quiet hours."
@@ -158,13 +160,15 @@ DAYS = {
 # rotas
 ROTAS = "Rotas"
 ROTAS_LEAD = (
-    "Who is on call when. Shifts may not overlap; what no shift covers is a hole, in which the next tier is told."
+    "Who is on call when, this week and the next. Shifts may not overlap; what no shift covers is a hole, in which the "
+    "next tier is told."
 )
 ROTA = "Rota"
 NEW_ROTA = "A new rota"
 NO_ROTAS = "There is no rota yet. Make one below."
 ROTA_NAME = "Name of the rota"
-WEEK_OF = "Week from {day}"
+WEEKS_OF = "Two weeks from {day}"
+EVERY_DAY = "every day"
 HOLES = "Nobody is on call: {holes}"
 NO_HOLES = "Somebody is on call at every hour of the week."
 NOBODY_ON_CALL = "Nobody"

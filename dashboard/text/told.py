@@ -8,7 +8,7 @@ TOLD = "Who is told"
 NEXT = "Next, while nobody is on it:"
 AGAIN = "again"
 EVERY = "every {minutes} min until somebody acknowledges"
-ALL_TOLD = "Every tier was told. Nobody is told again by itself."
+ALL_TOLD = "Every tier had its turn. Nobody is told again by itself."
 NOTHING_THROUGH = "No message got through to anybody."
 NO_TIER = "The ladder here tells nobody of an alert of this severity."
 NO_JOB = "Nobody is told of this alert: it was found in the past."
@@ -32,7 +32,7 @@ THROUGH = {
     "wall": "sent to the display",
     "apprise": "taken by the chat",
 }
-BY = {"email": "e-mail", "sms": "text message", "webhook": "webhook", "wall": "display at the site", "apprise": "chat"}
+BY = {"email": "e-mail", "sms": "text message", "webhook": "webhook", "wall": "display", "apprise": "chat"}
 FIXED = "fixed address"
 SENDING = "being sent"
 NOT_YET = "not reached so far: {why}"
@@ -40,7 +40,7 @@ FAILED = "not reached: {why}"
 REACHED_NOBODY = "reached nobody"
 
 # why somebody cannot be reached
-NO_ADDRESS = "no confirmed address"
+NO_ADDRESS = "no confirmed address in use"
 NO_PERSON = "a person who may no longer sign in"
 NO_CHANNEL = "its channel was taken out of use"
 NO_ROTA = "its rota cannot be read"

@@ -97,7 +97,7 @@ def test_it_is_said_which_tiers_reach_nobody(served: Served) -> None:
         no_notifier, nobody = client.get(f"{API}/messages/unreached").json()["unreached"]
         assert "does not run" in no_notifier
         [(name,)] = served.ask("select name from account where account_id = %s", nurse)
-        assert nobody == f"Nurse reaches nobody: {name}: no confirmed address."
+        assert nobody == f"Nurse reaches nobody: {name}: no confirmed address in use."
         served.ask(
             "insert into service_instance (instance_id, service, counters) "
             "values (gen_random_uuid(), 'notify', '{\"ways\": [\"email\"]}')"

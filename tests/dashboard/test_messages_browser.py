@@ -143,8 +143,8 @@ def test_an_administrator_makes_a_rota_and_a_ladder_and_sees_whom_it_reaches(
     page.fill("#rota-reason", "First rota")
     page.click("#rota-publish")
     expect(page.locator("#rota-said")).to_contain_text("Version 1 is in force")
-    expect(page.locator("#rota-shown .m-day")).to_have_count(7)
-    expect(page.locator("#rota-shown")).to_contain_text("Nobody is on call: Monday 08:00 to Monday 20:00")
+    expect(page.locator("#rota-shown .m-day")).to_have_count(14)
+    expect(page.locator("#rota-shown")).to_contain_text("Nobody is on call: every day 08:00 to 20:00")
 
     page.goto(f"{house.url}/messages/ladders")
     page.click(".m-page summary")
@@ -185,6 +185,67 @@ def test_an_alert_then_goes_where_the_page_said(house: House, browser: Browser, 
         .or_(page.locator("#sent-list tr", has=page.locator(".badge")))
         .first
     ).to_contain_text("Delivered")
+    page.context.close()
+
+
+def test_it_is_said_beside_the_alert_who_was_told(house: House, browser: Browser, post: Post) -> None:
+    with connect(house.database) as connection:
+        [(patient,)] = connection.execute(
+            "select e.patient_id from notification_job join episode e using (episode_id) where key = 'browser-test'"
+        ).fetchall()
+    page = open_page(house, browser, f"/patients/{patient}", "nurse")
+    told = page.locator("#patient-episodes .told")
+    expect(told).to_contain_text(re.compile(r"(Red|Amber|Yellow) since "))
+    expect(told).to_contain_text("taken by the mail server")
+    assert violations(page) == []
+    page.context.close()
+
+
+def test_the_last_tier_is_told_again_where_a_ladder_says_so(house: House, browser: Browser, post: Post) -> None:
+    page = open_page(house, browser, "/messages/ladders")
+    expect(page.locator("#ladder-shown")).to_contain_text("After the last tier nobody is told again.")
+    page.click(".m-page summary")
+    page.fill(f"[id='{field(page, -1, 'repeat')}']", "soon")
+    page.fill("#ladder-reason", "Nights are long")
+    page.click("#ladder-publish")
+    expect(page.locator("#ladder-said")).to_contain_text("'soon' is no number of minutes from 1 to 1440")
+    page.fill(f"[id='{field(page, -1, 'repeat')}']", "30")
+    page.click("#ladder-publish")
+    expect(page.locator("#ladder-said")).to_contain_text("Version 2 is in force")
+    expect(page.locator("#ladder-shown")).to_contain_text(
+        "Office is told again every 30 min until somebody acknowledges"
+    )
+    page.context.close()
+
+
+def test_a_tier_that_reaches_nobody_is_said_before_an_alert(house: House, browser: Browser, post: Post) -> None:
+    with connect(house.database) as connection:
+        connection.execute("update contact set wanted = false")
+    for path, shown in (("/messages", "#sent-standing"), ("/system", "#system-list")):
+        page = open_page(house, browser, path)
+        expect(page.locator(shown)).to_contain_text("Night nurse reaches nobody")
+        expect(page.locator(shown)).to_contain_text("Rosa Mbeki: no confirmed address in use")
+        page.context.close()
+    page = open_page(house, browser, "/residents", "nurse")
+    expect(page.locator("#residents-list .untold").first).to_contain_text("Night nurse reaches nobody")
+    page.context.close()
+    with connect(house.database) as connection:
+        connection.execute("update contact set wanted = true")
+
+
+def test_an_administrator_enters_where_somebody_on_call_is_told(house: House, browser: Browser, post: Post) -> None:
+    page = open_page(house, browser, "/people")
+    page.get_by_label("Change Rosa Mbeki").click()
+    page.fill("#contact-address", "900123")
+    page.click("#contact-add")
+    expect(page.locator("#contact-said")).to_contain_text("with its country code")
+    page.fill("#contact-address", "07700 900123")
+    page.click("#contact-add")
+    expect(page.locator("#person-contacts")).to_contain_text("+447700900123 entered by Tom Whitfield")
+    expect(page.locator("#contact-said")).to_contain_text("a test message is on its way")
+    assert violations(page) == []
+    page.get_by_label("Remove: +447700900123").click()
+    expect(page.locator("#person-contacts")).not_to_contain_text("+447700900123")
     page.context.close()
 
 

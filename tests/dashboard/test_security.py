@@ -130,6 +130,8 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
         "session_id": _session(served, south.accounts["south-nurse"]),
         "policy_name": "only_south",
         "handover_id": 1,
+        "contact_id": _contact(served, south.organisation_id, south.accounts["south-nurse"]),
+        "channel_id": _channel(served, south.organisation_id),
     }
     document = httpx.get(served.url + "/openapi.json").json()
     named = [(method, path) for path, methods in document["paths"].items() for method in methods if "{" in path] + [
@@ -149,6 +151,8 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
         "discharge": {"reason": "x"},
         "readmission": {"reason": "x", "site_id": ours},
         "move": {"site_id": ours},
+        "contacts": {"kind": "sms", "address": "07700 900123"},
+        "/clock": {"clock_zone": "Europe/London"},
         "identities": {"issuer": "https://x", "subject": "x"},
         "accounts": {"name": "x", "role": "carer"},
         "sites": {"name": "x", "kind": "ward"},
@@ -173,11 +177,21 @@ def _rule(served: Served, organisation: int) -> int:
     return int(
         served.ask(
             "insert into identity_rule (organisation_id, issuer, claim, value, role) values (%s, 'https://x', 'c', "
-            "'south', 'carer') on conflict (issuer, claim, value) do update set claim = excluded.claim "
-            "returning rule_id",
+            "'south', 'carer') on conflict (organisation_id, issuer, claim, value) "
+            "do update set claim = excluded.claim returning rule_id",
             organisation,
         )[0][0]
     )
+
+
+def _contact(served: Served, organisation: int, account: int) -> int:
+    added = "insert into contact (organisation_id, account_id, kind, address) values (%s, %s, 'email', 'x@y.example')"
+    return int(served.ask(f"{added} returning contact_id", organisation, account)[0][0])
+
+
+def _channel(served: Served, organisation: int) -> int:
+    added = "insert into channel (organisation_id, kind, name) values (%s, 'webhook', 'x') returning channel_id"
+    return int(served.ask(added, organisation)[0][0])
 
 
 def _session(served: Served, account: int) -> int:

@@ -72,7 +72,7 @@ def test_the_present_severity_has_its_own_beginning() -> None:
 def test_the_past_is_what_happened_and_the_future_is_the_plan() -> None:
     telling = tell(job(), [sent()])
     assert [(line.words, line.is_through) for line in telling.lines] == [
-        ("Display: display at the site, sent to the display", True)
+        ("Display: display, sent to the display", True)
     ]
     assert telling.next == "Next, while nobody is on it: Nurse 14:12."
     assert telling.warnings == ()
@@ -81,7 +81,7 @@ def test_the_past_is_what_happened_and_the_future_is_the_plan() -> None:
 def test_a_display_that_nobody_connected_was_not_reached() -> None:
     missed = sent(status="waiting", outcome="sent, no display was connected", attempts=2)
     [line] = tell(job(run_at=NOW), [missed]).lines
-    assert line.words == "Display: display at the site, not reached so far: sent, no display was connected"
+    assert line.words == "Display: display, not reached so far: sent, no display was connected"
     assert line.is_through is False
     assert tell(job(run_at=NOW), [missed]).next.endswith("Nurse 14:02."), "and the next tier is told at once"
     [fresh] = tell(job(), [sent(status="waiting", attempts=0)]).lines
@@ -100,7 +100,7 @@ def test_a_tier_that_reached_nobody_is_named_though_it_left_no_message() -> None
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"people": {1: {"name": "Rosa Mbeki", "ways": []}}}, "Rosa Mbeki: no confirmed address"),
+        ({"people": {1: {"name": "Rosa Mbeki", "ways": []}}}, "Rosa Mbeki: no confirmed address in use"),
         ({"people": {}}, "a person who may no longer sign in"),
         ({"rotas": {}}, "Nights: nobody is on call"),
         ({"rotas": {"Nights": {"document": {"shifts": 1}}}}, "Nights: its rota cannot be read"),
@@ -119,7 +119,10 @@ def test_without_a_notifier_nobody_is_told_whatever_the_plan_says() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"status": "delivered", "steps": 2, "run_at": None}, "Every tier was told. Nobody is told again by itself."),
+        (
+            {"status": "delivered", "steps": 2, "run_at": None},
+            "Every tier had its turn. Nobody is told again by itself.",
+        ),
         (
             {"steps": 2, "document": LADDER | {"repeat_min": 20}, "run_at": NOW + timedelta(minutes=30)},
             "Next, while nobody is on it: Nurse again 14:32, every 20 min until somebody acknowledges.",
