@@ -41,6 +41,7 @@ def form(found: Setup, ladder: Ladder | None) -> Any:
     boxes = [_tier(number, tiers[number] if number < len(tiers) else None, options) for number in range(shown)]
     return html.Div(
         [
+            html.P(words.MIXED, className="m-note") if any(map(_is_mixed, tiers)) else None,
             html.P(words.EMPTY_TIER, className="muted"),
             *boxes,
             html.Fieldset(
@@ -79,6 +80,11 @@ def form(found: Setup, ladder: Ladder | None) -> Any:
             ),
         ]
     )
+
+
+def _is_mixed(tier: Tier) -> bool:
+    """Whether a tier tells one person by another way than the next, which only a program can set."""
+    return len({r.by for r in tier.receivers if isinstance(r, PersonReceiver | RotaReceiver)}) > 1
 
 
 def _tier(number: int, tier: Tier | None, options: list[dict[str, str]]) -> Any:

@@ -142,6 +142,10 @@ REPEAT_NONE = "After the last tier nobody is told again."
 BAD_REPEAT = (
     "After the last tier: {given!r} is no number of minutes from 1 to {longest}; leave it empty to tell it once."
 )
+MIXED = (
+    "A program has set up a tier here that tells one person by another way than the next. If you publish from this "
+    "form, all people of a tier are told by the same way."
+)
 EMPTY_TIER = "A tier without a name is left out."
 WALL = "Display at the site"
 A_PERSON = "{name} ({role})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -59,6 +60,28 @@ def test_steps_keep_the_order_the_hours_the_severity_and_the_quiet(
 def test_always_open_tiers_are_told_after_their_minutes(begun: datetime, severity: Severity) -> None:
     found = ladder.read({"tiers": [{"name": str(m), "after_min": m, "receivers": WALL} for m in (0, 10, 30)]})
     assert [s.at - begun for s in plan(found, severity, begun, LONDON)] == [timedelta(minutes=m) for m in (0, 10, 30)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(ladders, severities, instants, st.integers(1, ladder.LONGEST_MIN))
+def test_the_last_tier_is_told_again_in_its_hours_and_never_sooner(
+    found: Ladder, severity: Severity, told: datetime, minutes: int
+) -> None:
+    last = found.tiers[-1]
+    assert ladder.again(found, last, severity, told, LONDON) is None
+    at = ladder.again(msgspec.structs.replace(found, repeat_min=minutes), last, severity, told, LONDON)
+    if at is None:
+        assert severity != Severity.RED, "every tier opens within a week, so red is told again"
+        return
+    assert at >= told + timedelta(minutes=minutes)
+    assert hours.is_open(last.hours, at, LONDON)
+    assert not ladder.is_quiet(found, severity, at, LONDON)
+
+
+@pytest.mark.parametrize("minutes", [0, -5, 1441, "20", 2.5])
+def test_a_number_of_minutes_that_cannot_be_meant_is_refused(minutes: Any) -> None:
+    with pytest.raises(LadderError, match="repeat_min"):
+        ladder.read({"tiers": [{"name": "x", "receivers": WALL}], "repeat_min": minutes})
 
 
 def test_days_and_nights_have_their_own_tier_and_the_doctor_is_next() -> None:
