@@ -70,7 +70,7 @@ def standing(device: Row, now: datetime) -> tuple[str, str]:
     if device["parked_at"] and now - device["parked_at"] < _LATELY:
         return words.FLOODS, "bad"
     if device["online"] is None:
-        return "–", ""
+        return words.SILENT, ""
     length = elapsed((now - device["since"]).total_seconds())
     return (f"{words.ONLINE} {length}", "good") if device["online"] else (f"{words.OFFLINE} {length}", "bad")
 
@@ -97,7 +97,7 @@ def facts_card(device: Row, now: datetime) -> Any:
         "kind": text.DEVICE_KINDS.get(device["kind"], device["kind"]),
         "site": device["site"] or words.EVERYWHERE,
         "hub": device["hub"] or "–",
-        "standing": html.Span(stands, className=f"state state-{kind}") if kind else words.SILENT,
+        "standing": html.Span(stands, className=f"state state-{kind}") if kind else stands,
         "battery": battery(device)[0],
         "firmware": device["firmware"] or "–",
         "clock": clock(device)[0],

@@ -82,6 +82,7 @@ update device set time_zone = %(zone)s where device_id = %(device)s
 -- Of how many devices the list below is, and how many each of its filters would leave.
 select count(*) filter (where d.retired_at is null) as in_use,
     count(*) filter (where d.retired_at is null and t.online is false) as offline,
+    count(*) filter (where d.retired_at is null and d.kind <> 'manual' and t.online is null) as silent,
     count(*) filter (where d.retired_at is null and d.kind not in ('hub', 'manual') and not exists (
         select from device_assignment a where a.device_id = d.device_id and a.during @> now())) as unassigned,
     count(*) filter (where d.retired_at is null and t.battery <= %(low)s) as battery,

@@ -25,7 +25,7 @@ from alerts.policy import shipped
 from device_sim.cohort import EPOCH, history
 from device_sim.physiology import HOUR_US
 from device_sim.provisioning import DeviceEntry, provision, topic_of
-from homeward import provisioning
+from homeward import demo_quarantine, provisioning
 from homeward.demonstration import DAY_US, Cast, Past, Script, load_script
 from homeward.installation import ADMIN_ROLE, Installation, Login, write_secret
 from homeward.progress import Progress
@@ -143,6 +143,7 @@ class _Seeder:
         self.members = self._find_members()
         self._progress.say(f"Writing {self._script.days} days of history")
         self._write_history(past.begun, now)
+        self._put_aside(now)
         self._hand_over(past.begun)
         return Notebook(users, past)
 
@@ -268,6 +269,17 @@ class _Seeder:
             for number in np.unique(half_day).tolist():
                 ingest_history.load(pool, batch.take(np.flatnonzero(half_day == number)), keeper=keeper)
                 self._progress.detail(f"{_moment(number * DAY_US // 2):%-d %B}")
+
+    def _put_aside(self, now: int) -> None:
+        """Let some messages come that cannot be stored as they are."""
+        known = {d["code"] for d in provisioning.devices(self._connection, self._organisation)}
+        if demo_quarantine.SPARE not in known:
+            site = self._script.site[0].name
+            provisioning.add_device(
+                self._connection, self._organisation, demo_quarantine.SPARE, "oximeter", site=site, hub=self._hub
+            )
+        with self._ingest_pool() as pool:
+            demo_quarantine.put(pool, self._hub, list(self.members.devices), now)
 
     def _hand_over(self, since: int) -> None:
         """Let the shift before have taken on what it would have."""

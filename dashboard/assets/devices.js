@@ -8,9 +8,17 @@
     return href ? el("a", { className: "inside", href: href }, words) : el("span", null, words);
   }
 
+  // codes of one kind are alike at the beginning and at the end: what does not fit is left out in between
+  const KEPT = 10;
+  function code(data) {
+    const whole = data.code, at = Math.max(0, whole.length - KEPT);
+    return el("a", { className: "inside device-code", href: data.href, title: whole },
+      el("span", { className: "device-code-start" }, whole.slice(0, at)), el("span", null, whole.slice(at)));
+  }
+
   // a row whose data are on their way has none
   Object.assign(components, {
-    HwDeviceLink: (props) => props.data ? link(props.data.href, props.data.code)
+    HwDeviceLink: (props) => props.data ? code(props.data)
       : el("div", { className: "bar", "aria-hidden": true }),
     HwDevicePatient: (props) => props.data ? link(props.data.patient_href, props.data.patient) : null,
     HwDeviceState: function (props) {

@@ -26,7 +26,7 @@ UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 
 _FIELDS = ("code", "standing", "patient", "kind", "site", "hub", "battery", "clock", "last")
 _DRAWN: dict[str, dict[str, Any]] = {
-    "code": {"cellRenderer": "HwDeviceLink", "minWidth": 150, "cellClass": "strong"},
+    "code": {"cellRenderer": "HwDeviceLink", "minWidth": 190, "cellClass": "strong"},
     "standing": {"cellRenderer": "HwDeviceState", "minWidth": 165},
     "patient": {"cellRenderer": "HwDevicePatient", "minWidth": 150},
     "kind": {"minWidth": 165},
@@ -96,6 +96,8 @@ def _card(state: str) -> Any:
         [
             html.Span(words.FILTERS[state], className="count-label"),
             html.Span("–", className="count-number", id=f"device-count-{state}"),
+            # zero offline means nothing where most never say whether they are
+            html.Span(className="count-hint", id="device-hint-offline") if state == "offline" else None,
         ],
         id={"kind": "device-card", "filter": state},
         className="count",
@@ -162,12 +164,12 @@ async def count(_: Any, view: dict[str, str] | None) -> list[Any]:
     chosen = _chosen(view or FIRST_VIEW)
     pressed = ["true" if state == chosen.state else "false" for state in STATES]
     if not may(identity.current(), Permission.SEE_DEVICES):
-        return ["–"] * len(STATES) + [pressed]
+        return ["–"] * len(STATES) + ["", pressed]
     try:
         found = await device_list.counts(chosen.site)
     except UNREADABLE:
-        return ["–"] * len(STATES) + [pressed]
-    return [f"{found[state]:,}" for state in STATES] + [pressed]
+        return ["–"] * len(STATES) + ["", pressed]
+    return [f"{found[state]:,}" for state in STATES] + [words.silent(found["silent"]), pressed]
 
 
 async def choose(
@@ -202,6 +204,7 @@ def register(app: Dash) -> None:
     )(fill)
     app.callback(
         [Output(f"device-count-{state}", "children") for state in STATES]
+        + [Output("device-hint-offline", "children")]
         + [Output({"kind": "device-card", "filter": ALL}, "aria-pressed")],
         Input("device-refresh", "n_intervals"),
         Input("device-view", "data"),

@@ -72,8 +72,10 @@ def _cause(place: int, cause: dict[str, Any], person: identity.Person, now: date
                 className="cause-head",
             ),
             html.P([html.Strong(cause["device"] or cause["source"]), f" · {when}"], className="cause-from"),
+            html.P([f"{words.FOUND}: ", html.Strong(cause["newest"][0]["detail"])], className="cause-detail")
+            if cause["newest"]
+            else None,
             html.P(remedy(cause["reason"])),
-            html.P(cause["newest"][0]["detail"] if cause["newest"] else "", className="muted cause-detail"),
             _acts(place, cause, person),
             _newest(cause, person, now),
         ],

@@ -12,6 +12,13 @@ FILTERS = {
     "clock": "Clock wrong",
     "retired": "Retired",
 }
+
+
+def silent(count: int) -> str:
+    """Say of how many devices nobody knows whether they are offline."""
+    return f"{count:,} not heard of" if count else ""
+
+
 FILTER_BY = "Which devices to show"
 KIND = "Kind"
 ALL_KINDS = "All kinds"
@@ -20,7 +27,7 @@ ADD = "Add a device"
 BACK = "Back to the devices"
 
 ONLINE, OFFLINE, RETIRED, NEVER = "Online", "Offline", "Retired", "Never heard"
-SILENT = "Says nothing of itself"
+SILENT = "No status heard"
 UNREADABLE = "Unreadable status"
 NOBODY = "Nobody"
 EVERYWHERE = "No site"

@@ -34,6 +34,7 @@ TITLES = {
     "unreadable_text": "Text message not understood",
 }
 NOT_MEND = "Your role may look, and not replay or discard."
+FOUND = "In the newest message"
 NEWEST = "Look at the newest messages"
 MASKED = "Every figure is shown as 0, and free text as x: your role does not see what was observed, nor of whom."
 CUT = "Only the beginning is shown."

@@ -152,6 +152,15 @@ def test_what_the_hub_publishes_is_in_the_api_within_two_seconds(demo: Running, 
     assert time.monotonic() - begun < 2
 
 
+def test_its_quarantine_shows_what_quarantine_is_for(demo: Running) -> None:
+    with sign_in(demo.ready, "administrator") as administrator:
+        causes = administrator.get("/api/v1/quarantine/causes").raise_for_status().json()
+    found = {c["reason"]: (c["messages"], c["newest"][0]["detail"]) for c in causes}
+    assert set(found) >= {"unassigned", "unknown_device", "implausible", "future_time", "unit"}
+    assert found["unassigned"][0] == 3
+    assert found["implausible"][1] == "spo2: 379; expected 40 to 100 %"
+
+
 def test_the_hub_may_not_speak_for_others(demo: Running) -> None:
     publish(demo.ready, "homeward/v1/3/somebody-else/observations", {"values": {"spo2": 97}})
     device = next(d for d in demo.ready["devices"] if d["kind"] == "oximeter")
