@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 from dashboard import identity, store
 from dashboard.identity import Person
 from dashboard.permissions import Permission, may
+from dashboard.wording import typed
 from schemas.certificates import Certificate
 from schemas.credentials import Credentials
 from schemas.topic import DEVICE_CODE, lane_of
@@ -348,8 +349,8 @@ def _check_span(since: datetime, until: datetime | None) -> None:
 
 
 def _span_words(since: datetime | None, until: datetime | None) -> str:
-    begin = f"since {since:%Y-%m-%d %H:%M} UTC" if since else "since always"
-    return f"{begin} until {until:%Y-%m-%d %H:%M} UTC" if until else begin
+    begin = f"since {typed(since.astimezone(UTC))} UTC" if since else "since always"
+    return f"{begin} until {typed(until.astimezone(UTC))} UTC" if until else begin
 
 
 async def _run(connection: psycopg.AsyncConnection[Any], name: str, **parameters: Any) -> list[Row]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from calendar import month_name
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import dash_mantine_components as dmc
@@ -15,6 +15,8 @@ _PARTS_OF_A_DATE = 3
 _MONTHS = {name.lower()[:3]: number for number, name in enumerate(month_name) if name}
 # the whole name or its beginning, as the screens write it
 _MONTH = re.compile(r"\b(" + "|".join(_MONTHS) + r")[a-z]*\b", re.IGNORECASE)
+
+_TIME = re.compile(r"(.+?),?\s+(\d\d?):(\d\d)")
 
 
 def box(name: str, label: str, hint: str = "", value: str = "", **more: Any) -> Any:
@@ -95,5 +97,18 @@ def read_date(text: str) -> date | None:
     day, month, year = (int(part) for part in parts)
     try:
         return date(year, month, day) if len(parts[2]) == len("1940") else None
+    except ValueError:
+        return None
+
+
+def read_time(text: str) -> datetime | None:
+    """Read a day with a time, ``6 May 2026 20:00`` or ``2026-05-06 20:00``; with a zone only where one is given."""
+    found = _TIME.fullmatch(text.strip())
+    day = read_date(found[1]) if found else None
+    if found is not None and day is not None:
+        hour, minute = int(found[2]), int(found[3])
+        return datetime(day.year, day.month, day.day, hour, minute) if hour < 24 and minute < 60 else None  # noqa: DTZ001
+    try:
+        return datetime.fromisoformat(text.strip())
     except ValueError:
         return None

@@ -21,7 +21,7 @@ from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard, score
 from dashboard.text import care as care_words
 from dashboard.text import handover as words
-from dashboard.wording import age, full_name, instant, nhs_number, place, zone_name
+from dashboard.wording import age, full_name, instant, nhs_number, place, typed, zone_name
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE
 
@@ -73,7 +73,7 @@ def draft(
 def moment(at: datetime, zone: str, *, year: bool = True) -> str:
     """Write an instant for a document: ``25 Nov 2026 18:04``."""
     local = at.astimezone(ZoneInfo(zone))
-    return f"{local.day} {local:%b %Y %H:%M}" if year else f"{local.day} {local:%b %H:%M}"
+    return typed(local) if year else f"{local.day} {local:%b %H:%M}"
 
 
 def room(named: str) -> str:

@@ -65,7 +65,7 @@ def of_patient(row: Row) -> Document:
         )
     return Document(
         words.TITLE,
-        (facts["name"], f"{number}. Born {born.day} {born:%B %Y}. {facts['place']}."),
+        (facts["name"], f"{number}. Born {born.day} {born:%b %Y}. {facts['place']}."),
         tuple(parts),
         (*foot, signature(row, zone), words.NOT_A_DEVICE),
         row["signed_name"],

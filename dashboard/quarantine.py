@@ -17,6 +17,7 @@ import psycopg
 from dashboard import audit, identity, store
 from dashboard.identity import Person
 from dashboard.permissions import Permission, may, require
+from schemas.quarantine import Reason
 
 FILE = "quarantine.sql"
 AT_ONCE = 500
@@ -28,6 +29,9 @@ LONGEST_NOTE = 400
 _STRING = re.compile(r'"(?:[^"\\]|\\[\s\S])*+(?:"(\s*+:)?|\\?\Z)')
 # what people write freely, or are called: FHIR's and a text message's
 _WORDS = re.compile(r'"(?:text|display|family|given|div|comment|valueString)"\s*:\Z')
+# the reasons whose sentence names what was observed, and where it stands in it
+_TELL_VALUES = frozenset({Reason.IMPLAUSIBLE, Reason.CONTRADICTORY})
+_VALUE = re.compile(r"(?<= )-?(?:[\d.]+(?:e[+-]?\d+)?|inf|nan)(?=; expected| is not above|;|\Z)")
 _BYTES = re.compile(r'"(?=[^"]*\d)[0-9A-Za-z+/=]{6,}"')
 
 
@@ -66,8 +70,18 @@ async def causes() -> list[dict[str, Any]]:
         )
         await audit.write(connection, identity.current(), "looked_at", "quarantine", causes=len(found))
     for place, cause in enumerate(found, start=1):
-        cause["newest"] = [m | {"payload": shown(m["payload"])} for m in newest if m["place"] == place]
+        cause["newest"] = [
+            m | {"payload": shown(m["payload"]), "detail": said(m["detail"], cause["reason"])}
+            for m in newest
+            if m["place"] == place
+        ]
     return found
+
+
+def said(detail: str, reason: str, person: Person | None = None) -> str:
+    """Give what was found in a message as this person may see it: who sees no patient is not told what was observed."""
+    tells = reason in _TELL_VALUES and not may(person or identity.current(), Permission.SEE_PAYLOADS)
+    return _VALUE.sub("…", detail) if tells else detail
 
 
 def shown(payload: bytes, person: Person | None = None) -> str:

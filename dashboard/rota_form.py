@@ -11,10 +11,12 @@ from dash import html
 
 from alerts.hours import DAYS
 from alerts.rota import Override, Rota, Shift
+from dashboard import fields
 from dashboard import message_parts as parts
 from dashboard.actions import InvalidActionError
 from dashboard.escalations import Setup
 from dashboard.text import messages as words
+from dashboard.wording import typed
 
 SPARE_SHIFTS, SPARE_EXCEPTIONS = 2, 1
 Values = Mapping[tuple[str, int, str], Any]
@@ -89,7 +91,7 @@ def _account(given: Shift | Override | None) -> str:
 
 
 def _local(at: datetime, zone: str) -> str:
-    return f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
+    return typed(at.astimezone(ZoneInfo(zone)))
 
 
 def document(values: Values, zone: str) -> dict[str, Any]:
@@ -124,10 +126,10 @@ def _text(values: Values, part: str, row: int, field: str) -> str:
 
 def _instant(given: str, zone: str, where: str) -> str:
     """Read a time of the zone's clocks; of an hour that comes twice the first one is meant."""
-    try:
-        local = datetime.strptime(given, "%Y-%m-%d %H:%M").replace(tzinfo=ZoneInfo(zone))
-    except ValueError as exc:
-        raise InvalidActionError(words.BAD_INSTANT.format(where=where)) from exc
+    told = fields.read_time(given)
+    if told is None or told.tzinfo is not None:
+        raise InvalidActionError(words.BAD_INSTANT.format(where=where))
+    local = told.replace(tzinfo=ZoneInfo(zone))
     if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local.replace(tzinfo=None):
         raise InvalidActionError(words.NO_SUCH_INSTANT.format(where=where))
     return local.isoformat()

@@ -65,6 +65,11 @@ def clock(at: datetime, zone: str, now: datetime) -> str:
     return f"{local.day} {local:%b}{year} {time}"
 
 
+def typed(local: datetime) -> str:
+    """Write a local time as people type it into a box: ``3 Nov 2026 21:40``."""
+    return f"{local.day} {local:%b %Y %H:%M}"
+
+
 def zone_name(zone: str, at: datetime) -> str:
     """Say which zone times are in: ``Europe/London (GMT)``."""
     return f"{zone} ({at.astimezone(ZoneInfo(zone)):%Z})"

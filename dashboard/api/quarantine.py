@@ -149,6 +149,7 @@ def remedy(reason: str) -> str:
 
 
 def _quarantined(row: dict[str, Any]) -> models.Quarantined:
-    kept = {name: row[name] for name in row if name not in ("device_id", "payload")}
+    kept = {name: row[name] for name in row if name not in ("device_id", "payload", "detail")}
     payload = quarantine.shown(row["payload"], identity.current())
-    return models.Quarantined(**kept, remedy=remedy(row["reason"]), payload=payload)
+    detail = quarantine.said(row["detail"], row["reason"])
+    return models.Quarantined(**kept, detail=detail, remedy=remedy(row["reason"]), payload=payload)

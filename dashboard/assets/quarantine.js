@@ -4,6 +4,7 @@
   "use strict";
   const API = "/api/v1/quarantine/";
   const FOUND = 8, TYPING_MS = 250;
+  const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
   let busy = false, turn = 0, typing = null;
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
@@ -102,17 +103,23 @@
 
   // an instant of this computer's own clock, as people write it
   function instant(written, what) {
-    const parts = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)$/.exec(written);
-    if (!parts) throw new Error(what + ": write it as 2026-11-22 08:00.");
-    const at = new Date(+parts[1], +parts[2] - 1, +parts[3], +parts[4], +parts[5]);
-    if (isNaN(at) || at.getMonth() !== +parts[2] - 1) throw new Error(what + ": there is no such time.");
+    const parts = /^(\d{1,2})[ .\/-]([A-Za-z]{3,9}|\d{1,2})[ .\/-](\d{4}),? +(\d{1,2}):(\d\d)$/.exec(written);
+    const month = parts ? MONTHS.indexOf(parts[2].slice(0, 3).toLowerCase()) : -1;
+    if (!parts || (isNaN(parts[2]) && month < 0)) throw new Error(what + ": write it as 22 Nov 2026 08:00.");
+    const which = month < 0 ? +parts[2] - 1 : month;
+    const at = new Date(+parts[3], which, +parts[1], +parts[4], +parts[5]);
+    if (isNaN(at) || at.getMonth() !== which) throw new Error(what + ": there is no such time.");
     return at.toISOString();
+  }
+
+  function day(at) {
+    const name = MONTHS[at.getMonth()];
+    return at.getDate() + " " + name[0].toUpperCase() + name.slice(1) + " " + at.getFullYear();
   }
 
   function written(at) {
     const two = function (n) { return String(n).padStart(2, "0"); };
-    return at.getFullYear() + "-" + two(at.getMonth() + 1) + "-" + two(at.getDate()) + " " + two(at.getHours()) + ":" +
-      two(at.getMinutes());
+    return day(at) + " " + two(at.getHours()) + ":" + two(at.getMinutes());
   }
 
   async function assign(node) {
@@ -194,7 +201,7 @@
     const people = (await answer.json()).items;
     setProps(box.getAttribute("list"), {
       children: people.map(function (p) {
-        const name = p.family_name + ", " + p.given_name + " · born " + p.born_on + " · " + p.site + " · no. " + p.patient_id;
+        const name = p.family_name + ", " + p.given_name + " · born " + day(new Date(p.born_on + "T12:00")) + " · " + p.site + " · no. " + p.patient_id;
         return { type: "Option", namespace: "dash_html_components", props: { value: name } };
       }),
     });

@@ -11,7 +11,7 @@ import psycopg_pool
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import audit, device_forms, device_list, device_parts, identity, queries, text
+from dashboard import audit, device_forms, device_list, device_parts, fields, identity, queries, text
 from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, Logins, acts
 from dashboard.permissions import NotPermittedError, Permission, may, require
 from dashboard.shell import icon, trouble
@@ -185,10 +185,9 @@ async def _time(device: int, given: Any) -> datetime | None:
     if not (tidy := str(given or "").strip()):
         return None
     found = await device_list.one(device)
-    try:
-        at = datetime.fromisoformat(tidy)
-    except ValueError as wrong:
-        raise DeviceError(words.NOT_A_TIME) from wrong
+    at = fields.read_time(tidy)
+    if at is None:
+        raise DeviceError(words.NOT_A_TIME)
     zone = ZoneInfo((found or {}).get("time_zone") or DEFAULT_ZONE)
     return at if at.tzinfo else at.replace(tzinfo=zone)
 

@@ -49,7 +49,7 @@ ASSIGN_HINT = (
 )
 ASSIGN_PATIENT = "Patient: type a name or NHS number, and choose"
 ASSIGN_USER = "User number of the device (0: it has none)"
-ASSIGN_FROM = "From (this computer's local time, YYYY-MM-DD HH:MM)"
+ASSIGN_FROM = "From (this computer's local time, such as 22 Nov 2026 08:00)"
 ASSIGN_UNTIL = "Until (not included)"
 ASSIGN_DO = "Assign and replay"
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from dashboard.identity import Person
-from dashboard.quarantine import shown
+from dashboard.quarantine import said, shown
 
 TECHNICIAN, NURSE = (Person(1, 1, "x", role) for role in ("technician", "clinician"))
 
@@ -33,6 +33,33 @@ TECHNICIAN, NURSE = (Person(1, 1, "x", role) for role in ("technician", "clinici
 def test_a_technician_sees_the_form_and_a_nurse_the_whole(payload: str, form: str) -> None:
     assert shown(payload.encode(), TECHNICIAN) == form
     assert shown(payload.encode(), NURSE) == payload
+
+
+@pytest.mark.parametrize(
+    ("detail", "reason", "told"),
+    [
+        ("spo2: 379; expected 40 to 100 %", "implausible", "spo2: …; expected 40 to 100 %"),
+        ("pulse: -2.5e+07; expected 20 to 300 /min", "implausible", "pulse: …; expected 20 to 300 /min"),
+        (
+            "spo2: 3; expected 40 to 100 %; pulse: 0; expected 20 to 300 /min",
+            "implausible",
+            "spo2: …; expected 40 to 100 %; pulse: …; expected 20 to 300 /min",
+        ),
+        (
+            "bp_systolic 80 is not above bp_diastolic 95",
+            "contradictory",
+            "bp_systolic … is not above bp_diastolic …",
+        ),
+        (
+            "device 'cuff-7', user 1: nobody's at that time",
+            "unassigned",
+            "device 'cuff-7', user 1: nobody's at that time",
+        ),
+    ],
+)
+def test_nor_is_a_technician_told_what_was_observed(detail: str, reason: str, told: str) -> None:
+    assert said(detail, reason, TECHNICIAN) == told
+    assert said(detail, reason, NURSE) == detail
 
 
 def test_a_payload_made_to_be_slow_is_not() -> None:

@@ -8,12 +8,9 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from alerts.plain_words import differences, in_words
 from alerts.policy import parse, shipped, shipped_names
-from dashboard.fields import read_date
 from dashboard.permissions import PERMISSIONS
 from homeward import provisioning
 from schemas.database import acting_for, open_pool
@@ -379,26 +376,6 @@ def test_nobody_gives_themselves_rights(module_database: TestDatabase, ward: Ser
 
 
 # ------------------------------------------------------------------------------------------------------------- parts
-
-
-@given(st.dates())
-def test_a_day_is_read_as_people_type_it(day: Any) -> None:
-    if day.year >= 1000:
-        for text in (
-            f"{day.day} {day:%b} {day.year}",
-            f"{day:%d %B %Y}",
-            f"{day.day} {day.month} {day.year}",
-            f"{day:%d/%m/%Y}",
-            f"{day:%d.%m.%Y}",
-            f"{day:%d%m%Y}",
-            day.isoformat(),
-        ):
-            assert read_date(text) == day
-
-
-@pytest.mark.parametrize("text", ["", "x", "31 2 1940", "6 5 40", "1 2", "1 2 3 4", "99999999", "2 13 1940"])
-def test_what_is_no_day_is_none(text: str) -> None:
-    assert read_date(text) is None
 
 
 @pytest.mark.parametrize("name", shipped_names())

@@ -15,6 +15,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from dashboard.fields import read_time
 from ingest.admission import Incoming, admit
 from ingest.quarantine_replay import AT_ONCE
 from ingest.registry import RegistryKeeper
@@ -105,8 +106,11 @@ def test_a_nurse_says_whose_the_device_was_and_everything_that_waited_is_stored(
     expect(cause).to_contain_text(f"{MANY} messages with {MANY} observations")
     cause.get_by_text("Assign the device and replay").click()
     since, until = cause.get_by_label(re.compile("From")), cause.get_by_label(re.compile("Until"))
-    expect(since).to_have_value(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d"))
-    assert since.input_value() < until.input_value()
+    expect(since).to_have_value(re.compile(r"\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d"))
+    begin, end = (read_time(box.input_value()) for box in (since, until))
+    assert begin is not None
+    assert end is not None
+    assert begin < end
     box = cause.get_by_label(re.compile("Patient"))
     box.press_sequentially("Elm-1")
     option = page.locator("datalist option")
