@@ -15,6 +15,9 @@ def show(found: dict[str, Any]) -> None:
     """Print the report."""
     # names of sites and rules are people's own, and no markup
     console = Console(soft_wrap=True, markup=False, highlight=False)
+    if not console.is_terminal:
+        # a table in a file or a pipe is not cut at the width of a screen
+        console = Console(soft_wrap=True, markup=False, highlight=False, width=1000)
     console.print(
         f"{found['patients']:,} patients, {found['patient_days']:,.0f} patient-days, "
         f"{found['since'][:16]} to {found['until'][:16]} UTC. {_whose(found)}"
@@ -57,7 +60,10 @@ def _parts(found: dict[str, Any]) -> Iterator[tuple[str, list[_Row]]]:
     zones = found["time_zones"]
     where = zones[0] if len(zones) == 1 else "each site's own time"
     hours = enumerate(zip(draft["by_hour"], in_force["by_hour"], strict=True))
-    yield f"by hour of the day, {where}", [(f"from {hour:02d}:00", *rates) for hour, rates in hours]
+    yield (
+        f"by hour of the day, {where}: the rate in that hour",
+        [(f"from {hour:02d}:00", *rates) for hour, rates in hours],
+    )
 
 
 def _changes(found: dict[str, Any], what: str, side: str, sign: str) -> str:

@@ -115,7 +115,7 @@ def test_the_command_compares_a_milder_draft(
     assert {"patient", "at", "draft_lead_hours", "in_force_lead_hours"} == set(found["events"][0])
     told = [line.rstrip() for line in printed.splitlines()[1:]]
     assert "Of the pathway care_home_news2." in told[0]
-    assert "by hour of the day, Europe/London" in told
+    assert "by hour of the day, Europe/London: the rate in that hour" in told
     who = ", ".join(f"{one['patient']} (-{one['alerts']})" for one in found["lose"])
     assert who
     assert f"{found['patients_losing']} patients lose some: patients {who}." in told
