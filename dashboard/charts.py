@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alerts.awareness import AWAKE, SIGNS, is_in_doubt
+from alerts.score_tables import SHIPPED
 from dashboard import text
 from dashboard.figure_parts import Mark, Panel, Scores, Series, Shade
 from dashboard.standing import NEWS2_CODES, LimitLine, Standard, score
@@ -26,6 +27,20 @@ _NOT_DRAWN = (BY_NAME["on_oxygen"].code, BY_NAME["consciousness"].code)
 # the order of the NEWS2 chart; what it does not have comes after it
 _ORDER = ("respiration_rate", "spo2", "bp_systolic", "pulse", "temperature", "weight", "glucose")
 
+
+def _ordinary_spans() -> dict[str, float]:
+    """How wide the band of no points is, by vital sign, on scale 1 and on air."""
+    found = {}
+    for row in SHIPPED["news2"].bands:
+        sign = BY_NAME[row.parameter]
+        usual = row.points == 0 and row.scale in (None, 1) and not row.on_oxygen
+        if usual and row.lower is not None and sign.code not in _NOT_DRAWN:
+            found[sign.name] = float(sign.plausible_high if row.upper is None else row.upper) - float(row.lower)
+    return found
+
+
+ORDINARY_SPANS = _ordinary_spans()
+"""A chart is at least so high: ordinary noise that fills it would look like a plunge."""
 
 _STEPS = [timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240, 360, 720, 1440)]
 _BUCKETS, _SCORES = 366, 168
@@ -81,6 +96,7 @@ def panels(
                 tuple(repeats[c] for c in codes if c in repeats),
                 tuple(limit for c in codes for limit in _limits(c, followed, spo2_scale, named=len(codes) > 1)),
                 decimals=sign.decimals,
+                least_span=ORDINARY_SPANS.get(name, 0.0),
                 names_limits=len(codes) > 1,
             )
         )

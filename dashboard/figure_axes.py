@@ -84,6 +84,8 @@ def value_range(panel: Panel) -> list[float] | None:
         # the score's own thresholds are few and low, so they are always shown
         if panel.scores is not None or low - reach <= limit.value <= high + reach:
             low, high = min(low, limit.value), max(high, limit.value)
+    lacking = max(0.0, panel.least_span - (high - low)) / 2
+    low, high = low - lacking, high + lacking
     pad = 0.08 * max(high - low, reach)
     return [low - pad, high + pad]
 

@@ -80,6 +80,8 @@ class Panel:
     limits: tuple[LimitLine, ...] = ()
     scores: Scores | None = None
     decimals: int = 0
+    least_span: float = 0.0
+    """The values that the axis spans at least, whatever was observed."""
     names_limits: bool = False
     """Whether each limit says what it belongs to: needed where a panel has two lines."""
 

@@ -47,8 +47,7 @@ def _of_private_broker(addresses: Addresses) -> list[Certificate]:
 
 
 def _of_other_broker(addresses: Addresses) -> list[Certificate]:
-    # none is named where the private one is meant and its programs have not been fetched yet
-    if addresses.settings.mqtt_url is None or not addresses.hubs_use_tls:
+    if not addresses.hubs_use_tls:
         return []
     where = addresses.hub_address()
     return [_shown(Holder.BROKER, where.host, where.port)]

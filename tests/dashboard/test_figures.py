@@ -115,6 +115,20 @@ def test_a_far_limit_does_not_flatten_the_line() -> None:
     assert 74 < high < 90
 
 
+def test_ordinary_noise_does_not_look_like_a_plunge() -> None:
+    panel = Panel("Temperature", (pulse(hours(0, 1), [37.0, 36.8]),), decimals=1, least_span=1.9)
+    low, high = draw(panel)["layout"]["yaxis"]["range"]
+    assert high - low >= 1.9
+    assert low < 36.8 < 37.0 < high
+    assert {
+        "respiration_rate": 8,
+        "spo2": 4,
+        "bp_systolic": 108,
+        "pulse": 39,
+        "temperature": pytest.approx(1.9),
+    } == charts.ORDINARY_SPANS
+
+
 def test_nothing_observed_draws_an_empty_figure() -> None:
     assert draw()["data"] == []
     assert draw(Panel("Pulse"))["data"] == []

@@ -94,11 +94,6 @@ def test_of_anothers_broker_the_one_that_it_shows_is_looked_at(broker: TestBroke
     assert told.state == "warn"
 
 
-def test_before_anything_was_fetched_or_started_there_is_none(tmp_path: Path, programs: Programs) -> None:
-    for known in (None, programs):
-        assert list(doctor_certificates.look(Addresses(Settings(home=tmp_path), known))) == []
-
-
 @pytest.fixture(scope="module")
 def kept(
     module_database: TestDatabase, broker: TestBroker, service_folder: Path, programs: Programs
