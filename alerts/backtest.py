@@ -59,7 +59,7 @@ class Trial:
     bank : PolicyBank
     people : array of PERSON, shape (P,)
     watch : callable, optional
-        As `alerts.run.Run` takes it: told of each step's NEWS2 lower bounds.
+        As `alerts.run.Run` takes it: told of each step's lower bounds of the score.
     acts : Acts, optional
         When patients were paused. Nobody resets a latched episode in a trial: it ends when its condition does.
     """

@@ -38,7 +38,7 @@ from alerts.documents import (
     rule_key,
     vital_named,
 )
-from alerts.score_tables import NEWS2, ScoreTable
+from alerts.score_tables import NEWS2, ScoreTable, score_label
 from alerts.state import LEVELS, MEMORIES, SLOTS, STEPS
 from alerts.zones import UTC_ONLY, Zones
 from schemas.episode import Severity
@@ -85,6 +85,7 @@ class _Columns:
         self.second = np.zeros(shape, np.int16)
         self.table = np.zeros(shape, np.intp)
         self.red_points = np.full(shape, np.nan)
+        self.followed = np.zeros(shape, bool)
         self.latching = np.zeros(shape, bool)
         self.night = np.zeros((*shape, 2), np.int64)
         self.night_threshold = np.full((*shape, LEVELS), np.nan)
@@ -119,9 +120,9 @@ class _Columns:
             if isinstance(rule, LimitRule):
                 self._limit(b, r, rule, here)
             elif isinstance(rule, ScoreRule):
-                self._score(b, r, rule, policy.tables, tables, here)
+                self._score(b, r, rule, policy.tables, tables, document.followed, here)
             elif isinstance(rule, Trend):
-                self._trend(b, r, rule, here)
+                self._trend(b, r, rule, policy, here)
             elif isinstance(rule, CombinationRule):
                 self._combination(b, r, rule, document, here)
             elif isinstance(rule, OverdueRule):
@@ -148,6 +149,7 @@ class _Columns:
         rule: ScoreRule,
         known: Mapping[str, ScoreTable],
         tables: list[ScoreTable],
+        followed: str | None,
         here: str,
     ) -> None:
         if rule.table not in known:
@@ -155,6 +157,7 @@ class _Columns:
         self.kind[b, r] = SCORE
         self.span[b, r] = duration(rule.valid, f"{here}, valid")
         self.severity[b, r] = Severity.of(rule.red_score) if rule.red_score else 0
+        self.followed[b, r] = rule.table == followed
         if rule.table != NEWS2:
             table = known[rule.table]
             if table not in tables:
@@ -183,7 +186,7 @@ class _Columns:
         length, steps = _steps(rule, here)
         self.kind[b, r] = OUTLIER
         self.vital[b, r] = vital_named(rule.vital, here).code
-        self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here)
+        self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here, str(self.vital[b, r]))
         self.window[b, r], self.at_least[b, r] = steps, rule.at_least
         self.spread[b, r], self.deadband[b, r] = rule.least_spread, rule.deadband
         if rule.at_least >= steps:
@@ -218,12 +221,13 @@ class _Columns:
                 self.night_threshold[b, r, level] = shared if own is None else own
             self.night_extreme[b, r] = self.extreme[b, r] if rule.night.extreme is None else rule.night.extreme
 
-    def _trend(self, b: int, r: int, rule: Trend, here: str) -> None:
+    def _trend(self, b: int, r: int, rule: Trend, policy: Policy, here: str) -> None:
         length, steps = _steps(rule, here)
         self.kind[b, r] = _TREND[type(rule)]
-        self.vital[b, r] = _vital_or_score(rule.vital, self.kind[b], here)
+        self.vital[b, r] = _vital_or_score(rule.vital, policy, here)
         self.side[b, r] = -1 if rule.side == "low" else 1
-        self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here)
+        course = rule.vital if self.vital[b, r] == 0 and rule.vital != NEWS2 else str(self.vital[b, r])
+        self.memory[b, r] = self._memory(b, int(self.vital[b, r]), length, here, course)
         self.window[b, r] = steps
         self.at_least[b, r] = rule.at_least
         self.deadband[b, r] = rule.deadband
@@ -242,11 +246,11 @@ class _Columns:
         elif isinstance(rule, CusumRule):
             self.weight[b, r], self.spread[b, r] = rule.slack, rule.least_spread
 
-    def _memory(self, b: int, vital: int, length: int, here: str) -> int:
+    def _memory(self, b: int, vital: int, length: int, here: str, course: str) -> int:
         """Give the memory of a vital sign in steps of this length; rules of one policy share it."""
         for m in range(MEMORIES):
             if self.memory_length[b, m] == 0:
-                self.memory_key[b, m] = rule_key(f"{vital}/{length}")
+                self.memory_key[b, m] = rule_key(f"{course}/{length}")
                 self.memory_vital[b, m], self.memory_length[b, m] = vital, length
             if (self.memory_vital[b, m], self.memory_length[b, m]) == (vital, length):
                 return m
@@ -276,13 +280,18 @@ def _steps(rule: Trend | OutlierRule, here: str) -> tuple[int, int]:
     return length, over // length
 
 
-def _vital_or_score(name: str, kinds: NDArray[np.int8], here: str) -> int:
-    """Give the code of a vital sign; ``news2`` has code 0, where the policy scores it."""
-    if name != "news2":
+def _vital_or_score(name: str, policy: Policy, here: str) -> int:
+    """Give the code of a vital sign; the score that the policy follows has code 0."""
+    if name not in policy.tables:
         return vital_named(name, here).code
-    if not (kinds == SCORE).any():
+    if name not in [rule.table for rule in policy.document.score]:
         raise PolicyError(
-            f"{here}: news2 is followed only where the policy has a [[score]] rule of NEWS2; add one, quiet if need be"
+            f"{here}: {name} is followed only where the policy has a [[score]] rule of {score_label(name)}; add one, "
+            "quiet if need be"
+        )
+    if name != policy.document.followed:
+        raise PolicyError(
+            f"{here}: a policy follows the course of one score, and this one that of {policy.document.followed} already"
         )
     return 0
 

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from alerts.score_tables import SHIPPED, ScoreTable
+from alerts.score_tables import NEWS2, SHIPPED, ScoreTable
 from schemas.observation import QUALITY_WORDS
 from schemas.vital_signs import BY_NAME, VitalSign
 
@@ -150,7 +150,7 @@ class LimitRule(Personal, frozen=True, kw_only=True):
 
 
 class Trend(Personal, frozen=True, kw_only=True):
-    """A rule on the course of a vital sign, or of ``news2``, kept in steps of ``every``."""
+    """A rule on the course of a vital sign, or of a score by its table's name, kept in steps of ``every``."""
 
     vital: str
     side: Annotated[str, msgspec.Meta(pattern="^(low|high)$")]
@@ -316,6 +316,13 @@ class Document(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=
     quality: list[QualityRule] = []
     disagreement: list[DisagreementRule] = []
     outlier: list[OutlierRule] = []
+
+    @property
+    def followed(self) -> str | None:
+        """The score whose course is kept: that of a rule on a course, else NEWS2, else the first that is scored."""
+        named = [r.vital for r in self.rules if isinstance(r, Trend) and r.vital not in BY_NAME]
+        scored = [r.table for r in self.score]
+        return next(iter([*named, *(t for t in scored if t == NEWS2), *scored]), None)
 
     @property
     def rules(self) -> list[Rule]:

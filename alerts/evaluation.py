@@ -17,7 +17,7 @@ from alerts.backtest import at_least, backtest
 from alerts.cohort import NO_ONSET, CohortError, Outcomes, Recording
 from alerts.documents import ABOUT_DATA, Policy, PolicyError, rule_key
 from alerts.policy import parse
-from alerts.score_tables import SHIPPED
+from alerts.score_tables import NEWS2, SHIPPED
 from alerts.state import PERSON
 from schemas.episode import Severity
 from schemas.observation import ObservationBatch
@@ -25,8 +25,6 @@ from schemas.vital_signs import BY_NAME
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
-SCORES = 21
-"""Values that a NEWS2 aggregate can have, 0 to 20."""
 RESAMPLES = 1000
 _SHARE = 0.95
 _RULE = re.compile(r"\s*([a-z0-9_]+)\s*(>=|<=)\s*(\d+(?:\.\d+)?)\s*")
@@ -140,8 +138,9 @@ class Marks:
         Alert episodes; those active in the horizon before onset; those before it, or of somebody without the outcome.
     alerted, observed : int64 arrays, shape (P,)
         Time under alert, each instant once, and time on record [µs].
-    scores : int array, shape (P, 21)
-        How often each score was seen: in the horizon before onset, or in all of the record without the outcome.
+    scores : int array, shape (P, S)
+        How often each value of the score that the policy follows was seen, from 0 up: in the horizon before onset, or
+        in all of the record without the outcome.
     scored : bool
         Whether the policy has a score at all.
     """
@@ -164,7 +163,7 @@ def mark(policy: Policy, cohort: Cohort, horizon: int) -> Marks:
     o = cohort.outcomes
     people = np.zeros(len(o.patients), PERSON)
     people["spo2_scale"], people["enrolled_at"] = 1, o.start
-    scores = np.zeros((len(people), SCORES), np.int64)
+    scores = np.zeros((len(people), _values(policy)), np.int64)
     onset, without = o.onset != NO_ONSET, ~o.has_outcome
     opens = np.where(onset, o.onset - horizon, np.where(without, o.start, o.end + 1))
     closes = np.where(onset, o.onset, o.end + 1)
@@ -195,6 +194,11 @@ def mark(policy: Policy, cohort: Cohort, horizon: int) -> Marks:
         scores=scores,
         scored=bool(scores.any()),
     )
+
+
+def _values(policy: Policy) -> int:
+    """Say how many values the score has that the policy follows: as many as NEWS2 where it follows none."""
+    return int(policy.tables[policy.document.followed or NEWS2].most.sum()) + 1
 
 
 def _count(who: NDArray[Any], people: NDArray[np.void]) -> NDArray[np.int64]:

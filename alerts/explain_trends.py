@@ -24,6 +24,7 @@ from alerts.documents import (
     duration,
 )
 from alerts.episodes import OPENED
+from alerts.score_tables import score_label
 from alerts.trends import MAD_TO_SD, TINY
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
@@ -141,8 +142,8 @@ def _members(policy: Policy, transition: np.void) -> list[tuple[str, str]]:
 
 
 def _label(rule: Trend, *, inside: bool = False) -> str:
-    if rule.vital == "news2":
-        return "NEWS2"
+    if rule.vital not in BY_NAME:
+        return score_label(rule.vital)
     label = BY_NAME[rule.vital].label
     return label.lower() if inside else label
 
@@ -150,12 +151,12 @@ def _label(rule: Trend, *, inside: bool = False) -> str:
 def _amount(rule: Trend, value: float) -> str:
     if np.isnan(value):
         return "not observed"
-    return f"{value:.3g}" if rule.vital == "news2" else BY_NAME[rule.vital].format(value)
+    return BY_NAME[rule.vital].format(value) if rule.vital in BY_NAME else f"{value:.3g}"
 
 
 def _fine(rule: Trend, value: float) -> str:
     """Write a difference with a decimal more than the vital sign has: half a step can be a limit."""
-    if rule.vital == "news2":
+    if rule.vital not in BY_NAME:
         return f"{value:.2g}"
     vital = BY_NAME[rule.vital]
     return f"{round(value, vital.decimals + 1):g} {vital.display_unit}".rstrip()

@@ -243,7 +243,7 @@ def _beyond(rule: LimitRule | Trend) -> str:
 
 
 def _label(vital: str) -> str:
-    return "NEWS2" if vital == "news2" else BY_NAME[vital].label.lower()
+    return BY_NAME[vital].label.lower() if vital in BY_NAME else score_label(vital)
 
 
 def _labels(vitals: list[str]) -> str:
@@ -251,4 +251,4 @@ def _labels(vitals: list[str]) -> str:
 
 
 def _value(vital: str, value: float) -> str:
-    return f"{value:g}" if vital == "news2" else BY_NAME[vital].format(value)
+    return BY_NAME[vital].format(value) if vital in BY_NAME else f"{value:g}"

@@ -27,13 +27,11 @@ from alerts.documents import (
     Trend,
     duration,
 )
-from alerts.score_tables import NEWS2, SHIPPED, ScoreTable, score_label
+from alerts.score_tables import SHIPPED, ScoreTable, score_label
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 
 WORDS = ("yellow", "amber", "red")
-# what the chart gives somebody with the most points in every parameter
-HIGHEST = int(SHIPPED[NEWS2].most.sum())
 
 
 def check_reach(rule: Rule, document: Document, where: str, tables: Mapping[str, ScoreTable] = SHIPPED) -> None:
@@ -42,12 +40,12 @@ def check_reach(rule: Rule, document: Document, where: str, tables: Mapping[str,
         _check_hold(rule, where)
         for word in WORDS:
             if (threshold := getattr(rule, word)) is not None:
-                _check_threshold(rule, word, threshold, where)
+                _check_threshold(rule, word, threshold, where, tables)
     if isinstance(rule, ScoreRule):
         _check_score(rule, tables[rule.table], where)
     if isinstance(rule, LimitRule) and rule.extreme is not None:
         _check_plausible(rule.vital, "extreme", rule.extreme, where)
-    if isinstance(rule, ChangeRule) and rule.least is not None and rule.vital != "news2":
+    if isinstance(rule, ChangeRule) and rule.least is not None and rule.vital in BY_NAME:
         _check_plausible(rule.vital, "least", rule.least, where)
     if isinstance(rule, CombinationRule):
         _check_combination(rule, document, where)
@@ -61,8 +59,8 @@ def check_reach(rule: Rule, document: Document, where: str, tables: Mapping[str,
         raise PolicyError(f"{where}, every: {rule.every} is always over; state how often an observation is expected")
 
 
-def _check_threshold(rule: Graded, word: str, threshold: float, where: str) -> None:
-    if isinstance(rule, LimitRule | AverageRule) and rule.vital != "news2":
+def _check_threshold(rule: Graded, word: str, threshold: float, where: str, tables: Mapping[str, ScoreTable]) -> None:
+    if isinstance(rule, LimitRule | AverageRule) and rule.vital in BY_NAME:
         _check_plausible(rule.vital, word, threshold, where)
     elif isinstance(rule, Trend | DisagreementRule | OutlierRule) and not isinstance(rule, AverageRule):
         if threshold <= 0:
@@ -70,7 +68,7 @@ def _check_threshold(rule: Graded, word: str, threshold: float, where: str) -> N
         in_units = isinstance(rule, SlopeRule | DisagreementRule) or (
             isinstance(rule, ChangeRule) and rule.reference != "spread"
         )
-        widest = _width(rule.vital)
+        widest = _width(rule.vital, tables)
         if in_units and threshold > widest:
             raise PolicyError(f"{where}: {word} = {threshold:g} can never be met: values are at most {widest:g} apart")
 
@@ -91,9 +89,9 @@ def _check_score(rule: ScoreRule, table: ScoreTable, where: str) -> None:
         )
 
 
-def _width(vital: str) -> float:
-    if vital == "news2":
-        return HIGHEST
+def _width(vital: str, tables: Mapping[str, ScoreTable]) -> float:
+    if vital in tables:
+        return float((tables[vital].most - tables[vital].least).sum())
     return BY_NAME[vital].plausible_high - BY_NAME[vital].plausible_low
 
 

@@ -77,7 +77,7 @@ class Run:
     keep_snapshots : bool
         A backtest needs none: what it reads comes in order.
     watch : callable, optional
-        Told of each step: which patients, their instants, and the NEWS2 lower bound of those whose policy scores them
+        Told of each step: which patients, their instants, and the lower bound of the score that their policy follows
         (NaN of others), each of shape (n,).
     instants : Instants, optional
         Of the same rows and batch, where several passes share them.

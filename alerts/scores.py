@@ -40,8 +40,8 @@ def valid_inputs(
 def judge(conditions: Conditions, w: Working, n: int, at: NDArray[np.int64], observed: NDArray[np.float64]) -> None:
     """Answer for the NEWS2 rules of the first ``n`` patients; their recent values already hold the instant.
 
-    The lower bound of the score is written into column 0 of ``observed``, so that trends can follow it like a vital
-    sign.
+    Where the policy follows the score, its lower bound is written into column 0 of ``observed``, so that trends can
+    look at it like a vital sign.
     """
     is_score = w.policy["kind"][:n] == SCORE
     touched = np.isfinite(observed[:, CODES]).any(axis=1).reshape(-1, 1)
@@ -65,7 +65,7 @@ def _judge_slot(
     lower = scores.lower.astype(np.float64)
     _answer(conditions, w, rows, r, lower, scores.red, ~np.isnan(scores.points), scores.points > 0)
     conditions.inputs[rows] = inputs
-    observed[rows, 0] = lower
+    _follow(w, rows, r, lower, observed)
 
 
 def judge_banded(
@@ -79,11 +79,18 @@ def judge_banded(
             mine = is_banded[:, r] & (w.policy["table"][:n, r] == number)
             rows = np.flatnonzero(mine & np.isfinite(observed[:, table.codes]).any(axis=1))
             if len(rows):
-                conditions.summed[rows, r, : len(table.codes)] = _judge_table(conditions, w, rows, int(r), at, table)
+                summed = _judge_table(conditions, w, rows, int(r), at, table, observed)
+                conditions.summed[rows, r, : len(table.codes)] = summed
 
 
 def _judge_table(
-    conditions: Conditions, w: Working, rows: NDArray[np.intp], r: int, at: NDArray[np.int64], table: ScoreTable
+    conditions: Conditions,
+    w: Working,
+    rows: NDArray[np.intp],
+    r: int,
+    at: NDArray[np.int64],
+    table: ScoreTable,
+    observed: NDArray[np.float64],
 ) -> NDArray[np.float64]:
     """Answer for one rule; give the values that were added up, shape (n, V)."""
     inputs = valid_inputs(w.recent[rows], w.recent_at[rows], at[rows] - w.policy["span"][rows, r], table.codes)
@@ -94,7 +101,15 @@ def _judge_table(
         red = (points >= w.policy["red_points"][rows, r][:, None]).any(axis=1)
         gave = points > table.least
     _answer(conditions, w, rows, r, lower, red, known, gave)
+    _follow(w, rows, r, lower, observed)
     return inputs
+
+
+def _follow(
+    w: Working, rows: NDArray[np.intp], r: int, lower: NDArray[np.float64], observed: NDArray[np.float64]
+) -> None:
+    followed = w.policy["followed"][rows, r]
+    observed[rows[followed], 0] = lower[followed]
 
 
 def _answer(

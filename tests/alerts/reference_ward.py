@@ -145,8 +145,8 @@ class _Patient:
             self.recent[vital] = [(at, value), *self.recent.get(vital, [])][:RING]
         values = dict(values)
         for rule in self.policy.rules:
-            if isinstance(rule, ScoreRule) and rule.table == "news2" and set(values) & set(NEWS2_ORDER):
-                values["news2"] = self._lower(rule, at)[0]
+            if isinstance(rule, ScoreRule) and set(values) & set(self.policy.tables[rule.table].parameters):
+                values[rule.table] = self._lower(rule, at)[0]
         for course in {
             (r.vital, duration(r.every, "")) for r in self.policy.rules if isinstance(r, Trend | OutlierRule)
         }:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.documents import Policy, PolicyError
+from alerts.cohort import read_observations, read_outcomes
+from alerts.documents import Policy, PolicyError, rule_key
+from alerts.evaluation import Cohort, figures, mark
 from alerts.explain import explanation, sentence
 from alerts.load_rules import RuleError
 from alerts.overrides import Override, personalise
@@ -65,6 +68,19 @@ red = 8
 red_score = "amber"
 red_points = 5
 valid = "4 h"
+source = "test"
+"""
+ROSE = """
+[[change]]
+name = "rose"
+title = "Rose"
+vital = "made_up"
+side = "high"
+every = "1 d"
+over = "3 d"
+at_least = 2
+reference = "median"
+yellow = 2
 source = "test"
 """
 BESIDE_NEWS2 = (
@@ -190,7 +206,9 @@ def test_the_usual_news2_says_nothing_of_another_score(policy: Policy) -> None:
 def test_any_order_split_and_duplication_gives_the_reference(
     tables: dict[str, ScoreTable], observed: list[Seen], data: st.DataObject, scale: int, cuts_of_pauses: list[int]
 ) -> None:
-    agrees_with_the_reference(parse(BESIDE_NEWS2, tables=tables), observed, data, scale, cuts_of_pauses)
+    hourly = ROSE.replace('"1 d"', '"1 h"').replace('"3 d"', '"9 h"')
+    rules = parse(BESIDE_NEWS2 + data.draw(st.sampled_from(["", hourly])), tables=tables)
+    agrees_with_the_reference(rules, observed, data, scale, cuts_of_pauses)
 
 
 def test_news2_is_laid_out_like_any_other_table() -> None:
@@ -223,13 +241,39 @@ def test_a_rule_that_does_not_fit_its_table_is_refused(
     assert str(refused.value).startswith("policy:")
 
 
-def test_the_course_of_a_score_is_that_of_news2(tables: dict[str, ScoreTable]) -> None:
-    course = (
-        '[[change]]\nname = "rose"\ntitle = "Rose"\nvital = "news2"\nside = "high"\nevery = "1 d"\nover = "3 d"\n'
-        'at_least = 2\nreference = "median"\nyellow = 2\nsource = "test"\n'
-    )
+def test_a_policy_follows_the_course_of_one_score_that_it_has(tables: dict[str, ScoreTable]) -> None:
     with pytest.raises(PolicyError, match="rule of NEWS2; add one"):
-        parse(HEAD + MADE_UP_RULE + course, tables=tables)
+        parse(HEAD + MADE_UP_RULE + ROSE.replace("made_up", "news2"), tables=tables)
+    again = ROSE.replace('"rose"', '"rose_too"').replace("made_up", "second")
+    with pytest.raises(PolicyError, match="follows the course of one score, and this one that of made_up already"):
+        parse(BESIDE_NEWS2 + ROSE + again, tables=tables)
+    with pytest.raises(PolicyError, match="yellow = 16 can never be met: values are at most 15 apart"):
+        parse(HEAD + MADE_UP_RULE + ROSE.replace("yellow = 2", "yellow = 16"), tables=tables)
+
+
+def test_the_course_of_another_score_is_said_as_that_of_a_vital_sign(tables: dict[str, ScoreTable]) -> None:
+    rules = parse(HEAD + MADE_UP_RULE + ROSE, tables=tables)
+    days = [(0, 80), (1440, 80), (2880, 120)]
+    batch = [one for minute, pulse in days for one in seen(minute, pulse=pulse)]
+    rose = next(t for t in Ward([rules]).feed(batch, START + 49 * HOUR).transitions if t["rule"] == rule_key("rose"))
+    assert sentence(rules, rose) == "MADE UP 4, 3 more than usual, 1, limit 2."
+    (_, words) = in_words(rules.document)
+    told = "newest MADE UP 2 above the median of the steps before it, over 3 d in steps of 1 d, from 2 steps on"
+    assert words.when == (("yellow", told),)
+
+
+def test_auroc_is_that_of_whichever_score_the_policy_follows(tables: dict[str, ScoreTable]) -> None:
+    lines = ["patient,device,observed_at,vital,value"]
+    lines += [
+        f"{who},d,2026-03-02T{h:02d}:00:00Z,pulse,{x}" for who, h, x in (("a", 8, 50), ("b", 8, 80), ("b", 9, 50))
+    ]
+    outcomes = ["patient,from,to,outcome,onset", "a,2026-03-02T00:00Z,2026-03-03T00:00Z,fall,2026-03-02T12:00:00Z"]
+    outcomes.append("b,2026-03-02T00:00Z,2026-03-03T00:00Z,,")
+    cohort = Cohort.of(read_observations(lines, "o.csv"), read_outcomes(outcomes, "x.csv"))
+    marks = mark(parse(HEAD + MADE_UP_RULE, tables=tables), cohort, 12 * HOUR)
+    assert marks.scores.shape == (2, 17)
+    assert [np.flatnonzero(row).tolist() for row in marks.scores] == [[5], [1, 5]]
+    assert figures(marks)["auroc"] == 0.75
 
 
 @pytest.mark.parametrize(
