@@ -19,11 +19,12 @@ LATCHING = shipped("pulse_oximetry_home").text.replace("[[limit]]", "[[limit]]\n
 
 
 def publish(desk: Desk, document: str, at: datetime | None = None) -> None:
-    """Put a second version of the ward's policy in force, as if it had been so for two hours, or since an instant."""
+    """Put a further version of the ward's policy in force, as if it had been so for two hours, or since an instant."""
     desk.ask(
         """with p as (insert into policy (organisation_id, pathway_id, version, document, sha256, author, source,
             reason, published_at)
-            select organisation_id, pathway_id, 2, %s, %s, 'a', 's', 'r', coalesce(%s, now() - interval '2 hours')
+            select organisation_id, pathway_id, (select max(version) + 1 from policy), %s, %s, 'a', 's', 'r',
+                coalesce(%s, now() - interval '2 hours')
             from pathway
             returning policy_id, pathway_id)
         update pathway w set policy_id = p.policy_id from p where p.pathway_id = w.pathway_id returning 1""",
