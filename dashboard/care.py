@@ -7,6 +7,7 @@ schedule, or chart 4 of NEWS2 where that is sooner.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 HOUR_US = 3_600_000_000
+_GRADED = re.compile(r"\b(Yellow|Amber|Red): ")
 SET_US = 60_000_000
 """Times are told to the minute: what was observed within the same one is one set."""
 
@@ -52,8 +54,15 @@ def step(followed: Standard | None, episode: Mapping[str, Any]) -> str:
     rule = next((r for r in followed.rules if r.name == episode["rule"]), None) if followed else None
     if rule is not None and severity is not Severity.NONE:
         found: str = getattr(rule.steps, severity.word)
-        return found or rule.advice
-    return str((episode.get("explanation") or {}).get("advice", ""))
+        return found or _of_severity(rule.advice, severity)
+    return _of_severity(str((episode.get("explanation") or {}).get("advice", "")), severity)
+
+
+def _of_severity(advice: str, severity: Severity) -> str:
+    """Of an advice that is written severity by severity, ``Amber: … Red: …``, give what is for all and for this one."""
+    for_all, *parts = _GRADED.split(advice)
+    own = dict(zip(parts[::2], parts[1::2], strict=True)).get(severity.word.capitalize(), "").strip()
+    return " ".join(part for part in (for_all.strip(), own[:1].upper() + own[1:]) if part) or advice
 
 
 def steps(followed: Standard | None, episodes: Sequence[Mapping[str, Any]]) -> list[str]:

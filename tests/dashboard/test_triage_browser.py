@@ -260,3 +260,36 @@ def test_the_panel_and_the_selection_are_accessible(house: House, browser: Brows
     told = [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
     assert told == []
     page.context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 1280, 768, 360])
+def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, browser: Browser, width: int) -> None:
+    page = house.sign_in(browser)
+    page.set_viewport_size({"width": width, "height": 900})
+    patient = house.seeded.unwell[0]
+    row = page.locator(f"{ROW}[row-id='{patient}']")
+    expect(row.locator(".cell-why")).to_contain_text(", limit ")
+    expect(row.locator(".cell-now")).to_be_visible()
+    assert page.evaluate(CUT) == []
+    open_panel(page, patient)
+    panel = page.locator("#panel-episodes .panel-episode").first
+    expect(panel).to_contain_text("Raised ")
+    expect(panel.locator(".panel-advice")).to_have_text(
+        "Call 999 now. Stay with them and keep watching until help is there."
+    )
+    if width > 900:
+        # the list has made room: its columns end where the panel begins
+        page.wait_for_function(BESIDE)
+        expect(row.locator(".acknowledge, .cell-taken")).to_be_in_viewport()
+        page.wait_for_function(f"({CUT.strip()}).length === 0")
+    page.context.close()
+
+
+CUT = """[...document.querySelectorAll('#triage-grid .ag-row')].flatMap(r =>
+    [...r.querySelectorAll('.cell-why, .cell-now, .cell-name, .acknowledge')]
+    .filter(n => n.scrollHeight > n.clientHeight + 1
+        || n.getBoundingClientRect().bottom > r.getBoundingClientRect().bottom + 1)
+    .map(n => n.textContent))"""
+BESIDE = """() => { const edge = document.querySelector('#panel').getBoundingClientRect().left;
+    const last = [...document.querySelectorAll('#triage-grid .ag-row .acknowledge, #triage-grid .ag-row .cell-taken')];
+    return last.length > 0 && last.every(n => n.getBoundingClientRect().right <= edge); }"""
