@@ -21,6 +21,7 @@ from dashboard.rows import Situation
 from dashboard.standing import NEWS2_CODES, Standard, score
 from dashboard.text import care as care_words
 from dashboard.text import handover as words
+from dashboard.text import reasons as reason_words
 from dashboard.wording import age, full_name, instant, nhs_number, place, typed, zone_name
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE
@@ -177,7 +178,8 @@ def _values(at: Situation, zone: str) -> list[str]:
         label = care.parameter_label(sign.name).capitalize() if sign.name == "on_oxygen" else sign.label
         if sign.name in _TOGETHER and (other := rows.value_cell(at, 0, BY_NAME[_TOGETHER[sign.name]].code)):
             label, value = text.BLOOD_PRESSURE, f"{cell['text']}/{other['text']} {sign.display_unit}"
-        stale = f" ({words.TOO_OLD})" if cell["stale"] else ""
+        why_not = reason_words.BEFORE_CHANGE if cell["doubted"] else words.TOO_OLD
+        stale = f" ({why_not})" if cell["stale"] else ""
         told.append(f"{label}: {value}, {moment(instant(cell['at'] * 1000), zone)}{stale}.")
     return told or [words.NO_VALUES]
 

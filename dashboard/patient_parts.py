@@ -12,6 +12,7 @@ from dashboard import care, patient_reset, reason_parts, reasons, rows, text
 from dashboard.shell import badge, icon, long_list
 from dashboard.text import care as care_words
 from dashboard.text import patient as words
+from dashboard.text import reasons as reason_words
 from dashboard.text import resets
 from dashboard.timeline import Entry
 from dashboard.wording import age, ago, clock, elapsed, full_name, instant, nhs_number, place
@@ -197,7 +198,7 @@ def vitals(at: rows.Situation, patient: Row, usual: Mapping[int, tuple[float, fl
         level = max(cell["level"], partner["level"] if partner else 0)
         foot = [ago((now - instant(cell["at"] * 1000)).total_seconds())]
         if cell["stale"]:
-            foot.append(text.STALE_SHORT)
+            foot.append(reason_words.BEFORE_CHANGE if cell["doubted"] else text.STALE_SHORT)
         unit = text.ACVPU.get(shown, "") if name == "consciousness" else CATALOGUE[code - 1].display_unit
         cards.append(_card(label, shown, unit, level, cell["stale"], ", ".join(foot), _usual(name, usual)))
     return cards or [html.P(text.NO_OBSERVATIONS, className="muted")]

@@ -56,6 +56,12 @@ class Resident:
         return min((e["since"] for e in self.episodes if e["severity"] == self.severity), default=None)
 
     @property
+    def is_eased(self) -> bool:
+        """Whether the worst of what is open is over by now, and only waits to end."""
+        worst = [r for e, r in zip(self.episodes, self.reasons, strict=True) if e["severity"] == self.severity]
+        return bool(worst) and all(r.stays for r in worst)
+
+    @property
     def group(self) -> str:
         """Where on the page: each resident is there once."""
         if self.away:
@@ -134,10 +140,13 @@ def _score(at: rows.Situation, position: int) -> str:
 
 
 def in_order(found: Sequence[Resident], group: str) -> list[Resident]:
-    """One group's residents: the most urgent first, then who is due first, then by room as they came."""
+    """One group's residents: the most urgent first, of these who is still so, then who has waited longest.
+
+    The others stand by room, as they came.
+    """
     mine = [r for r in found if r.group == group]
     if group in ("now", "taken"):
-        return sorted(mine, key=lambda r: (-r.severity, r.since.timestamp() if r.since else 0.0))
+        return sorted(mine, key=lambda r: (-r.severity, r.is_eased, r.since.timestamp() if r.since else 0.0))
     if group == "due":
         return sorted(mine, key=lambda r: r.due.at_us if r.due else 0)
     return mine

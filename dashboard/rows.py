@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from alerts import state
+from alerts.awareness import AWAKE, is_in_doubt
 from dashboard import reasons, text
 from dashboard.standing import (
     NEWS2_CODES,
@@ -79,7 +80,7 @@ def situation(
 
 
 def value_cell(at: Situation, row: int, code: int) -> Row | None:
-    """One last value: its text, its severity, and whether it is too old to count."""
+    """One last value: its text, its severity, and whether it is too old to count, or from before somebody changed."""
     seen = int(at.recent_at[row, code])
     if not seen:
         return None
@@ -91,10 +92,11 @@ def value_cell(at: Situation, row: int, code: int) -> Row | None:
             points = float(at.scores.points[row, NEWS2_CODES.index(code)])
             severity = max(severity, points_severity(points))
     oldest = followed.oldest_us.get(code) if followed else None
-    stale = oldest is not None and at.now_us - seen > oldest
+    doubted = code == AWAKE and bool(is_in_doubt(at.recent[row], at.recent_at[row]))
+    stale = doubted or (oldest is not None and at.now_us - seen > oldest)
     severity = Severity.NONE if stale else severity
     number = _number(code, value)
-    return {"text": number, "level": int(severity), "stale": stale, "at": seen // 1000}
+    return {"text": number, "level": int(severity), "stale": stale, "doubted": doubted, "at": seen // 1000}
 
 
 def _number(code: int, value: float) -> str:

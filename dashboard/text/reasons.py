@@ -12,6 +12,7 @@ NOTHING_COUNTS = "nothing recent enough to count"
 EASED = "eased"
 NO_NEWER = "no newer set"
 WHY = "Why"
+BEFORE_CHANGE = "from before they changed, does not count"
 RESET = "stays until somebody resets it"
 ANOTHER_SET = "stays until another set is taken"
 

@@ -98,6 +98,7 @@ def test_alert_from_before_does_not_count_once_somebody_is_not_their_usual_self(
     found = written(newest | {"soft_signs": 1}, earlier={"consciousness": 0}).sections["assessment"]
     assert found.startswith("NEWS2 between 0 and 3; consciousness is missing.\n")
     assert "earlier values" not in found
+    assert "Consciousness: A (alert), 25 Nov 2026 17:04 (from before they changed, does not count)." in found
     as_usual = written(newest | {"soft_signs": 0}, earlier={"consciousness": 0}).sections["assessment"]
     assert "(consciousness 25 Nov 17:04): NEWS2 0." in as_usual
 

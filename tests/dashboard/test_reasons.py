@@ -139,6 +139,18 @@ def test_each_row_of_the_list_tells_all_that_is_open() -> None:
     assert "(NEWS2 3)" in drawn["title"]
 
 
+def test_of_two_residents_who_are_as_urgent_the_one_who_is_still_so_stands_first() -> None:
+    raised = (0.0, WELL | {"respiration_rate": 26})
+    found = []
+    for number, seen in enumerate((sets(raised, (60, WELL)), sets((5.0, WELL | {"respiration_rate": 26})))):
+        episode, at = after("care_home_news2", seen, 70)
+        why = reasons.reason(episode, at, 0, str)
+        due = care.due(at, 0, [episode])
+        taken = episode | {"acknowledged_at": None, "snoozed_until": None}
+        found.append(resident_list.Resident(number, "", "", "UTC", (taken,), (), "", None, due, "", at.now_us, (why,)))
+    assert [r.patient_id for r in resident_list.in_order(found, "now")] == [1, 0]
+
+
 def test_of_what_is_to_be_done_only_the_present_severity_is_told() -> None:
     for name in policy.shipped_names():
         followed = standard(policy.shipped(name).text, 1, 1)
