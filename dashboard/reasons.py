@@ -86,8 +86,10 @@ class Reason:
 
 def why(episode: Mapping[str, Any], *, brief: bool = False) -> str:
     """Give what raised an episode, without a full stop; the rule's name where no sentence was ever stored."""
-    worst = int(episode["severity"] or episode.get("peak_severity") or 0)
-    told = retold(episode["sentence"], episode.get("explanation"), worst, brief=brief)
+    worst, facts = int(episode["severity"] or episode.get("peak_severity") or 0), episode.get("explanation") or {}
+    told = retold(episode["sentence"], facts, worst, brief=brief)
+    if brief and "grace" in facts:
+        told = told.partition(f" and {facts['grace']} of grace")[0]
     return told or str(episode["rule"]).replace("_", " ")
 
 

@@ -364,18 +364,26 @@ def _explanation(last: dict[str, float], aggregate: int, begun: datetime) -> dic
 
 def _overdue(connection: psycopg.Connection, found: Seeded, patient: int, version: int, last: datetime) -> None:
     document = _one(connection, "select document from policy where policy_id = %s", version)
-    name = policy.parse(document).document.overdue[0].name
+    rule = policy.parse(document).document.overdue[0]
+    facts = {
+        "title": rule.title,
+        "advice": rule.advice,
+        "vitals": rule.vitals,
+        "every": rule.every,
+        "grace": rule.grace,
+    }
     since = last + timedelta(hours=14)
     connection.execute(
         "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, severity, "
-        "peak_severity, sentence) values (%s, %s, %s, %s, %s, %s, 'active', 1, 1, %s)",
+        "peak_severity, sentence, explanation) values (%s, %s, %s, %s, %s, %s, 'active', 1, 1, %s, %s)",
         [
             found.organisation,
             patient,
             version,
-            name,
+            rule.name,
             since,
             since,
-            "No observations for longer than 12 h and 2 h of grace.",
+            f"No observations for longer than {rule.every} and {rule.grace} of grace.",
+            json.dumps(facts),
         ],
     )

@@ -139,6 +139,13 @@ def test_each_row_of_the_list_tells_all_that_is_open() -> None:
     assert "(NEWS2 3)" in drawn["title"]
 
 
+def test_a_list_leaves_out_the_grace() -> None:
+    late = {"rule": "late", "severity": 1, "explanation": {"grace": "2 h"},
+            "sentence": "No pulse for longer than 12 h and 2 h of grace, while others come in."}  # fmt: skip
+    assert reasons.why(late, brief=True) == "No pulse for longer than 12 h"
+    assert reasons.why(late).endswith("while others come in")
+
+
 def test_of_two_residents_who_are_as_urgent_the_one_who_is_still_so_stands_first() -> None:
     raised = (0.0, WELL | {"respiration_rate": 26})
     found = []
