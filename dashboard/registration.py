@@ -7,7 +7,8 @@ given; either all of it is there or nothing. What is wrong is said of the field 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -115,52 +116,38 @@ async def register(new: NewPatient) -> int:
 
 async def discharge(patient_id: int, reason: str) -> None:
     """Let somebody go: nothing is scored any more, and their devices are free; what was observed stays."""
-    person = identity.current()
-    require(person, Permission.REGISTER_PATIENTS)
-    why = _reason(reason)
-    async with store.transaction() as connection:
-        found = await _lock(connection, patient_id)
-        if found["discharged_at"] is not None:
+    async with _changing(patient_id) as change:
+        why = _reason(reason)
+        if change.found["discharged_at"] is not None:
             raise InvalidActionError("This patient is discharged already.")
         for step in ("end_enrolment", "end_assignments", "discharge"):
-            await _write(connection, "site", step, patient=patient_id)
-        await audit.write(connection, person, "patient_discharged", f"patient/{patient_id}", reason=why)
-        await _tell(connection, [patient_id])
+            await change.write(step)
+        await change.note("patient_discharged", reason=why)
 
 
 async def readmit(patient_id: int, site: int, pathway: str, reason: str) -> None:
     """Take somebody who was discharged into care again, with all that is known of them."""
-    person = identity.current()
-    require(person, Permission.REGISTER_PATIENTS)
-    why = _reason(reason)
-    async with store.transaction() as connection:
-        found = await _lock(connection, patient_id)
-        if found["discharged_at"] is None:
+    async with _changing(patient_id) as change:
+        why = _reason(reason)
+        if change.found["discharged_at"] is None:
             raise InvalidActionError("This patient is in care already.")
-        await _write(connection, "site", "readmit", patient=patient_id, site=site)
+        await change.write("readmit", site=site)
         if pathway:
-            new = NewPatient("", "", found["born_on"], site, pregnant=found["pregnant"], pathway=pathway)
-            await _enrol(connection, patient_id, new)
-        await audit.write(connection, person, "patient_readmitted", f"patient/{patient_id}", site=site, reason=why)
-        await _tell(connection, [patient_id])
+            born_on, pregnant = change.found["born_on"], change.found["pregnant"]
+            new = NewPatient("", "", born_on, site, pregnant=pregnant, pathway=pathway)
+            await _enrol(change.connection, patient_id, new)
+        await change.note("patient_readmitted", site=site, reason=why)
 
 
 async def move(patient_id: int, site: int, room: str = "", reason: str = "") -> None:
     """Move somebody with their devices to another site; who works there sees them from now on."""
-    person = identity.current()
-    require(person, Permission.REGISTER_PATIENTS)
-    async with store.transaction() as connection:
-        found = await _lock(connection, patient_id)
-        if not await _run(connection, "site", site=site):
+    async with _changing(patient_id) as change:
+        if not await _run(change.connection, "site", site=site):
             raise RefusedFieldError("site", "There is no such site.")
         tidy = _text("room", room)
-        await _run(connection, "move_devices", patient=patient_id, site=site)
-        await _write(connection, "site", "move", patient=patient_id, site=site, room=tidy)
-        await audit.write(
-            connection, person, "patient_moved", f"patient/{patient_id}", site=site, site_before=found["site_id"],
-            reason=reason[:1000],
-        )  # fmt: skip
-        await _tell(connection, [patient_id], moved=True)
+        await _run(change.connection, "move_devices", patient=patient_id, site=site)
+        await change.write("move", site=site, room=tidy)
+        await change.note("patient_moved", site=site, site_before=change.found["site_id"], reason=reason[:1000])
 
 
 async def patients(*, discharged: bool = False) -> list[Row]:
@@ -169,6 +156,32 @@ async def patients(*, discharged: bool = False) -> list[Row]:
 
 
 # ------------------------------------------------------------------------------------------------------------- parts
+
+
+@dataclass(frozen=True)
+class _Change:
+    """What is being done to one patient, in the transaction that holds their row."""
+
+    connection: Connection
+    patient_id: int
+    found: Row
+
+    async def write(self, query: str, **parameters: Any) -> None:
+        """Write to the patient's record; a refusal is one of the site."""
+        await _write(self.connection, "site", query, patient=self.patient_id, **parameters)
+
+    async def note(self, action: str, **detail: Any) -> None:
+        """Add the entry of the audit log that tells of it."""
+        await audit.write(self.connection, identity.current(), action, f"patient/{self.patient_id}", **detail)
+
+
+@asynccontextmanager
+async def _changing(patient_id: int) -> AsyncIterator[_Change]:
+    """Change a patient who is registered; who has them on a screen hears of it."""
+    require(identity.current(), Permission.REGISTER_PATIENTS)
+    async with store.transaction() as connection:
+        yield _Change(connection, patient_id, await _lock(connection, patient_id))
+        await _tell(connection, [patient_id])
 
 
 def _checked(new: NewPatient) -> Row:

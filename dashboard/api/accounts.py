@@ -28,12 +28,14 @@ SessionId = Annotated[int, Path(ge=1, le=2**63 - 1)]
 def routes(sign_in: SignIn) -> APIRouter:
     """Make the routes: everybody's own account, and all accounts for administrators."""
     router = APIRouter()
-    router.include_router(_own(sign_in))
-    router.include_router(_all())
+    router.include_router(_own_sign_ins(sign_in))
+    router.include_router(_own_second_factor(sign_in))
+    for part in (_people, _ways_in, _rules):
+        router.include_router(part(), tags=["accounts"], dependencies=[allowed(Permission.MANAGE_ACCOUNTS)])
     return router
 
 
-def _own(sign_in: SignIn) -> APIRouter:
+def _own_sign_ins(sign_in: SignIn) -> APIRouter:
     router = APIRouter(tags=["own account"])
 
     @router.put("/me/password", status_code=204, response_class=Response)
@@ -53,6 +55,12 @@ def _own(sign_in: SignIn) -> APIRouter:
         """End one of your sign-ins."""
         await own_account.end_own_session(session_id)
         return Response(status_code=204)
+
+    return router
+
+
+def _own_second_factor(sign_in: SignIn) -> APIRouter:
+    router = APIRouter(tags=["own account"])
 
     @router.post("/me/second-factor", status_code=201)
     async def begin_second_factor(given: models.PasswordConfirmation) -> models.SecondFactorSecret:
@@ -85,8 +93,8 @@ def _own(sign_in: SignIn) -> APIRouter:
     return router
 
 
-def _all() -> APIRouter:
-    router = APIRouter(tags=["accounts"], dependencies=[allowed(Permission.MANAGE_ACCOUNTS)])
+def _people() -> APIRouter:
+    router = APIRouter()
 
     @router.get("/accounts")
     async def accounts(
@@ -132,6 +140,12 @@ def _all() -> APIRouter:
         await people.enable(account_id)
         return Response(status_code=204)
 
+    return router
+
+
+def _ways_in() -> APIRouter:
+    router = APIRouter()
+
     @router.post("/accounts/{account_id}/password-link", status_code=201)
     async def make_link(account_id: AccountId) -> models.PasswordLink:
         """Make a link to choose a password; earlier ones are void."""
@@ -171,6 +185,12 @@ def _all() -> APIRouter:
         """Forget an address of somebody."""
         await on_call_contacts.remove(account_id, contact_id)
         return Response(status_code=204)
+
+    return router
+
+
+def _rules() -> APIRouter:
+    router = APIRouter()
 
     @router.get("/sign-in-rules")
     async def rules() -> list[models.Rule]:

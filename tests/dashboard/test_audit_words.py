@@ -22,7 +22,7 @@ NAMES = {
     ("episode", 9): "Ada Elm",
 }
 # which argument of each way to leave an entry says what was done
-PLACES = {"write": 2, "_note": 1, "_write_audit": 1, "audit": 2, "_audit": 2, "record": 2}
+PLACES = {"write": 2, "_note": 1, "note": 0, "_write_audit": 1, "audit": 2, "_audit": 2, "record": 2}
 
 
 def actions_in_the_code() -> set[str]:
