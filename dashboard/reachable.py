@@ -6,10 +6,11 @@ taken away, an hour in which nobody is on call, a way for which nothing is set u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import psycopg
@@ -17,8 +18,9 @@ import psycopg
 from alerts import hours
 from alerts import ladder as ladders
 from alerts import rota as rotas
+from alerts.hours import Window
 from alerts.ladder import AddressReceiver, ChannelReceiver, Ladder, PersonReceiver, Receiver, RotaReceiver, Tier
-from alerts.rota import RotaError
+from alerts.rota import Rota, RotaError
 from dashboard import store
 from dashboard.text import told as words
 from dashboard.wording import clock
@@ -38,6 +40,24 @@ class Means:
     channels: Mapping[int, Row]
     displays: Mapping[int, Row]
     notifiers: tuple[tuple[str, ...], ...]
+    _read: dict[str, Rota | RotaError] = field(default_factory=dict, compare=False, repr=False)
+
+    def on_call(self, name: str, at: datetime) -> int | None:
+        """Say who has a rota at an instant; raises `RotaError` where it cannot be read.
+
+        It is read once: to check one takes as long as to ask it a hundred times, and many sites name the same.
+        """
+        if name not in self.rotas:
+            return None
+        if name not in self._read:
+            try:
+                self._read[name] = rotas.read(self.rotas[name]["document"])
+            except RotaError as exc:
+                self._read[name] = exc
+        found = self._read[name]
+        if isinstance(found, RotaError):
+            raise found
+        return rotas.on_call(found, at).account
 
     def lacks(self, way: str) -> str:
         """Say what keeps a way from being used at all; nothing where it can be."""
@@ -96,9 +116,8 @@ def reached(found: Means, receiver: Receiver, site: int | None, at: datetime, zo
 
 
 def _on_call(found: Means, receiver: RotaReceiver, at: datetime) -> Reached:
-    row = found.rotas.get(receiver.rota)
     try:
-        account = rotas.on_call(rotas.read(row["document"]), at).account if row else None
+        account = found.on_call(receiver.rota, at)
     except RotaError:
         return Reached(receiver.rota, (), words.NO_ROTA)
     return _person(found, account, receiver.by) if account is not None else Reached(receiver.rota, (), words.NO_ONE_ON)
@@ -137,10 +156,16 @@ def holes(found: Means, ladder: Ladder, site: int | None, now: datetime, zone: s
     """Find the tiers that reach nobody: now, or where their hours are over, when those begin the next time."""
     each = []
     for tier in ladder.tiers:
-        at = hours.first_when(now, partial(hours.is_open, tier.hours, zone=zone), _A_WEEK)
-        if at is not None and (why := tier_reaches_nobody(found, tier, site, at, zone)):
+        opens = _opens(tier.hours, zone, now.replace(second=0, microsecond=0))
+        if opens is not None and (why := tier_reaches_nobody(found, tier, site, at := max(now, opens), zone)):
             each.append(Hole(tier.name, at, why))
     return each
+
+
+@lru_cache(maxsize=1024)
+def _opens(window: Window, zone: str, minute: datetime) -> datetime | None:
+    """Find when a window is open next; a thousand sites of one ladder ask once."""
+    return hours.first_when(minute, partial(hours.is_open, window, zone=zone), _A_WEEK)
 
 
 async def standing(now: datetime) -> list[str]:
@@ -149,14 +174,21 @@ async def standing(now: datetime) -> list[str]:
         found = await means(connection)
         sites = await store.rows(connection, store.queries(FILE)["sites"])
         rows = await store.rows(connection, store.queries(FILE)["ladders"])
-    in_force = {row["site_id"]: row["document"] for row in rows}
+    in_force = {row["site_id"]: _read(row["document"]) for row in rows}
     lines = [] if found.notifiers else [words.NO_NOTIFIER]
+    # a thousand sites take some tenths of a second, in which others want their pages
+    return lines + await asyncio.to_thread(_lines, found, sites, in_force, now)
+
+
+def _lines(
+    found: Means, sites: Sequence[Row], in_force: Mapping[int | None, Ladder | None], now: datetime
+) -> list[str]:
     where: dict[tuple[str, str], list[str]] = {}
     for site in sites:
-        document = in_force.get(site["site_id"], in_force.get(None))
-        for hole in _holes_of(found, document, site, now):
+        own = site["site_id"] if site["site_id"] in in_force else None
+        for hole in _holes_of(found, in_force[own], site, now) if own in in_force else ():
             where.setdefault((hole.tier, hole.why), []).append(site["name"])
-    return lines + [
+    return [
         words.tier_reaches_nobody(tier, why, "" if len(names) == len(sites) else words.listed(names))
         for (tier, why), names in where.items()
     ]
@@ -171,13 +203,17 @@ async def standing_at(site: Row, now: datetime) -> list[str]:
         return [words.NO_LADDER]
     if not found.notifiers:
         return [words.NO_NOTIFIER]
-    return [words.tier_reaches_nobody(h.tier, h.why) for h in _holes_of(found, rows[0]["document"], site, now)]
+    return [words.tier_reaches_nobody(h.tier, h.why) for h in _holes_of(found, _read(rows[0]["document"]), site, now)]
 
 
-def _holes_of(found: Means, document: object, site: Row, now: datetime) -> list[Hole]:
-    if document is None:
-        return []
+def _read(document: object) -> Ladder | None:
     try:
-        return holes(found, ladders.read(document), site["site_id"], now, site["time_zone"])
+        return ladders.read(document)
     except ladders.LadderError:
+        return None
+
+
+def _holes_of(found: Means, ladder: Ladder | None, site: Row, now: datetime) -> list[Hole]:
+    if ladder is None:
         return [Hole("", now, words.UNREADABLE)]
+    return holes(found, ladder, site["site_id"], now, site["time_zone"])

@@ -111,7 +111,7 @@ async def fill(site: str | None, _: Any) -> tuple[Any, Any]:
 def _repeat(ladder: Ladder) -> str:
     if ladder.repeat_min is None:
         return words.REPEAT_NONE
-    return words.REPEAT.format(tier=ladder.tiers[-1].name, minutes=ladder.repeat_min)
+    return words.REPEAT.format(minutes=ladder.repeat_min)
 
 
 def _tier(found: Setup, tier: ladders.Tier) -> Any:
@@ -163,6 +163,9 @@ async def try_out(site: str | None, severity: str, day: str, time: str | None, _
         [
             html.P([lead, " ", html.Span(zone_name(zone, begun), className="muted")]),
             html.Ol([_stage(stage, zone) for stage in stages], className="m-ladder"),
+            html.P(words.REPEAT_TRIED.format(tier=stages[-1].tier.name, minutes=ladder.repeat_min))
+            if ladder.repeat_min
+            else None,
         ]
     )
 

@@ -213,9 +213,8 @@ def test_the_last_tier_is_told_again_where_a_ladder_says_so(house: House, browse
     page.fill(f"[id='{field(page, -1, 'repeat')}']", "30")
     page.click("#ladder-publish")
     expect(page.locator("#ladder-said")).to_contain_text("Version 2 is in force")
-    expect(page.locator("#ladder-shown")).to_contain_text(
-        "Office is told again every 30 min until somebody acknowledges"
-    )
+    expect(page.locator("#ladder-shown")).to_contain_text("The last tier is told again every 30 min")
+    expect(page.locator("#try-shown")).to_contain_text("Then Office again every 30 min, until somebody acknowledges.")
     page.context.close()
 
 
