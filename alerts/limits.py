@@ -55,39 +55,37 @@ def judge(
     measured : float array, shape (n, VITALS)
         With those that their devices' marks keep from scoring: hard limits look at them as well.
     """
-    policy = w.policy
-    is_limit = policy["kind"][:n] == LIMIT
-    if not is_limit.any():
-        return
-    vital = policy["vital"][:n]
-    value = np.take_along_axis(observed, vital.astype(np.intp), axis=1)
+    row, slot = w.pairs_of(LIMIT, n)
+    vital = w.policy["vital"][row, slot]
+    value = observed[row, vital]
     if measured is not observed:
-        value = np.where(policy["hard"][:n], np.take_along_axis(measured, vital.astype(np.intp), axis=1), value)
-    value = to_resolution(value, vital)
-    looked = is_limit & ~np.isnan(value)
-    side = policy["side"][:n].astype(np.float64)
-    towards = value * side
-    threshold, extreme = policy["threshold"][:n], policy["extreme"][:n]
-    if (night := _at_night(w, n, at)) is not None:
-        threshold = np.where(night[..., None], policy["night_threshold"][:n], threshold)
-        extreme = np.where(night, policy["night_extreme"][:n], extreme)
-        conditions.at_night = night
-    threshold = threshold * side[..., None]
+        value = np.where(w.policy["hard"][row, slot], measured[row, vital], value)
+    looked = np.flatnonzero(~np.isnan(value))  # few of the rules, at most instants
+    if not len(looked):
+        return
+    pairs = row[looked], slot[looked]
+    value = to_resolution(value[looked], vital[looked])
+    p = {name: w.policy[name][pairs] for name in ("side", "threshold", "extreme", "deadband")}
+    threshold, extreme, side = p["threshold"], p["extreme"], p["side"].astype(np.float64)
+    if w.has_nights:
+        night = _at_night(w, pairs, at[pairs[0]])
+        threshold = np.where(night[:, None], w.policy["night_threshold"][pairs], threshold)
+        extreme = np.where(night, w.policy["night_extreme"][pairs], extreme)
+        conditions.at_night = np.zeros(conditions.sure.shape, bool)
+        conditions.at_night[pairs] = night
+    towards, threshold = value * side, threshold * side[:, None]
     with np.errstate(invalid="ignore"):
-        conditions.met |= looked[..., None] & (towards[..., None] >= threshold)
-        back = towards[..., None] < threshold - policy["deadband"][:n][..., None]
-        conditions.clear |= looked[..., None] & back
-        conditions.sure |= looked & (towards >= extreme * side)
-    conditions.evaluated |= looked
-    np.copyto(conditions.value, value, where=looked)
+        conditions.met[pairs] = towards[:, None] >= threshold
+        conditions.clear[pairs] = towards[:, None] < threshold - p["deadband"][:, None]
+        conditions.sure[pairs] = towards >= extreme * side
+    conditions.evaluated[pairs] = True
+    conditions.value[pairs] = value
 
 
-def _at_night(w: Working, n: int, at: NDArray[np.int64]) -> NDArray[np.bool_] | None:
-    """Say for which rules the instant lies in their night, shape (n, R); None where no policy has one."""
-    if not w.has_nights:
-        return None
-    begins, ends = w.policy["night"][:n, :, 0], w.policy["night"][:n, :, 1]
-    now = w.zones.minute_of_day(w.people["zone"][:n], at)[:, None]
-    since = (now - begins) % DAY_MINUTES
-    night: NDArray[np.bool_] = since < (ends - begins) % DAY_MINUTES
-    return night
+def _at_night(w: Working, pairs: tuple[NDArray[np.intp], NDArray[np.intp]], at: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Say for some (patient, rule) pairs whether the instant lies in the rule's night, shape (M,)."""
+    night = w.policy["night"][pairs]
+    now = w.zones.minute_of_day(w.people["zone"][pairs[0]], at)
+    since = (now - night[:, 0]) % DAY_MINUTES
+    found: NDArray[np.bool_] = since < (night[:, 1] - night[:, 0]) % DAY_MINUTES
+    return found
