@@ -71,7 +71,7 @@ class Reason:
         eased = words.EASED if self.stays else ""
         if self.now_at is None:
             return ": ".join(part for part in (self.now_brief.capitalize(), parts, eased) if part)
-        return self._timed(", ".join(part for part in (eased, parts or self.now_brief) if part))
+        return self._timed(", ".join(part for part in (eased, parts) if part) or self.now_brief)
 
     def _timed(self, told: str) -> str:
         if not told:

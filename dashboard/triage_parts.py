@@ -168,7 +168,7 @@ def grid() -> Any:
             },
             columnSize="responsiveSizeToFit",
             dashGridOptions={
-                "rowHeight": 76,
+                "rowHeight": 86,
                 "headerHeight": 38,
                 "cacheBlockSize": BLOCK_ROWS,
                 "maxBlocksInCache": 6,

@@ -155,7 +155,7 @@
     api.setColumnsVisible(all.filter(function (id) { return shown.indexOf(id) < 0; }), false);
     api.setColumnsVisible(shown, true);
     api.setGridOption("headerHeight", form === "tile" ? 0 : 38);
-    api.setGridOption("rowHeight", form === "tile" ? 212 : 76);
+    api.setGridOption("rowHeight", form === "tile" ? 212 : 86);
     // a user changes columns by nothing else, so what is visible fills the width
     api.sizeColumnsToFit();
   }

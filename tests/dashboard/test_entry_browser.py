@@ -105,7 +105,13 @@ def test_who_is_more_confused_is_not_scored_with_alert_from_before(house: House,
     bedside.tap("#observe-save")
     expect(result).to_contain_text("): NEWS2 between 0 and 3; consciousness is missing.")
     expect(result).to_contain_text("what was found before does not count")
-    bedside.tap("#observe-another")
+    expect(result.locator(".entry-next")).not_to_contain_text("Not their usual self")
+    expect(result.locator(".entry-why")).to_contain_text("Not their usual self")
+    # every other page, and the core, say the same
+    bedside.page.goto(f"{house.url}/patients/{bedside.patient}")
+    expect(bedside.page.locator("#patient-vitals")).to_contain_text("without consciousness")
+    expect(bedside.page.locator("#patient-vitals")).to_contain_text("from before they changed, does not count")
+    bedside.open()
     for sign in ("soft_signs-1", "sign-1"):
         bedside.tap(f"label[for=observe-{sign}]")
     bedside.enter("pulse", "80")

@@ -134,7 +134,7 @@ def test_each_row_of_the_list_tells_all_that_is_open() -> None:
            "time_zone": "Europe/London"}  # fmt: skip
     drawn = rows.grid_row(row, at, both, [], None, BEGUN + timedelta(minutes=70))
     assert drawn["reason"] == "One vital sign scored 3: respiration rate 26 /min"
-    assert drawn["now"] == f"Now {at_minute(60)}: eased, NEWS2 0"
+    assert drawn["now"] == f"Now {at_minute(60)}: eased"
     assert drawn["also"] == "Also: Not their usual self"
     assert "(NEWS2 3)" in drawn["title"]
 

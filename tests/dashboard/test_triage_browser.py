@@ -70,9 +70,10 @@ def test_the_panel_acknowledges_and_releases_and_tells_the_record(house: House, 
     expect(page.locator("#panel-episodes [data-act=acknowledge]")).to_be_visible()
     told = ask(house, "select kind, note from episode_event where episode_id = %s and account_id is not null", episode)
     assert told == [("acknowledged", "on my way"), ("released", "")]
-    looked = ask(house, "select count(*) from audit_log where object = %s and detail ->> 'what' = 'panel'",
-                 f"patient/{patient}")  # fmt: skip
-    assert looked == [(1,)]
+    looked = ask(
+        house, "select count(*) from audit_log where object = %s and action = 'looked_at'", f"patient/{patient}"
+    )
+    assert looked == [(1,)], "however often an open panel asks"
     resolve(house, episode)
     page.context.close()
 
@@ -264,12 +265,19 @@ def test_the_panel_and_the_selection_are_accessible(house: House, browser: Brows
 
 @pytest.mark.parametrize("width", [1440, 1280, 768, 360])
 def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, browser: Browser, width: int) -> None:
+    patient = house.seeded.unwell[0]
+    [(other,)] = ask(
+        house, "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, "
+        "severity, peak_severity, sentence) select organisation_id, patient_id, policy_id, %s, now(), now(), 'active', "
+        "1, 1, 'Not their usual self.' from episode where patient_id = %s limit 1 returning episode_id",
+        f"soft_signs_{width}", patient,
+    )  # fmt: skip
     page = house.sign_in(browser)
     page.set_viewport_size({"width": width, "height": 900})
-    patient = house.seeded.unwell[0]
     row = page.locator(f"{ROW}[row-id='{patient}']")
     expect(row.locator(".cell-why")).to_contain_text(", limit ")
     expect(row.locator(".cell-now")).to_be_visible()
+    expect(row.locator(".cell-also")).to_have_text("Also: Not their usual self")
     assert page.evaluate(CUT) == []
     open_panel(page, patient)
     panel = page.locator("#panel-episodes .panel-episode").first
@@ -282,11 +290,12 @@ def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, bro
         page.wait_for_function(BESIDE)
         expect(row.locator(".acknowledge, .cell-taken")).to_be_in_viewport()
         page.wait_for_function(f"({CUT.strip()}).length === 0")
+    resolve(house, other)
     page.context.close()
 
 
 CUT = """[...document.querySelectorAll('#triage-grid .ag-row')].flatMap(r =>
-    [...r.querySelectorAll('.cell-why, .cell-now, .cell-name, .acknowledge')]
+    [...r.querySelectorAll('.cell-why, .cell-now, .cell-also, .cell-name, .acknowledge')]
     .filter(n => n.scrollHeight > n.clientHeight + 1
         || n.getBoundingClientRect().bottom > r.getBoundingClientRect().bottom + 1)
     .map(n => n.textContent))"""
