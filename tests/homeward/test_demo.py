@@ -72,7 +72,8 @@ def test_the_ready_line_says_all_that_an_outsider_needs(demo: Running) -> None:
     assert all(user["password"] and user["name"] for user in ready["users"])
     assert {device["patient"] for device in ready["devices"]} == set(range(1, 61))
     assert all(device["topic"].endswith(f"/{device['id']}/observations") for device in ready["devices"])
-    assert set(ready["pids"]) == {"postgres", "mosquitto", "ingest", "clock", "notify", "dashboard", "simulator"}
+    services = {"ingest", "clock", "notify", "dashboard", "simulator", "mail"}
+    assert set(ready["pids"]) == {"postgres", "mosquitto", *services}
     assert demo.ready_after_s < 60
 
 
