@@ -114,6 +114,7 @@ def make_dash(app: FastAPI) -> Dash:
             return app
 
     app.add_exception_handler(DependencyException, _no_such_file)
+    app.state.pages_of_callbacks = {}
     return Dash(
         "dashboard",
         backend=Server,
