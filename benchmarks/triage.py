@@ -248,8 +248,8 @@ def _raise(connection: psycopg.Connection, patient: int) -> None:
     """Do what ingest does: the episode and the word to the browsers in one transaction; longest waiting, so on top."""
     connection.execute(
         "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, severity, "
-        "peak_severity, sentence) values (1, %(p)s, 1, 'news2', now() - interval '9 days' + %(p)s * interval '1 s', "
-        "now() - interval '9 days' + %(p)s * interval '1 s', 'active', 3, 3, 'NEWS2 9.')",
+        "peak_severity, sentence) values (1, %(p)s, 1, 'news2', now() - interval '9 days' - %(p)s * interval '1 s', "
+        "now() - interval '9 days' - %(p)s * interval '1 s', 'active', 3, 3, 'NEWS2 9.')",
         {"p": patient},
     )
     told = json.dumps({"organisation": 1, "patients": [patient], "episodes": True})

@@ -29,7 +29,7 @@ KEPT = 64 * 2**20
 # Past this size compressing would hold up other requests for milliseconds: it goes to a thread.
 AWAY_FROM = 32 * 2**10
 # The answers to a page's questions. Nothing secret stands in one beside what the asker wrote.
-_ANSWERS = "/_dash-update-component"
+_ANSWERS = frozenset({"/_dash-update-component", "/triage/look"})
 _QUICK, _BEST = 6, {"br": 11, "gzip": 9}
 _TYPES = (
     "text/",
@@ -67,7 +67,7 @@ class Compression:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         encoding = _accepted(Headers(scope=scope)) if scope["type"] == "http" else None
-        if encoding is None or not (scope["method"] == "GET" or scope["path"] == _ANSWERS):
+        if encoding is None or not (scope["method"] == "GET" or scope["path"] in _ANSWERS):
             await self._app(scope, receive, send)
             return
         _take_marks_off_tags(scope)

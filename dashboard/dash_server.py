@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from dash import Dash
 from dash.backends._fastapi import (
     DashMiddleware,
     FastAPIDashServer,
+    get_current_request,
     reset_current_request,
     set_current_request,
 )
@@ -28,6 +30,7 @@ from starlette.types import Receive, Scope, Send
 from dashboard import identity, looks, store
 from dashboard.permissions import may
 from dashboard.problems import problem
+from dashboard.shell import first_page
 
 log = logging.getLogger(__name__)
 ASSETS = Path(__file__).parent / "assets"
@@ -49,6 +52,11 @@ INDEX = """<!doctype html>
 </footer>
 </body>
 </html>"""
+
+GRID = "/_dash-component-suites/dash_ag_grid/async-community.js"
+# A table that no page has, and what only a part of the components needs, which fetches it by itself.
+NOT_AT_FIRST = ("/dash_table/", "/dcc/dash_core_components-shared.")
+_SCRIPT = re.compile(r"<script src=[^>]*></script>\n?")
 
 
 class _Server(FastAPIDashServer):  # type: ignore[misc]
@@ -86,6 +94,23 @@ class _Server(FastAPIDashServer):  # type: ignore[misc]
         return checked
 
 
+class _Dash(Dash):  # type: ignore[misc]
+    """Dash, less the scripts that no page of ours needs to begin with."""
+
+    def _generate_scripts_html(self) -> str:
+        """Name the scripts of a page; those that are left out can still be asked for."""
+        return _SCRIPT.sub(lambda tag: "" if any(part in tag[0] for part in NOT_AT_FIRST) else tag[0],
+                           super()._generate_scripts_html())  # fmt: skip
+
+    def interpolate_index(self, **parts: str) -> str:
+        """Have the list's own script fetched beside the others, and not only once these have run."""
+        person = identity.current_or_none()
+        if person and get_current_request().url.path == "/" and first_page(person) == "/":
+            parts["css"] += f'\n<link rel="preload" as="script" href="{GRID}">'
+        index: str = super().interpolate_index(**parts)
+        return index
+
+
 class _Middleware(DashMiddleware):  # type: ignore[misc]
     """Dash's middleware, which keeps the request at hand for callbacks; ours does not keep errors to itself."""
 
@@ -115,7 +140,7 @@ def make_dash(app: FastAPI) -> Dash:
 
     app.add_exception_handler(DependencyException, _no_such_file)
     app.state.pages_of_callbacks = {}
-    return Dash(
+    return _Dash(
         "dashboard",
         backend=Server,
         assets_folder=str(ASSETS),

@@ -6,11 +6,13 @@ signs nobody in. Nothing is cached: a sign-out or a disabled account ends everyt
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 from psycopg_pool import AsyncConnectionPool
 
 from dashboard import audit
@@ -47,10 +49,17 @@ class Sessions:
     async def find_by_hash(self, token_hash: bytes) -> Session | None:
         """Give the session again later, to learn whether it still stands; asking is no use of it."""
         async with self._pool.connection() as connection:
-            cursor = await connection.execute(
-                "select account_id, organisation_id, name, role, expires_at from account_for_session(%s)", [token_hash]
-            )
-            row = await cursor.fetchone()
+            # every request asks this: one question needs no beginning and end of a transaction around it
+            await connection.set_autocommit(True)
+            try:
+                cursor = await connection.execute(
+                    "select account_id, organisation_id, name, role, expires_at from account_for_session(%s)",
+                    [token_hash],
+                )
+                row = await cursor.fetchone()
+            finally:
+                with contextlib.suppress(psycopg.Error):  # where the connection is lost, that error is the one to tell
+                    await connection.set_autocommit(False)
         return Session(token_hash, Person(*row[:4]), row[4]) if row else None
 
     async def open(self, person: Person, *, method: str = "password", agent: str = "") -> tuple[str, Session]:

@@ -129,6 +129,14 @@ join site s using (site_id)
 left join account a on a.account_id = l.acknowledged_by
 order by l.severity desc nulls last, l.held, l.since, l.patient_id;
 
+-- name: waiting_by_site
+-- How many patients wait for a response at each site.
+select e.site_id, count(distinct e.patient_id) as waiting
+from episode e
+where e.phase = 'active' and e.acknowledged_at is null and not coalesce(e.snoozed_until > now(), false)
+  and exists (select from patient p where p.patient_id = e.patient_id and p.discharged_at is null)
+group by e.site_id;
+
 -- name: pathways
 select pathway_id, title from pathway where policy_id is not null order by title;
 

@@ -19,6 +19,7 @@ from dashboard import (
     queries,
     reachable,
     resident_list,
+    site_choice,
     store,
     text,
     told,
@@ -52,11 +53,17 @@ def layout() -> Any:
             dcc.Store(id="done-patient"),
             html.Div(
                 [
-                    html.Div([html.H1(words.RESIDENTS), html.P(words.RESIDENTS_LEAD, id="residents-lead")]),
+                    html.Div(
+                        [
+                            site_choice.heading("residents", words.RESIDENTS),
+                            html.P(words.RESIDENTS_LEAD, id="residents-lead"),
+                        ]
+                    ),
                     html.A([icon("triage"), words.ROUND], href="/residents/round", className="button quiet inside"),
                 ],
                 className="page-head",
             ),
+            site_choice.others("residents"),
             html.Div(id="residents-said", className="said", role="status"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="residents-list"),
             _done_box(),
@@ -96,10 +103,8 @@ def _done_box() -> Any:
 
 
 async def residents_of(site: str | None) -> tuple[Row | None, list[Resident]]:
-    """The residents of a site, or of the first care home that this person works for; and which site that is."""
-    sites = await queries.sites()
-    chosen = next((s for s in sites if str(s["site_id"]) == (site or "")), None)
-    chosen = chosen or next((s for s in sites if s["kind"] == "care_home"), sites[0] if sites else None)
+    """The residents of a site, or of the one that is shown where none is chosen; and which site that is."""
+    chosen = site_choice.shown_of(site, await queries.sites())
     if chosen is None:
         return None, []
     found, known = await asyncio.gather(
@@ -197,6 +202,7 @@ async def save_done(
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    site_choice.register(app, "residents", words.RESIDENTS)
     app.callback(
         Output("residents-list", "children"),
         Output("residents-lead", "children"),

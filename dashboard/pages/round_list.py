@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dash import Dash, Input, Output, html
+from dash import Dash, Input, Output, dcc, html
 
-from dashboard import identity, text
+from dashboard import identity, site_choice, text
 from dashboard.pages.residents import UNREADABLE, residents_of
 from dashboard.permissions import Permission, may
 from dashboard.resident_list import Resident
@@ -30,13 +30,17 @@ def layout() -> Any:
                 className="crumbs no-print",
                 **{"aria-label": words.BACK_TO_RESIDENTS},
             ),
+            dcc.Store(id="round-turn", data=0),
             html.Div(
                 [
-                    html.Div([html.H1(words.ROUND), html.P(words.ROUND_LEAD, className="no-print")]),
+                    html.Div(
+                        [site_choice.heading("round", words.ROUND), html.P(words.ROUND_LEAD, className="no-print")]
+                    ),
                     html.Button(words.PRINT, className="button no-print print-page", type="button"),
                 ],
                 className="page-head",
             ),
+            site_choice.others("round"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="round-list"),
         ],
         className="page care round",
@@ -74,4 +78,5 @@ def _row(resident: Resident) -> Any:
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    site_choice.register(app, "round", words.ROUND)
     app.callback(Output("round-list", "children"), Input("site", "value"))(fill)

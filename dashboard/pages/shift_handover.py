@@ -11,7 +11,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 
-from dashboard import handover_document, identity, shift, shift_store, text
+from dashboard import handover_document, identity, shift, shift_store, site_choice, text
 from dashboard.actions import InvalidActionError
 from dashboard.handover import moment
 from dashboard.handover_store import OvertakenError
@@ -37,7 +37,7 @@ def layout() -> Any:
             dcc.Store(id="shift-turn", data=0),
             html.Div(
                 [
-                    html.Div([html.H1(words.SHIFT), html.P(words.SHIFT_LEAD, id="shift-lead")]),
+                    html.Div([site_choice.heading("shift", words.SHIFT), html.P(words.SHIFT_LEAD, id="shift-lead")]),
                     dmc.SegmentedControl(
                         id="shift-span",
                         data=[{"value": key, "label": label} for key, label in words.SPANS.items()],
@@ -50,6 +50,7 @@ def layout() -> Any:
                 ],
                 className="page-head",
             ),
+            site_choice.others("shift"),
             html.Div(id="shift-changed", role="status", className="no-print"),
             html.Div(html.Div(text.LOADING, className="loading-note"), id="shift-list"),
             html.Div(id="shift-said", className="said no-print", role="status"),
@@ -245,6 +246,7 @@ def _signed(row: Row) -> Any:
 
 def register(app: Dash) -> None:
     """Wire the page."""
+    site_choice.register(app, "shift", words.SHIFT)
     notes = State({"kind": "shift-note", "patient": ALL}, "value")
     ids = State({"kind": "shift-note", "patient": ALL}, "id")
     general = State("shift-general", "value", allow_optional=True)

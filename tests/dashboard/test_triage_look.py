@@ -75,6 +75,14 @@ def test_whoever_asks_for_all_and_is_given_more_meanwhile_gives_it_to_nobody(fre
     assert names(more) == seen_by(fresh, "north")
 
 
+def test_the_answer_is_compressed_and_kept_nowhere(served: Served) -> None:
+    with served.client("nurse") as nurse:
+        answer = nurse.post(LOOK, json=ALL, headers={"Accept-Encoding": "br"})
+    assert answer.headers["content-encoding"] == "br"
+    assert answer.headers["cache-control"] == "no-store"
+    assert names(answer.json()) == seen_by(served, "north")
+
+
 def test_a_site_that_is_taken_away_is_gone_with_the_next_look(fresh: Served) -> None:
     with fresh.client("carer") as carer:
         assert names(carer.post(LOOK, json=ALL).json()) == seen_by(fresh, "north", "Elm House")
