@@ -62,6 +62,8 @@ def _overdue_sentence(rule: OverdueRule, transition: np.void) -> str:
     allowed = f"{rule.every} and {rule.grace} of grace"
     if partly:
         return f"No {what} for longer than {allowed}, while other observations come in."
+    if silent and len(names) > 1:
+        return f"No observations at all for longer than {allowed}."
     return f"No {names[0] if len(names) == 1 else what} for longer than {allowed}."
 
 
@@ -70,6 +72,12 @@ def silent_vitals(rule: OverdueRule, transition: np.void) -> list[str]:
     if rule.needs == "any":
         return []
     return [name for name in rule.vitals if transition["window"][BY_NAME[name].code] == 1]
+
+
+def is_all_silent(policy: Policy, transition: np.void) -> bool:
+    """Say whether nothing at all came any more, of what a schedule needs each of."""
+    rule = rule_of(policy, transition)
+    return isinstance(rule, OverdueRule) and set(silent_vitals(rule, transition)) == set(rule.vitals)
 
 
 def _either(names: list[str]) -> str:

@@ -110,6 +110,7 @@ class Run:
         self._coarse = np.maximum(bank.lateness[people["policy"]] // 2, 1)
         self._found = np.zeros(self._instants.cell_count, np.int16)
         self._w = Working(aligned, bank, people, acts.of_rows(self._order, len(machines)))
+        schedule.take_over(self._w)
         for k in range(self._instants.depth):
             self._step(k)
         self._finish(until[self._order])

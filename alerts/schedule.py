@@ -53,14 +53,32 @@ def _each_due_at(w: Working, pairs: _Pairs) -> NDArray[np.int64]:
     `NEVER` where the rule does not name it, and where it is told to be silent already. What was overdue when the
     rule began to need all falls due with the newest observation, not in a past that was told already.
     """
-    row, span = pairs[0], w.policy["span"][pairs][:, None]
-    awaited = ((w.policy["vitals"][pairs] & ~_silent(w, pairs))[:, None] & _BIT) != 0
-    start = np.maximum(w.recent_at[row, :, 0], w.people["enrolled_at"][row, None])
-    due = np.where(awaited, start + span, NEVER)
-    if w.pauses is not None:
-        due = _after_pauses(due, span, (w.pauses[0][row], w.pauses[1][row]))
+    due = _runs_out_at(w, pairs, w.policy["vitals"][pairs] & ~_silent(w, pairs))
     latest: NDArray[np.int64] = np.maximum(due, w.since[(*pairs, 0)][:, None])
     return latest
+
+
+def _runs_out_at(w: Working, pairs: _Pairs, awaited: NDArray[np.uint32]) -> NDArray[np.int64]:
+    """Give the instant at which the timer of each awaited vital sign runs out, shape (M, VITALS)."""
+    row, span = pairs[0], w.policy["span"][pairs][:, None]
+    start = np.maximum(w.recent_at[row, :, 0], w.people["enrolled_at"][row, None])
+    due = np.where((awaited[:, None] & _BIT) != 0, start + span, NEVER)
+    if w.pauses is not None:
+        due = _after_pauses(due, span, (w.pauses[0][row], w.pauses[1][row]))
+    return due
+
+
+def take_over(w: Working) -> None:
+    """Keep as silent what was so when an episode opened under a version of its rule that needed any.
+
+    It has told that already: for the version that needs all, it is neither news nor a past to write.
+    """
+    row, slot = w.pairs_of(OVERDUE_EACH, len(w.people))
+    unsaid = (w.phase[row, slot] == ACTIVE) & (w.held_ms[row, slot, 0] == 0)
+    if unsaid.any():
+        pairs = row[unsaid], slot[unsaid]
+        silent = _runs_out_at(w, pairs, w.policy["vitals"][pairs]) <= w.activated_at[pairs][:, None]
+        w.held_ms[(*pairs, 0)] = (silent * _BIT).sum(axis=1, dtype=np.uint32)
 
 
 def _silent(w: Working, pairs: _Pairs) -> NDArray[np.uint32]:
@@ -90,13 +108,14 @@ def fire(w: Working, n: int, before: NDArray[np.int64]) -> NDArray[np.void]:
 
 
 def _fall_due(w: Working, n: int, fired: NDArray[np.bool_], due: NDArray[np.int64]) -> NDArray[np.void]:
+    opened = fired & (w.phase[:n] != ACTIVE)
+    np.copyto(w.held_ms[:n, :, 0], np.uint32(0), where=opened)  # of an episode before
     row, slot = w.pairs_of(OVERDUE_EACH, n)
     late = fired[row, slot]
     pairs = row[late], slot[late]
     if len(pairs[0]):
         now_silent = _each_due_at(w, pairs) == due[pairs][:, None]
         w.held_ms[(*pairs, 0)] = _silent(w, pairs) | (now_silent * _BIT).sum(axis=1, dtype=np.uint32)
-    opened = fired & (w.phase[:n] != ACTIVE)
     for field in (w.opened_at, w.activated_at):
         np.copyto(field[:n], due, where=opened)
     for grade in (w.severity, w.peak):

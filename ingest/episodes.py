@@ -46,9 +46,11 @@ def write_episodes(
     retracted = [t for t in evaluation.transitions if t["retracted"] and _key(t) in ids]
     _retract_events(connection, retracted, ids)
     _write_events(connection, standing, ids, patients, registry)
-    again = _wait_again(connection, evaluation.episodes, standing, ids)
-    silent = set(unpaged.tolist())
-    _write_jobs(connection, [t for t in standing if t["row"] not in silent], ids, patients, registry, again)
+    fallen_silent = _fallen_silent(evaluation, registry)
+    again = _wait_again(connection, evaluation.episodes, standing, ids, set(fallen_silent))
+    quiet = set(unpaged.tolist())
+    telling = [t for t in standing if t["row"] not in quiet and _is_told(t, fallen_silent)]
+    _write_jobs(connection, telling, ids, patients, registry, again)
     told = {_instant(t) for t in retracted}
     return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED and _instant(t) not in told]
 
@@ -140,11 +142,41 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
+def _fallen_silent(evaluation: Evaluation, registry: Registry) -> dict[_Key, int]:
+    """Find the overdue episodes of a part that have become ones of everything and stand so; give since when.
+
+    What was taken on then was one silent device: total silence is other news, although no more severe. A late
+    observation that only moves the instant of a total silence is none.
+    """
+    whole = [
+        t
+        for t in evaluation.transitions
+        if t["kind"] == SEVERITY and explain.is_all_silent(registry.bank.policies[t["policy"]], t)
+    ]
+    known = {_key(t) for t in whole if t["retracted"]}
+    since = {_key(t): int(t["at"]) for t in whole if not t["retracted"] and _key(t) not in known}
+    stands = {_key(e) for e in evaluation.episodes if e["phase"] == ACTIVE and e["at"] == since.get(_key(e))}
+    return {key: at for key, at in since.items() if key in stands}
+
+
+def _is_told(transition: np.void, fallen_silent: dict[_Key, int]) -> bool:
+    """Say whether a transition may be notified; on the way to a total silence, only that itself is."""
+    at = fallen_silent.get(_key(transition))
+    return bool(transition["kind"] != SEVERITY or at is None or at == transition["at"])
+
+
 def _wait_again(
-    connection: psycopg.Connection, episodes: NDArray[np.void], standing: Sequence[np.void], ids: dict[_Key, int]
+    connection: psycopg.Connection,
+    episodes: NDArray[np.void],
+    standing: Sequence[np.void],
+    ids: dict[_Key, int],
+    fallen_silent: set[_Key],
 ) -> set[int]:
-    """Let episodes that rose above what somebody took on, or put off, or whose condition is back, wait; give which."""
-    renewed = {_key(t) for t in standing if _is_renewed(t)}
+    """Let episodes that rose above what somebody took on, or put off, wait; give which.
+
+    So do those whose condition is back, and those that have ``fallen_silent`` altogether.
+    """
+    renewed = {_key(t) for t in standing if _is_renewed(t)} | fallen_silent
     changed = {_key(t) for t in standing if t["kind"] == SEVERITY} | renewed
     active = [(_key(e), int(e["severity"])) for e in episodes if e["phase"] == ACTIVE]
     risen = [(ids[key], severity, key in renewed) for key, severity in active if key in changed]

@@ -187,7 +187,8 @@ on conflict (patient_id, rule, opened_at) do update set
 returning patient_id, rule, (extract(epoch from opened_at) * 1000000)::bigint, episode_id;
 
 -- name: wait_again
--- What was taken on, or put off, was less severe than what it has become; or a latched one's condition is back.
+-- What was taken on, or put off, was less severe than what it has become; or a latched one's condition is back, or
+-- nothing at all comes where only a part was silent.
 update episode e set acknowledged_by = null, acknowledged_at = null, acknowledged_severity = null, snoozed_until = null,
     snoozed_severity = null
 from unnest(%b::bigint[], %b::int[], %b::boolean[]) as u(episode_id, severity, renewed)

@@ -445,6 +445,22 @@ def test_a_schedule_that_comes_to_need_all_tells_what_is_silent_already() -> Non
     assert len(ward.silent(0, "observations_overdue")) == 4
 
 
+def test_a_schedule_that_comes_to_need_all_takes_over_an_open_episode() -> None:
+    any_of_them = parse(CARE_HOME.text.replace('needs = "all"', 'needs = "any"'))
+    ward = Ward([CARE_HOME])
+    pulse = BY_NAME["pulse"].code
+    ward.feed([Seen(0, 0, pulse, 71.0), Seen(0, 600, pulse, 71.0)], START + 15 * HOUR)
+    assert len(ward.silent(0, "observations_overdue")) == 4
+    ward.bank = PolicyBank([any_of_them])
+    ward.feed([Seen(0, 60 * 16, pulse, 71.0)], START + 31 * HOUR)  # ends the one, and the next is of everything
+    ward.bank = PolicyBank([CARE_HOME])
+    assert not len(ward.feed([], START + 32 * HOUR).transitions)
+    assert len(ward.silent(0, "observations_overdue")) == 5
+    told = ward.feed([Seen(0, 60 * 33, pulse, 71.0)], START + 33 * HOUR).transitions
+    assert [(int(t["kind"]), int(t["at"])) for t in told] == [(int(SEVERITY), START + 33 * HOUR)]
+    assert len(ward.silent(0, "observations_overdue")) == 4
+
+
 EACH = """
 [[overdue]]
 name = "{name}"

@@ -145,7 +145,7 @@ def test_a_schedule_that_needs_all_names_what_is_silent() -> None:
         "No oxygen saturation for longer than 12 h and 2 h of grace, while other observations come in."
     )
     assert explanation(policy, alone)["silent"] == ["spo2"]
-    assert sentence(policy, everything) == "No observations for longer than 12 h and 2 h of grace."
+    assert sentence(policy, everything) == "No observations at all for longer than 12 h and 2 h of grace."
     assert explanation(policy, everything)["silent"] == policy.document.overdue[0].vitals
     *_, part = transitions(policy, *course, (25 * 60, "spo2", 97.0), (26 * 60, "pulse", 71.0), until=26)
     assert sentence(policy, part) == (
