@@ -27,6 +27,7 @@ ROLES = (
 )
 # Any two programs that migrate the same database wait for each other on this key.
 MIGRATION_LOCK = 0x686F6D65
+LOCK_TIMEOUT_S = 5
 # Of what an event loop asks.
 STATEMENT_TIMEOUT = "30s"
 
@@ -67,7 +68,8 @@ def migrate(url: str) -> list[str]:
     Raises
     ------
     DatabaseError
-        Where an applied file was edited since, the database is newer than this program, or the account lacks a right.
+        Where an applied file was edited since, the database is newer than this program, the account lacks a right, or
+        something holds a table for long.
     """
     migrations = load_migrations()
     with _connect(url) as connection:
@@ -87,6 +89,11 @@ def migrate(url: str) -> list[str]:
                 raise DatabaseError(
                     f"database: this account may not apply {migration.name} ({_first_line(exc)}); run "
                     "`homeward migrate` as the account that owns the database and may create roles, or as a superuser"
+                ) from exc
+            except psycopg.errors.LockNotAvailable as exc:
+                raise DatabaseError(
+                    f"database: {migration.name} waited {LOCK_TIMEOUT_S} s for a table that something else holds, such "
+                    "as a backup; nothing of it was applied: end that, or wait for it, and run `homeward migrate` again"
                 ) from exc
     return [m.name for m in waiting]
 
@@ -165,6 +172,8 @@ def _apply(connection: psycopg.Connection, migration: Migration) -> None:
     # who is handed a table or a view must be allowed to make one where it lies; the reader only for that moment
     _let_create(connection, OWNER)
     lent = _let_create(connection, READER)
+    # whoever writes to a table that a migration waits for waits behind it: intake would stand still for as long
+    connection.execute(f"set local lock_timeout = '{LOCK_TIMEOUT_S}s'")
     connection.execute(migration.text.encode())
     connection.execute(
         "insert into homeward_migration (number, name, sha256) values (%s, %s, %s)",

@@ -86,6 +86,20 @@ def test_a_migration_that_fails_leaves_nothing_behind(empty_url: str, monkeypatc
     assert shape(empty_url) == before
 
 
+def test_a_table_that_a_backup_holds_is_not_waited_for(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    migrate(empty_url)
+    before = shape(empty_url)
+    later = Migration(9999, "9999_later.sql", "alter table homeward.delivery add column later int")
+    monkeypatch.setattr(subject, "load_migrations", lambda: [*load_migrations(), later])
+    monkeypatch.setattr(subject, "LOCK_TIMEOUT_S", 1)
+    with psycopg.connect(empty_url) as backup:
+        backup.execute("lock table homeward.delivery in access share mode")
+        with pytest.raises(DatabaseError, match=r"9999_later\.sql waited 1 s .* run `homeward migrate` again"):
+            migrate(empty_url)
+        assert shape(empty_url) == before
+    assert migrate(empty_url) == ["9999_later.sql"]
+
+
 def test_a_server_that_is_not_there_is_told_in_one_sentence() -> None:
     with pytest.raises(DatabaseError, match="HOMEWARD_DATABASE_URL") as failed:
         migrate("postgresql://nobody@127.0.0.1:1/nothing")
