@@ -135,6 +135,7 @@ def test_of_two_who_acknowledge_at_once_the_second_is_told_and_may_take_over(hou
 def test_several_at_once_with_one_reason_and_an_answer_for_each(house: House, browser: Browser) -> None:
     raised = reds(house, 3)
     page = house.sign_in(browser)
+    page.set_viewport_size({"width": 1440, "height": 1300})  # all of them in sight: the list does not move meanwhile
     for patient, _ in raised:
         page.locator(f"{ROW}[row-id='{patient}'] .pick").click()
     expect(page.locator("#bulk-count")).to_have_text("3 selected")
