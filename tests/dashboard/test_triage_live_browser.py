@@ -74,10 +74,11 @@ def agree(house: House, browser: Browser, page: Page, site: str = "") -> None:
     if site:
         choose_site(fresh, site)
         expect(fresh.locator(f"{ROW} .cell-place").first).to_contain_text(site)
-    for number in NUMBERS:
-        expect(fresh.locator(number)).not_to_have_text("–")
-        expect(page.locator(number)).to_have_text(fresh.locator(number).inner_text())
-    wait_until(lambda: rows_shown(page) == rows_shown(fresh))
+
+    def shown(one: Page) -> list[str]:
+        return [one.locator(number).inner_text() for number in NUMBERS] + rows_shown(one)
+
+    wait_until(lambda: "–" not in shown(fresh) and shown(page) == shown(fresh), 30)
     fresh.context.close()
 
 
