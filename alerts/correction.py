@@ -6,6 +6,8 @@ said, and with them, which gives what should have been said. The difference is w
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.lib.recfunctions as rfn
 from numpy.typing import NDArray
@@ -26,6 +28,7 @@ def differences(
     start: NDArray[np.void],
     policy: NDArray[np.int32],
     same: tuple[str, ...] = SAME,
+    doubted: Collection[tuple[int, ...]] = (),
 ) -> NDArray[np.void]:
     """Give the transitions to take back, those to add, and for each touched episode how it stands now.
 
@@ -41,6 +44,8 @@ def differences(
         Their policies.
     same : names
         In which fields two transitions must agree to be the same one.
+    doubted : keys
+        Episodes (row, rule, opened_at) whose stored reason may be another: touched, although nothing of them changes.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def differences(
     open_then = _open(start, patients, policy)
     standing = set(_keys(right[twice], _KEY)) | set(_keys(open_then, _KEY))
     withdrawn = _withdrawals(gone, standing)
-    touched = (set(_keys(gone, _KEY)) | set(_keys(right[twice][new], _KEY))) & standing
+    touched = (set(_keys(gone, _KEY)) | set(_keys(right[twice][new], _KEY)) | set(doubted)) & standing
     raised = right[twice & np.isin(right["phase"], (PENDING, ACTIVE))]
     standings = np.concatenate([open_then, right[twice]])
     return np.concatenate([back, withdrawn, right[fresh], _last(raised, touched), _last(standings, touched)])

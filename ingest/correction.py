@@ -4,7 +4,8 @@ They were stored, and their patient noted. Soon afterwards the patient is scored
 after the other, with everything that is stored; what the store says and that run does not is taken back, and what it
 says anew is written as found afterwards: shown, and paged to nobody. Run twice, it changes nothing the second time.
 What came in time, but from before the policy or the limits that are in force now, is judged here as well, by those of
-then; of that somebody is told where it can still be acted on.
+then; of that somebody is told where it can still be acted on. Where something was taken back, the reason that an
+episode is left with may be older than what ingest looked at: it is found here.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from alerts.correction import EVENT_FIELDS, differences
+from alerts.documents import rule_key
 from alerts.evaluate import Evaluation, last_of_each, reasons_of
 from alerts.replay import Rerun, as_said, rerun
 from alerts.state import initial
@@ -72,7 +74,9 @@ def _correct(
     since, everyone = judged_from(connection, patients), np.arange(len(patients))
     said = said[said["opened_at"] >= since[said["row"]]]
     right = found.transitions[found.transitions["opened_at"] >= since[found.transitions["row"]]]
-    transitions = differences(said, right, everyone, initial(len(patients)), policy, same=EVENT_FIELDS)
+    transitions = differences(
+        said, right, everyone, initial(len(patients)), policy, EVENT_FIELDS, _doubted(connection, patients)
+    )
     now, told = time.time_ns() // 1000, np.array([row[4] for row in noted], bool)
     past = transitions["at"] < now - bank.actionable[transitions["policy"]]
     transitions["retrospective"] = past | ~told[transitions["row"]]
@@ -91,6 +95,12 @@ def _correct(
     silent = paused(connection, patients, acts, now)
     write_episodes(connection, evaluation, patients, replace(registry, bank=bank), silent)
     tell_dashboards(connection, patients, registry, episodes=len(evaluation.episodes) > 0)
+
+
+def _doubted(connection: psycopg.Connection, patients: NDArray[np.int32]) -> list[tuple[int, int, int]]:
+    """Give the episodes, by row, rule and opening, of which something was taken back."""
+    rows = connection.execute(_QUERIES["taken_back"], [patients.tolist()]).fetchall()
+    return [(int(np.searchsorted(patients, patient)), rule_key(rule), opened) for patient, rule, opened in rows]
 
 
 def _write(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alerts import explain
 from alerts.episodes import ACTIVATED, EVENTS, PHASES, SEVERITY
 from alerts.evaluate import Evaluation
-from alerts.state import ACTIVE, RESOLVED
+from alerts.state import ACTIVE, PENDING, RESOLVED, WITHDRAWN
 from ingest.registry import Registry
 from ingest.sql import QUERIES
 
@@ -53,6 +53,17 @@ def write_episodes(
     _write_jobs(connection, telling, ids, patients, registry, again)
     told = {_instant(t) for t in retracted}
     return [int(t["severity"]) for t in standing if t["kind"] == ACTIVATED and _instant(t) not in told]
+
+
+def unexplained(evaluation: Evaluation) -> list[int]:
+    """Give the rows of whom an episode lost the reason with which it stood to one from before the snapshot.
+
+    Nothing that was scored again knows that one: `ingest.correction` finds it.
+    """
+    raised = np.isin(evaluation.transitions["phase"], (PENDING, ACTIVE)) & evaluation.transitions["retracted"]
+    lost = {_key(t) for t in evaluation.transitions[raised]} - {_key(t) for t in evaluation.reasons}
+    standing = evaluation.episodes[evaluation.episodes["phase"] != WITHDRAWN]
+    return sorted({int(e["row"]) for e in standing if _key(e) in lost})
 
 
 def _key(transition: np.void) -> _Key:

@@ -37,3 +37,9 @@ order by late_noted_at for update skip locked limit %s
 
 -- name: corrected
 update patient_state set late_noted_at = null, late_is_told = false where patient_id = any(%s::int[])
+
+-- name: taken_back
+-- Episodes of which a late observation took something back, but not all.
+select distinct e.patient_id, e.rule, (extract(epoch from e.opened_at) * 1000000)::bigint
+from episode_event v join episode e using (episode_id)
+where v.patient_id = any(%s::int[]) and v.retracted and e.phase <> 'withdrawn'

@@ -22,7 +22,7 @@ from ingest.accounts import note_sequences
 from ingest.acts import acts_of, paused
 from ingest.admission import Admitted
 from ingest.copy_format import pack
-from ingest.episodes import tell_dashboards, write_episodes
+from ingest.episodes import tell_dashboards, unexplained, write_episodes
 from ingest.late import Late, look_back
 from ingest.quarantine import Quarantined, write_quarantine
 from ingest.registry import UNSCORED, Registry
@@ -172,6 +172,9 @@ class _Scoring:
             noted = np.unique(late.rows[late.too_late])
             told = np.isin(noted, late.otherwise) & page
             self._connection.execute(QUERIES["note_late"], [patients[noted].tolist(), told.tolist()])
+        if late.history is not None and (rows_in_doubt := unexplained(evaluation)):
+            nobody = [False] * len(rows_in_doubt)
+            self._connection.execute(QUERIES["note_late"], [patients[rows_in_doubt].tolist(), nobody])
         unpaged = paused(self._connection, patients, self._acts, self._now) if page else np.arange(len(patients))
         activated = write_episodes(self._connection, evaluation, patients, self._registry, unpaged)
         changed = states.patients if len(batch) else patients[np.unique(evaluation.episodes["row"])]

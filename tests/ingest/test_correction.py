@@ -108,3 +108,26 @@ def test_of_what_comes_in_time_from_before_a_version_somebody_is_told(make_desk:
     assert desk.ask("select phase, severity, retrospective from episode") == [("active", 2, False)]
     assert desk.ask("select count(*) from notification_job") == [(1,)]
     assert replay_all(desk.pool, 0).differences == []
+
+
+@pytest.mark.parametrize("after", ["", "97 " * 20])
+def test_what_is_taken_back_leaves_the_reason_from_before(make_desk: Callable[..., Desk], after: str) -> None:
+    desk = make_desk(1, "pulse_oximetry_home")
+    reason = "select phase, severity, sentence, (explanation->>'value')::float from episode"
+    desk.write(*(desk.message(0, minute, {"spo2": 94}) for minute in range(20)))
+    ((_, _, before, _),) = desk.ask(reason)
+    assert before == "Oxygen saturation 94 %, limit 94 % or less, 2 times in a row."
+    # so many more that the newest snapshot is of after the episode's last change
+    desk.write(*(desk.message(0, 20 + minute / 2, {"spo2": 94}) for minute in range(20)))
+    desk.write(*(desk.message(0, minute, {"spo2": 91}) for minute in (31, 33)))
+    assert desk.ask(reason)[0][1:] == (3, "Oxygen saturation 91 %, limit 92 % or less, 2 times in a row.", 91)
+    for place, value in enumerate(after.split()):
+        desk.write(desk.message(0, 34 + place, {"spo2": float(value)}))
+    jobs = desk.ask("select count(*) from notification_job")
+    desk.write(desk.message(0, 32, {"spo2": 94}))
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 1
+    ((phase, _, sentence, value),) = desk.ask(reason)
+    assert (phase, sentence, value) == ("resolved" if after else "active", before, 94)
+    assert desk.ask("select count(*) from notification_job") == jobs
+    assert correct(desk.pool, desk.keeper.registry, AT_ONCE) == 0
+    assert replay_all(desk.pool, 0).differences == []
