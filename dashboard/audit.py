@@ -137,7 +137,7 @@ async def write(
         "insert into audit_log (organisation_id, account_id, action, object, detail) values (%s, %s, %s, %s, %s)",
         [person.organisation_id, person.account_id or None, action, subject, Jsonb(detail)],
     )
-    looks.tell(subject, detail)
+    looks.tell(action, subject, detail)
 
 
 async def opened_patient(patient_id: int, what: str = "page") -> None:

@@ -24,6 +24,9 @@ _PERSONAL = frozenset(
     {"patient_id", "patients", "names", "given_name", "family_name", "nhs_number", "sentence", "body", "signed_by"}
 )
 
+# an entry of anything else tells nothing of a list that was read beside it
+_OF_LISTS = frozenset({"looked_at", "exported"})
+
 
 @dataclass
 class Looks:
@@ -89,11 +92,11 @@ def shown(patients: Collection[int]) -> None:
         looks.listed.update(patients)
 
 
-def tell(subject: str, detail: Mapping[str, Any]) -> None:
+def tell(action: str, subject: str, detail: Mapping[str, Any]) -> None:
     """Note that an entry was written: of the patients that it names, or of what was read as a list."""
     if (looks := _looks.get()) is None:
         return
-    looks.is_told = True
+    looks.is_told = looks.is_told or action in _OF_LISTS
     kind, _, number = subject.partition("/")
     if kind == "patient" and number.isdigit():
         looks.told.add(int(number))

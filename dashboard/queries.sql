@@ -10,7 +10,7 @@ order by name;
 
 -- name: sight
 -- What decides which patients the person at work sees.
-select visible_sites() as sites, opened_patients() as opened;
+select visible_sites() as sites, opened_patients() as opened, sees_patients() as sees;
 
 -- name: pathway_documents
 -- The policies in force: few, and the rules in them say what "not reporting" means.

@@ -18,6 +18,8 @@ class Sight:
 
     organisation_id: int
     role: str
+    sees: bool
+    """Whether the role that the account has by now sees patients; ``role`` is that of the session."""
     sites: tuple[int, ...]
     opened: tuple[int, ...]
 
@@ -25,4 +27,10 @@ class Sight:
 async def sight() -> Sight:
     """Ask the database what the person at work sees now: the same functions as its policies ask."""
     person, found = identity.current(), (await fetch("sight"))[0]
-    return Sight(person.organisation_id, person.role, tuple(sorted(found["sites"])), tuple(sorted(found["opened"])))
+    return Sight(
+        person.organisation_id,
+        person.role,
+        found["sees"],
+        tuple(sorted(found["sites"])),
+        tuple(sorted(found["opened"])),
+    )
