@@ -173,8 +173,12 @@ def again(ladder: Ladder, tier: Tier, severity: int, told: datetime, zone: str) 
     """
     if ladder.repeat_min is None:
         return None
-    due = told + timedelta(minutes=ladder.repeat_min)
-    return hours.first_when(due, lambda at: _may(ladder, tier, severity, at, zone), _LOOK_AHEAD)
+    return opens(ladder, tier, severity, told + timedelta(minutes=ladder.repeat_min), zone)
+
+
+def opens(ladder: Ladder, tier: Tier, severity: int, at: datetime, zone: str) -> datetime | None:
+    """Say when a tier may be told of this severity, from an instant on; never, where it stays closed for a week."""
+    return hours.first_when(at, lambda then: _may(ladder, tier, severity, then, zone), _LOOK_AHEAD)
 
 
 def _may(ladder: Ladder, tier: Tier, severity: int, at: datetime, zone: str) -> bool:

@@ -20,7 +20,7 @@ from schemas import sealed
 FILE = "messages.sql"
 MOST_TRIES = 5
 MOST_CODES = 10
-"""Codes and test messages that a person may ask for within an hour."""
+"""Codes and test messages that go to a person within an hour."""
 _EMAIL = re.compile(r"[^\s@<>,;\"()\[\]\\]{1,64}@[a-z0-9]([a-z0-9.-]{0,188}[a-z0-9])?\.[a-z]{2,24}\Z", re.IGNORECASE)
 _PHONE = re.compile(r"\+[1-9]\d{7,14}\Z")
 """An international number (ITU-T E.164): country code and number, at most 15 digits."""
@@ -58,12 +58,17 @@ def checked_address(kind: str, given: str) -> str:
     return tidy
 
 
+def masked(kind: str, address: str) -> str:
+    """Give as much of an address as tells it from another, and not enough to reach anybody."""
+    return f"…@{address.rpartition('@')[2]}" if kind == "email" else f"…{address[-3:]}"
+
+
 async def add(kind: str, given: str) -> int:
     """Note an address of the person at work and send a code to it; doing it again sends another code."""
     person, address = identity.current(), checked_address(kind, given)
     code = f"{secrets.randbelow(1_000_000):06}"
     async with store.transaction() as connection:
-        await _limit(connection, person)
+        await limit(connection, person.account_id)
         added = await _run(
             connection, "add_contact", organisation=person.organisation_id, account=person.account_id, kind=kind,
             address=address, code_hash=_hash(person.account_id, code),
@@ -119,7 +124,7 @@ async def test(contact: int) -> None:
     """Send a test message to an address of one's own."""
     person = identity.current()
     async with store.transaction() as connection:
-        await _limit(connection, person)
+        await limit(connection, person.account_id)
         rows = await _run(connection, "lock_contact", contact=contact, account=person.account_id)
         if not rows or rows[0]["verified_at"] is None:
             raise InvalidActionError("Only an address that is confirmed can be tested.")
@@ -135,10 +140,11 @@ async def seal(connection: psycopg.AsyncConnection[Any], secret: str) -> bytes:
     return sealed.seal(bytes(rows[0]["public_key"]), secret)
 
 
-async def _limit(connection: psycopg.AsyncConnection[Any], person: identity.Person) -> None:
+async def limit(connection: psycopg.AsyncConnection[Any], account: int) -> None:
+    """Refuse another code or test message to a person who was sent many lately, whoever asks for it."""
     # of two requests at once the second counts what the first has sent
-    await _run(connection, "lock_codes", account=person.account_id)
-    [lately] = await _run(connection, "codes_lately", account=person.account_id)
+    await _run(connection, "lock_codes", account=account)
+    [lately] = await _run(connection, "codes_lately", account=account)
     if lately["codes"] >= MOST_CODES:
         raise InvalidActionError(f"{MOST_CODES} codes and tests were sent in the last hour; wait before the next.")
 

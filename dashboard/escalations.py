@@ -94,7 +94,7 @@ async def publish_ladder(site: int | None, document: dict[str, Any], reason: str
     for tier in ladder.tiers:
         for receiver in tier.receivers:
             _check_receiver(found, receiver, tier.name)
-    return await _publish("ladder", {"site": site}, document, reason, f"ladder/{site or 'organisation'}")
+    return await _publish("ladder", {"site": site}, _tidied(document), reason, f"ladder/{site or 'organisation'}")
 
 
 async def ladder_versions(site: int | None) -> list[Row]:
@@ -104,8 +104,6 @@ async def ladder_versions(site: int | None) -> list[Row]:
 
 
 def _check_receiver(found: Setup, receiver: ladders.Receiver, tier: str) -> None:
-    if isinstance(receiver, AddressReceiver):
-        checked_address(receiver.by, receiver.address)
     known = (
         (isinstance(receiver, PersonReceiver) and receiver.account in found.people)
         or (isinstance(receiver, RotaReceiver) and receiver.rota in found.rotas)
@@ -114,6 +112,18 @@ def _check_receiver(found: Setup, receiver: ladders.Receiver, tier: str) -> None
     )
     if not known:
         raise InvalidActionError(f"tier {tier!r}: one of its receivers is no longer there; choose again.")
+
+
+def _tidied(document: dict[str, Any]) -> dict[str, Any]:
+    """Give a ladder's document with its fixed addresses tidied: a telephone number in international form."""
+    tiers = [{**tier, "receivers": [_tidied_receiver(r) for r in tier["receivers"]]} for tier in document["tiers"]]
+    return {**document, "tiers": tiers}
+
+
+def _tidied_receiver(receiver: dict[str, Any]) -> dict[str, Any]:
+    if receiver["kind"] != "address":
+        return receiver
+    return {**receiver, "address": checked_address(receiver["by"], receiver["address"])}
 
 
 async def publish_rota(name: str, document: dict[str, Any], reason: str) -> int:

@@ -13,7 +13,7 @@ import psycopg
 
 from dashboard import audit, identity, store
 from dashboard.actions import InvalidActionError, NotThereError
-from dashboard.contacts import FILE, checked_address
+from dashboard.contacts import FILE, checked_address, limit, masked
 from dashboard.permissions import Permission, require
 
 KINDS = ("email", "sms")
@@ -43,12 +43,16 @@ async def vouch(account: int, kind: str, given: str) -> int:
         if known[0]["disabled_at"] is not None:
             raise InvalidActionError("This account is disabled; enable it first.")
         whose = {"organisation": person.organisation_id, "account": account, "kind": kind}
+        await limit(connection, account)
         added = await _run(connection, "vouch", address=address, by=person.account_id, **whose)
         if not added:
             raise InvalidActionError("This address is confirmed already.")
         contact: int = added[0]["contact_id"]
         await _run(connection, "send", site=None, channel=None, purpose="test", contact=contact, sealed=None, **whose)
-        await audit.write(connection, person, "contact_vouched", f"contact/{contact}", kind=kind, account=account)
+        await audit.write(
+            connection, person, "contact_vouched", f"contact/{contact}", kind=kind, account=account,
+            address=masked(kind, address),
+        )  # fmt: skip
     return contact
 
 

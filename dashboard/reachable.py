@@ -27,6 +27,8 @@ from dashboard.wording import clock
 
 FILE = "told.sql"
 WALL, SMS, EMAIL = "wall", "sms", "email"
+LOOK_LASTS = timedelta(minutes=5)
+"""So long holds what a notifier saw of a display. It looks once a minute, and cannot while the broker is away."""
 _A_WEEK = timedelta(days=8)
 Row = dict[str, Any]
 
@@ -63,6 +65,8 @@ class Means:
         """Say what keeps a way from being used at all; nothing where it can be."""
         if way == EMAIL and self.notifiers and not any(EMAIL in ways for ways in self.notifiers):
             return words.NO_MAIL_SERVER
+        if way == WALL and self.notifiers and not any(WALL in ways for ways in self.notifiers):
+            return words.NO_BROKER
         if way == SMS and not any(channel["kind"] == SMS for channel in self.channels.values()):
             return words.NO_TEXTS
         return ""
@@ -138,8 +142,18 @@ def _by(found: Means, name: str, asked: tuple[str, ...]) -> Reached:
 
 
 def _wall(found: Means, site: int | None, at: datetime, zone: str) -> Reached:
-    seen = found.displays.get(site or 0)
-    if seen is None or seen["is_connected"]:
+    """Say whether the site's display is told; of all sites' displays only whether there is a way to them.
+
+    Where nobody has looked yet nobody knows: a notifier looks within a minute of the ladder that names a display.
+    """
+    if why := found.lacks(WALL):
+        return Reached("", (), why)
+    if site is None:
+        return Reached("", (WALL,))
+    seen = found.displays.get(site)
+    if seen is None or seen["age"] > LOOK_LASTS:
+        return Reached("", (), words.UNKNOWN_DISPLAY)
+    if seen["is_connected"]:
         return Reached("", (WALL,))
     return Reached("", (), words.NO_DISPLAY.format(since=clock(seen["since"], zone, at)))
 

@@ -49,7 +49,7 @@ select distinct on (name) name, document from rota order by name, version desc
 select channel_id, kind, name from channel where retired_at is null
 
 -- name: displays
-select site_id, is_connected, since, looked_at from site_display
+select site_id, is_connected, since, now() - looked_at as age from site_display
 
 -- name: notifiers
 -- Which ways the notifiers that run have: none is no notifier.

@@ -146,6 +146,7 @@ OBJECTS = {
 DETAILS = {
     "account": "Account",
     "action": "Action",
+    "address": "Address, in part",
     "agent": "Program",
     "causes": "Causes",
     "devices": "Devices",

@@ -46,6 +46,8 @@ NO_CHANNEL = "its channel was taken out of use"
 NO_ROTA = "its rota cannot be read"
 NO_ONE_ON = "nobody is on call"
 NO_DISPLAY = "no display is connected at the site since {since}"
+UNKNOWN_DISPLAY = "nobody knows whether a display is connected at the site"
+NO_BROKER = "no broker is set up that displays are told by"
 NO_MAIL_SERVER = "no mail server is set up"
 NO_TEXTS = "no way for text messages is set up"
 

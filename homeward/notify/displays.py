@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+import structlog
+
 from homeward.notify.failure import DeliveryError
 from homeward.notify.sql import Connection, run
 from homeward.notify.ways import Ways
@@ -16,6 +18,8 @@ EVERY = timedelta(minutes=1)
 MOST = 200
 # one notifier at a time asks the broker
 _LOOKS = 0x686F6D64
+
+log = structlog.get_logger()
 
 
 def look(connection: Connection, ways: Ways, now: datetime) -> int:
@@ -30,6 +34,8 @@ def look(connection: Connection, ways: Ways, now: datetime) -> int:
     except DeliveryError:
         # nobody knows: what was known before grows old, and pages say how old it is
         return 0
+    if len(heard) < len(sites):
+        log.warning("the broker did not answer for all sites", action="displays_unknown", sites=len(sites) - len(heard))
     run(connection, "displays_seen", sites=list(heard), connected=list(heard.values()), now=now)
     run(connection, "try_displays", sites=[site for site, is_heard in heard.items() if is_heard], now=now)
     return len(sites)

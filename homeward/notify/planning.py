@@ -171,6 +171,10 @@ def _turn(known: _Known, job: Row) -> _Turn | None:
         _without_steps(connection, job, ladder, now)
         return None
     turn = _Turn(job, number, ladder, began, steps)
+    if turn.is_again and (at := _may_repeat(turn, now)) > now:
+        # a storm, or a notifier that did not run, has carried it past the end of its hours
+        _put_off(connection, job, at, REPEATS)
+        return None
     if job["began_at"] is None and steps[0].at > now:
         known.later.append(_Move(turn, 0, steps[0].at, "until its hours begin"))
         return None
@@ -212,18 +216,35 @@ def _not_held(known: _Known, turns: list[_Turn]) -> list[_Turn]:
         if (turn.number and not turn.is_again) or len(counted) < STORM_MESSAGES:
             kept.append(turn)
         else:
-            outcome = REPEATS if turn.is_again else COLLECTED
-            _put_off(known.connection, turn.job, counted[0]["created_at"] + STORM_WINDOW, outcome)
+            at = counted[0]["created_at"] + STORM_WINDOW
+            if turn.is_again:
+                _put_off(known.connection, turn.job, _may_repeat(turn, at), REPEATS)
+            else:
+                _put_off(known.connection, turn.job, at, COLLECTED)
     return kept
 
 
+def _may_repeat(turn: _Turn, at: datetime) -> datetime:
+    """Give the first instant from ``at`` on at which the quiet hours and the tier's own allow a repeat."""
+    job = turn.job
+    return ladders.opens(turn.ladder, turn.step.tier, job["severity"], at, job["time_zone"]) or at
+
+
 def _write(connection: Connection, groups: list[tuple[list[_Turn], list[Destination]]], now: datetime) -> None:
-    """Write the messages: one to each receiver, of all the episodes of its group."""
+    """Write the messages: one to each receiver, of all the episodes of its group.
+
+    A repeat is left out where the receiver has not got the one before: it would wait beside that one, and while a way
+    is down one after the other, until all of them went out at once.
+    """
     rows, keys, jobs = [], [], []
-    for group, found in groups:
-        first = min(group, key=lambda turn: int(turn.job["job_id"]))
-        severity = max(turn.job["severity"] for turn in group)
+    waiting = _still_waiting(connection, [turn for group, _ in groups for turn in group if turn.is_again])
+    for whole, found in groups:
         for to in found:
+            group = [turn for turn in whole if (turn.job["job_id"], to) not in waiting]
+            if not group:
+                continue
+            first = min(group, key=lambda turn: int(turn.job["job_id"]))
+            severity = max(turn.job["severity"] for turn in group)
             key = to.key(first.job["job_id"], first.began, first.number)
             where = first.job["organisation_id"], first.job["site_id"]
             whom = to.kind, to.channel, to.account, to.contact, to.address
@@ -235,6 +256,17 @@ def _write(connection: Connection, groups: list[tuple[list[_Turn], list[Destinat
         columns = dict(zip((*names, "key", "again"), map(list, zip(*rows, strict=True)), strict=True))
         run(connection, "add_deliveries", now=now, **columns)
         run(connection, "add_delivery_episodes", keys=keys, jobs=jobs)
+
+
+def _still_waiting(connection: Connection, repeats: list[_Turn]) -> set[tuple[int, Destination]]:
+    """Say of which jobs that are told again a message has not got through yet, and to whom."""
+    if not repeats:
+        return set()
+    rows = run(connection, "still_waiting", jobs=[turn.job["job_id"] for turn in repeats])
+    return {
+        (r["job_id"], Destination(r["kind"], r["channel_id"], r["account_id"], r["contact_id"], r["address"]))
+        for r in rows
+    }
 
 
 def _after(turn: _Turn, now: datetime, *, told: bool) -> _Move:

@@ -104,6 +104,12 @@ order by c.contact_id
 select channel_id, kind from channel
 where organisation_id = %(organisation)s and channel_id = any(%(channels)s::integer[]) and retired_at is null
 
+-- name: still_waiting
+-- To whom a message about these jobs has not got through yet; one that a sender holds at this moment is among them.
+select x.job_id, d.kind, d.channel_id, d.account_id, d.contact_id, d.address
+from delivery_episode x join delivery d using (delivery_id)
+where x.job_id = any(%(jobs)s::bigint[]) and d.status = 'waiting'
+
 -- name: add_deliveries
 insert into delivery (organisation_id, site_id, purpose, kind, channel_id, account_id, contact_id, address, step, tier,
     severity, key, again, created_at, run_at)
@@ -185,6 +191,7 @@ select least((select min(run_at) from notification_job where status = 'waiting' 
 
 -- name: take_delivery
 -- The row stays locked while it is sent: another notifier takes another one, and one that is killed lets go at once.
+-- Of one urgency what is new goes before what is told again.
 select d.delivery_id, d.organisation_id, d.purpose, d.kind, d.channel_id, d.account_id, d.address, d.step, d.tier,
     d.severity, d.key, d.again, d.sealed, d.created_at, d.attempts, s.site_id, s.name as site, s.time_zone,
     k.address as contact, k.verified_at, d.contact_id,
@@ -195,7 +202,7 @@ left join contact k on k.contact_id = d.contact_id
 left join channel c on c.organisation_id = d.organisation_id
     and (c.channel_id = d.channel_id or (d.channel_id is null and c.kind = d.kind and c.retired_at is null))
 where d.status = 'waiting' and d.run_at <= %(now)s
-order by d.severity desc, d.run_at
+order by d.severity desc, d.again, d.run_at
 limit 1
 for update of d skip locked
 

@@ -153,6 +153,8 @@ class Notifier:
                     displays.look(connection, self._ways, clock(connection))
             except _AWAY as failed:
                 self._pause("displays", failed)
+            except Exception as failed:
+                log.error("looking for displays failed", action="displays_failed", error=type(failed).__name__)
 
     def _beat(self) -> None:
         while not self._stop.is_set():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from dashboard.contacts import MOST_CODES
 from schemas import sealed
 from tests.dashboard.conftest import Served
 
@@ -40,7 +41,7 @@ def test_a_ladder_is_published_read_and_tried(served: Served) -> None:
         assert newest["reason"] == "The home has a display"
         stages = client.post(f"{API}/ladders/trial", json={"site_id": site, "severity": "red"}).json()
         assert [(s["tier"], s["receivers"]) for s in stages] == [
-            ("Display", [{"name": "", "ways": ["wall"], "why": ""}])
+            ("Display", [{"name": "", "ways": [], "why": "nobody knows whether a display is connected at the site"}])
         ]
     assert audited(served, "ladder_published") == before + 1
 
@@ -108,6 +109,39 @@ def test_it_is_said_which_tiers_reach_nobody(served: Served) -> None:
         assert client.get(f"{API}/messages/unreached").json()["unreached"] == []
         served.ask("update service_instance set counters = '{\"ways\": []}' where service = 'notify'")
         assert "no mail server" in client.get(f"{API}/messages/unreached").json()["unreached"][0]
+
+
+def test_a_ladders_telephone_number_is_kept_in_international_form(served: Served) -> None:
+    ward = {"kind": "address", "by": "sms", "address": "07700 900123"}
+    mail = {"kind": "address", "by": "email", "address": " ward@trust.example "}
+    document = {"tiers": [{"name": "Ward", "receivers": [ward, mail, {"kind": "wall"}]}]}
+    with served.client("admin") as client:
+        answer = client.post(f"{API}/ladders", json={"document": document, "reason": "x"})
+        assert answer.status_code == 201, answer.text
+    [(kept,)] = served.ask("select document from ladder where site_id is null order by version desc limit 1")
+    assert [receiver.get("address") for receiver in kept["tiers"][0]["receivers"]] == [
+        "+447700900123", "ward@trust.example", None,
+    ]  # fmt: skip
+
+
+def test_of_an_address_that_is_vouched_for_a_part_is_in_the_audit_log(served: Served) -> None:
+    where = f"{API}/accounts/{served.trusts.north.accounts['nurse']}/contacts"
+    with served.client("admin") as client:
+        for given in ({"kind": "sms", "address": "07700 900123"}, {"kind": "email", "address": "rosa@trust.example"}):
+            assert client.post(where, json=given).status_code == 201
+    kept = served.ask("select detail ->> 'address' from audit_log where action = 'contact_vouched' order by audit_id")
+    assert [address for (address,) in kept[-2:]] == ["…123", "…@trust.example"]
+
+
+def test_tests_that_are_sent_by_vouching_are_not_sent_without_end(served: Served) -> None:
+    where = f"{API}/accounts/{served.trusts.north.accounts['nurse']}/contacts"
+    with served.client("admin") as client:
+        answers = [
+            client.post(where, json={"kind": "sms", "address": f"07700 9001{n:02}"}) for n in range(MOST_CODES + 1)
+        ]
+    assert [answer.status_code for answer in answers] == [201] * MOST_CODES + [422]
+    assert "wait before the next" in answers[-1].json()["detail"]
+    assert served.ask("select count(*) from contact") == [(MOST_CODES,)]
 
 
 def test_an_administrator_vouches_for_an_address_in_international_form(served: Served) -> None:

@@ -23,6 +23,7 @@ from tests.homeward.notify.house import House, by_mail, minutes, open_house, tie
 ZONE = "Europe/London"
 NOW = datetime(2026, 6, 10, 13, 2, tzinfo=UTC)  # two minutes past two by the clocks of the site
 ROSA = {"name": "Rosa Mbeki", "ways": ["email"]}
+CONNECTED = {"is_connected": True, "since": NOW - minutes(90), "age": minutes(1)}
 LADDER = {
     "tiers": [
         {"name": "Display", "receivers": [{"kind": "wall"}]},
@@ -34,7 +35,7 @@ DAYS_ONLY = {"name": "Nights", "document": {"shifts": [{"account": 1, "start": "
 
 def means(**change: Any) -> Means:
     """Everybody can be told."""
-    return replace(Means({1: ROSA}, {"Nights": DAYS_ONLY}, {}, {}, (("email", "wall"),)), **change)
+    return replace(Means({1: ROSA}, {"Nights": DAYS_ONLY}, {}, {1: CONNECTED}, (("email", "wall"),)), **change)
 
 
 def job(**change: Any) -> dict[str, Any]:
@@ -147,12 +148,42 @@ def test_when_nothing_got_through_to_anybody_it_says_so() -> None:
 
 def test_a_hole_is_known_before_an_alert() -> None:
     ladder = ladders.read(LADDER)
-    gone = {1: {"is_connected": False, "since": NOW - minutes(30)}}
+    gone = {1: CONNECTED | {"is_connected": False, "since": NOW - minutes(30)}, 2: CONNECTED}
     found = reachable.holes(means(displays=gone), ladder, 1, NOW, ZONE)
     assert [(hole.tier, hole.why) for hole in found] == [("Display", "no display is connected at the site since 13:32")]
     assert reachable.holes(means(displays=gone), ladder, 2, NOW, ZONE) == [], "another site's display"
     [night] = reachable.holes(means(), ladder, 1, NOW + minutes(9 * 60), ZONE)
     assert (night.tier, night.why) == ("Nurse", "Nights: nobody is on call")
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"notifiers": (("email",), ())}, "no broker is set up that displays are told by"),
+        ({"displays": {}}, "nobody knows whether a display is connected at the site"),
+        (
+            {"displays": {1: CONNECTED | {"age": reachable.LOOK_LASTS + minutes(0.1)}}},
+            "nobody knows whether a display is connected at the site",
+        ),
+    ],
+)
+def test_a_display_that_nobody_can_tell_is_a_hole(change: dict[str, Any], why: str) -> None:
+    ladder = ladders.read({"tiers": LADDER["tiers"][:1]})
+    assert [hole.why for hole in reachable.holes(means(**change), ladder, 1, NOW, ZONE)] == [why]
+    just = {1: CONNECTED | {"age": reachable.LOOK_LASTS}}
+    assert reachable.holes(means(displays=just), ladder, 1, NOW, ZONE) == []
+    assert reachable.holes(means(displays={}), ladder, None, NOW, ZONE) == [], "no site's display in particular"
+
+
+def test_how_long_ago_a_display_was_looked_at_is_read_by_the_clock_of_the_database(house: House) -> None:
+    house.set("delete from site_display")
+    house.set(
+        "insert into site_display (organisation_id, site_id, is_connected, since, looked_at) "
+        "values (%s, %s, true, now(), now() - interval '2 years')", house.organisation, house.site,
+    )  # fmt: skip
+    found = as_person(house, "nurse", "clinician", house.trusts.north, 0, house.site)
+    assert found.means.displays[house.site]["age"] > timedelta(days=700)
+    house.set("delete from site_display")
 
 
 @pytest.fixture

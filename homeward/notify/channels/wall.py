@@ -65,9 +65,22 @@ class Wall:
             raise DeliveryError(NO_DISPLAY)
 
     def heard(self, sites: Sequence[int]) -> dict[int, bool]:
-        """Say at which of these sites a display is connected; raises `DeliveryError` where the broker cannot say."""
+        """Say at which of these sites a display is connected; raises `DeliveryError` where the broker cannot say.
+
+        A site whose presence it refuses is left out, and so is every one after the first that it does not confirm.
+        """
         sent = {site: self._publish(site, {"type": PRESENCE, "site": site}) for site in sites}
-        return {site: self._is_heard(one) for site, one in sent.items()}
+        found: dict[int, bool] = {}
+        for site, one in sent.items():
+            try:
+                answer = self._answer(one)
+            except DeliveryError:
+                if not found:
+                    raise
+                break
+            if not answer.is_failure:
+                found[site] = answer.value != _NOBODY_SUBSCRIBES
+        return found
 
     def _publish(self, site: int, facts: dict[str, Any]) -> mqtt.MQTTMessageInfo:
         if not self._connected.wait(CONFIRM_S):
@@ -75,16 +88,19 @@ class Wall:
         return self._client.publish(site_alerts_topic(site), json.dumps(facts), qos=1)
 
     def _is_heard(self, sent: mqtt.MQTTMessageInfo) -> bool:
+        answer = self._answer(sent)
+        if answer.is_failure:
+            raise DeliveryError(f"the broker refused it ({answer})")
+        return bool(answer.value != _NOBODY_SUBSCRIBES)
+
+    def _answer(self, sent: mqtt.MQTTMessageInfo) -> ReasonCode:
         try:
             sent.wait_for_publish(CONFIRM_S)
         except (ValueError, RuntimeError) as exc:
             raise DeliveryError("the broker did not take it") from exc
         if not sent.is_published():
             raise DeliveryError("the broker did not confirm it")
-        answer = self._answers.pop(sent.mid)
-        if answer.is_failure:
-            raise DeliveryError(f"the broker refused it ({answer})")
-        return bool(answer.value != _NOBODY_SUBSCRIBES)
+        return self._answers.pop(sent.mid)
 
     def _on_publish(
         self, _client: mqtt.Client, _data: object, mid: int, reason: ReasonCode, _properties: Properties

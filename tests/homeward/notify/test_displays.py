@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import paho.mqtt.client as mqtt
 import pytest
@@ -101,6 +101,13 @@ def test_it_is_known_before_an_alert_whether_a_display_is_connected(
     assert house.ask("select is_connected from site_display where site_id = %s", house.site) == [(False,)]
     # an hour by the clock that goes back is no hour of silence
     assert look(house, ways, NOW - minutes(60)) == north
+
+
+def test_a_site_that_the_broker_refuses_keeps_no_other_from_being_known(ways: Ways, broker: TestBroker) -> None:
+    refused = cast("int", "2/elsewhere")  # no topic of a display: the notifier may not publish there
+    with display(broker, 1):
+        assert ways.displays([refused, 1, 3]) == {1: True, 3: False}
+        assert ways.displays([refused]) == {}
 
 
 def test_who_names_no_display_is_not_looked_at(house: House, ways: Ways) -> None:

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from homeward.notify import planning
+from homeward.notify.sql import run
+from homeward.notify.ways import Outside, Ways
 from tests.conftest import TestDatabase
-from tests.homeward.notify.house import NOW, House, by_mail, minutes, open_house, tier
+from tests.homeward.notify.house import NOW, PRIVATE, House, Mailbox, by_mail, minutes, open_house, tier
 
 TWO = (tier("Home", by_mail("home@x.example")), tier("Nurse", by_mail("nurse@x.example"), after=10))
 
@@ -48,7 +50,7 @@ def test_the_last_tier_is_told_again_until_somebody_acknowledges(house: House) -
     assert house.jobs() == [("delivered", "acknowledged")]
 
 
-def test_a_repeat_that_does_not_get_through_waits_for_the_next(house: House) -> None:
+def test_a_repeat_that_does_not_get_through_is_not_written_again(house: House) -> None:
     house.ladder(*TWO, repeat_min=15)
     house.raise_episode()
     for minute in range(41):
@@ -58,7 +60,92 @@ def test_a_repeat_that_does_not_get_through_waits_for_the_next(house: House) -> 
     times = [
         round((at - NOW).total_seconds() / 60) for (at,) in house.ask("select created_at from delivery order by 1")
     ]
-    assert times == [0, 1, 16, 31]
+    assert times == [0, 1]
+
+
+def test_repeats_do_not_pile_up_while_a_way_is_down(house: House) -> None:
+    mailbox = Mailbox()
+    ways = Ways(Outside("http://x.example", mailbox.url), PRIVATE)
+    mailbox.stop()
+    house.ladder(tier("Nurse", by_mail("nurse@x.example"), {"kind": "wall"}), repeat_min=5)
+    house.raise_episode()
+    for minute in range(0, 8 * 60, 5):
+        house.plan(NOW + minutes(minute))
+        house.send(ways, NOW + minutes(minute))
+    waiting = house.ask("select kind, count(*) from delivery where status = 'waiting' group by kind order by kind")
+    assert waiting == [("email", 1), ("wall", 1)]
+    mailbox.start()
+    house.send(ways, NOW + minutes(8 * 60 + 5))
+    assert mailbox.to == ["nurse@x.example"]
+    # once it is through, the next repeat is due as before; the display still has its one message
+    house.plan(NOW + minutes(8 * 60 + 10))
+    house.send(ways, NOW + minutes(8 * 60 + 10))
+    mailbox.stop()
+    assert mailbox.to == ["nurse@x.example"] * 2
+    assert house.ask("select count(*) from delivery where kind = 'wall'") == [(1,)]
+
+
+def test_of_several_told_together_only_whom_nothing_waits_for_are_told_again(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=5)
+    house.raise_episode()
+    house.plan(NOW)
+    through(house)
+    later = house.raise_episode(patient=2)
+    house.plan(NOW)
+    house.plan(NOW + minutes(5))
+    rows = house.ask(
+        "select d.again, array_agg(x.episode_id) from delivery d join delivery_episode x using (delivery_id) "
+        "where d.status = 'waiting' group by d.delivery_id order by d.delivery_id"
+    )
+    assert [again for again, _ in rows] == [False, True]
+    assert rows[0][1] == [later]
+    assert later not in rows[1][1]
+
+
+def test_a_repeat_that_a_storm_puts_off_keeps_the_quiet_hours(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=30, quiet={"start": "22:00", "end": "07:00"})
+    evening = datetime(2026, 6, 10, 20, 29, 30, tzinfo=UTC)  # half past nine in summer
+    ends = datetime(2026, 6, 11, 6, 0, tzinfo=UTC)
+    for number in range(planning.STORM_MESSAGES + 1):
+        at = evening + minutes(number / 60)
+        house.raise_episode(severity=1, at=at)
+        house.plan(at)
+        through(house)
+    house.plan(evening + minutes(1))
+    through(house)
+    for tenth in range(300, 330):
+        house.plan(evening + minutes(tenth / 10))
+        through(house)
+    repeats = [at for (at,) in house.ask("select created_at from delivery where again")]
+    assert repeats
+    quiet = datetime(2026, 6, 10, 21, 0, tzinfo=UTC)
+    assert all(at < quiet for at in repeats)
+    due = [at for (at,) in house.ask("select run_at from notification_job")]
+    assert due == [ends] * len(due)
+
+
+def test_a_repeat_that_comes_late_keeps_the_quiet_hours(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=30, quiet={"start": "22:00", "end": "07:00"})
+    evening = datetime(2026, 6, 10, 20, 25, tzinfo=UTC)
+    house.raise_episode(severity=1, at=evening)
+    house.plan(evening)
+    through(house)
+    house.plan(evening + minutes(45))  # no notifier ran when it was due
+    assert len(house.told()) == 1
+    assert house.ask("select run_at from notification_job") == [(datetime(2026, 6, 11, 6, 0, tzinfo=UTC),)]
+
+
+def test_what_is_new_is_sent_before_what_is_told_again(house: House) -> None:
+    house.ladder(tier("Nurse", by_mail("nurse@x.example")), repeat_min=5)
+    house.raise_episode()
+    house.plan(NOW)
+    through(house)
+    house.plan(NOW + minutes(5))
+    new = house.raise_episode(at=NOW + minutes(6), patient=2)
+    house.plan(NOW + minutes(6))
+    [taken] = run(house.notify, "take_delivery", now=NOW + minutes(6))
+    assert not taken["again"]
+    assert house.ask("select episode_id from delivery_episode where delivery_id = %s", taken["delivery_id"]) == [(new,)]
 
 
 def test_quiet_hours_put_off_what_is_not_red(house: House) -> None:
