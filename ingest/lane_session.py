@@ -36,7 +36,7 @@ RECEIVE_MAXIMUM = {Stream.LIVE: 2_000, Stream.BACKLOG: 500}
 RECEIPTS_UNDERWAY = 1_000
 _RETRY_S = (0.2, 10.0)
 _QOS = 1
-_FOREIGN_OPTIONS = SubscribeOptions(qos=_QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+_OPTIONS = SubscribeOptions(qos=_QOS, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
 
 log = structlog.get_logger()
 
@@ -190,14 +190,14 @@ class LaneSession:
             return
         self._retry_s = _RETRY_S[0]
         self.is_connected = flags.session_present
-        if not flags.session_present:
-            client.subscribe(lane_filter(self.lane, self.stream), _QOS)
+        # every time: who held the lane may have been killed between making the session and subscribing
+        client.subscribe(lane_filter(self.lane, self.stream), options=_OPTIONS)
         if self.stream is Stream.LIVE:
             # every time: the broker then gives each device's newest status again
             self._status_request = client.subscribe(status_filter(self.lane), 0)[1]
         if self.lane == FOREIGN_LANE and self.stream is Stream.LIVE:
             # at every connection, as nothing comes twice: a session may be older than these subscriptions
-            _, self._foreign = client.subscribe([(topic, _FOREIGN_OPTIONS) for topic in FOREIGN_FILTERS])
+            _, self._foreign = client.subscribe([(topic, _OPTIONS) for topic in FOREIGN_FILTERS])
         log.debug("lane connected", action="lane_connected", lane=self.lane, session=flags.session_present)
 
     def _on_subscribe(self, _c: mqtt.Client, _u: Any, packet: int, reasons: list[Any], _p: Any) -> None:

@@ -12,7 +12,7 @@ import threading
 
 import psycopg
 import structlog
-from psycopg_pool import ConnectionPool, PoolTimeout
+from psycopg_pool import ConnectionPool
 
 from ingest.counters import Counters
 from ingest.presence import BEAT_S, Presence
@@ -33,6 +33,7 @@ class LaneKeeper:
         self._pool, self._subscriber = pool, subscriber
         self._presence, self._counters = presence, counters
         self._locked: set[int] = set()
+        self._leaving: set[int] = set()
         self.ready = threading.Event()
         """Set while lanes are held and the database answers."""
 
@@ -42,10 +43,12 @@ class LaneKeeper:
             try:
                 with self._pool.connection() as connection:
                     self._hold(connection, stop)
-            except (psycopg.Error, PoolTimeout) as failed:
+            except Exception as failed:
+                # whatever it was: a process without this thread would hold no lane, and say that it lives
                 log.warning("lanes let go", action="lanes_lost", error=type(failed).__name__)
                 self.ready.clear()
                 self._locked.clear()
+                self._leaving.clear()
                 self._subscriber.drop_all()
                 stop.wait(BEAT_S * random.uniform(0.2, 1.0))  # noqa: S311
         self.ready.clear()
@@ -74,11 +77,13 @@ class LaneKeeper:
 
     def _share(self, connection: psycopg.Connection, share: int) -> None:
         """Take lanes up to the share; leave those above it, and give back those that are left."""
-        held = self._subscriber.lanes
-        for lane in [lane for lane in self._locked if lane not in held]:
+        # only what was left: a lane that was taken may not be held yet, and its lock must not be given to another
+        for lane in self._leaving - self._subscriber.lanes:
             connection.execute(QUERIES["give_lane"], [LOCK_CLASS, lane])
             self._locked.discard(lane)
+            self._leaving.discard(lane)
         for lane in sorted(self._locked)[share:]:
+            self._leaving.add(lane)
             self._subscriber.leave(lane)
         free = [lane for lane in range(LANES) if lane not in self._locked]
         random.shuffle(free)

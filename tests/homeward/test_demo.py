@@ -314,8 +314,8 @@ def test_a_taken_port_is_said_in_one_sentence() -> None:
 def test_the_examples_of_the_ways_in_and_out_work_when_they_are_pasted_in_order(demo: Running) -> None:
     text = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S))
-    given = blocks.replace(".venv/bin/homeward", f"{sys.executable} -m homeward")
-    given = given.replace("http://127.0.0.1:8080", demo.ready["http"]).replace("/tmp/", f"{demo.home.parent}/")
+    given = blocks.replace("http://127.0.0.1:8080", demo.ready["http"]).replace("/tmp/", f"{demo.home.parent}/")
+    given = given.replace(".venv/bin/homeward", f"{sys.executable} -m homeward")
     # what is refused ends it, as nobody looks at each answer
     strict = 'set -euo pipefail\ncurl() { command curl --fail-with-body "$@"; echo; }\n'
     done = subprocess.run(

@@ -34,6 +34,7 @@ from tests.ingest.test_writer import WELL
 from tests.ingest.ward import payload
 
 PATIENCE_S = 180
+READY_S = 120
 USER = "homeward-ingest"
 
 
@@ -94,9 +95,17 @@ class Workers:
         command = [sys.executable, "-m", "tests.ingest.worker", kind]
         worker = subprocess.Popen(command, env=self._environment, stdout=subprocess.PIPE, text=True)
         self._running.append(worker)
-        assert worker.stdout is not None
-        assert any(line == "ready\n" for line in worker.stdout), "the worker ended before it was ready"
-        threading.Thread(target=worker.stdout.read, daemon=True).start()
+        said: list[str] = []
+        is_ready = threading.Event()
+
+        def listen() -> None:
+            for line in worker.stdout or ():
+                said.append(line)
+                if line == "ready\n":
+                    is_ready.set()
+
+        threading.Thread(target=listen, daemon=True).start()
+        assert is_ready.wait(READY_S), f"the worker is not ready after {READY_S} s; it said: {''.join(said)}"
         return worker
 
     def end(self) -> None:
@@ -108,10 +117,10 @@ class Workers:
                 worker.stdout.close()
 
 
-@pytest.fixture
-def clean_lanes(broker: TestBroker) -> Iterator[None]:
-    """Lanes without messages of an earlier test: their sessions are ended."""
-    yield
+def begin_lanes(broker: TestBroker, kept_s: int) -> None:
+    """Begin a new session of each lane that subscribes to nothing, and leave it; the broker keeps it for so long."""
+    properties = Properties(PacketTypes.CONNECT)
+    properties.SessionExpiryInterval = kept_s
     address = re.fullmatch(r"mqtt://(.+):(\d+)", broker.url)
     assert address is not None
     password = broker.add_service(USER)
@@ -121,10 +130,17 @@ def clean_lanes(broker: TestBroker) -> Iterator[None]:
         gone = threading.Event()
         client.on_connect = lambda c, *_: c.disconnect()
         client.on_disconnect = lambda *_, gone=gone: gone.set()
-        client.connect(address[1], int(address[2]), clean_start=True)
+        client.connect(address[1], int(address[2]), clean_start=True, properties=properties)
         client.loop_start()
         assert gone.wait(PATIENCE_S)
         client.loop_stop()
+
+
+@pytest.fixture
+def clean_lanes(broker: TestBroker) -> Iterator[None]:
+    """Lanes without messages of an earlier test: their sessions are ended."""
+    yield
+    begin_lanes(broker, 0)
 
 
 @pytest.fixture
@@ -187,6 +203,15 @@ def test_a_receipt_says_what_was_committed(desk: Desk, hub: Sender, workers: Wor
     hub.publish(desk.ward.hub_topic, payload(desk.at(1), {"pulse": 71}, device=desk.ward.devices[0]), **elsewhere)
     wait_until(lambda: stored(desk) == 3, "the third message is stored")
     assert hub.receipts.empty()
+
+
+def test_a_session_whose_holder_was_killed_before_it_subscribed_takes_messages(
+    broker: TestBroker, desk: Desk, hub: Sender, workers: Workers
+) -> None:
+    begin_lanes(broker, 3600)
+    workers.start()
+    hub.publish(desk.ward.hub_topic, payload(desk.at(0), {"pulse": 71}, device=desk.ward.devices[0]))
+    wait_until(lambda: stored(desk) == 1, "the message is stored")
 
 
 def test_what_is_live_goes_before_a_backlog(desk: Desk, hub: Sender, workers: Workers) -> None:
