@@ -8,7 +8,7 @@ of single sites, and the calendar is what matters about them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -69,11 +69,6 @@ def is_open(window: Window, at: datetime, zone: str) -> bool:
     if start < end:
         return today and start <= minute < end
     return (today and minute >= start) or (yesterday and minute < end)
-
-
-def any_open(windows: Iterable[Window], at: datetime, zone: str) -> bool:
-    """Say whether one of them is open."""
-    return any(is_open(window, at, zone) for window in windows)
 
 
 def first_when(at: datetime, holds: Callable[[datetime], bool], within: timedelta) -> datetime | None:

@@ -128,11 +128,6 @@ class Push:
         """How many pages are open."""
         return len(self._browsers)
 
-    @property
-    def is_listening(self) -> bool:
-        """Whether the database's word reaches this process now."""
-        return self._is_listening
-
     async def run(self) -> None:
         """Listen until cancelled; after a lost connection anew, telling every page that it may have missed some."""
         failures = 0

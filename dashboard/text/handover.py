@@ -19,12 +19,10 @@ HINTS = {
     "decision": "What was agreed, with whom, by when",
 }
 SIGN = "Sign"
-SIGNING = "Sign handover"
 COPY = "Copy as text"
 COPIED = "Copied."
 NOT_COPIED = "The browser does not let pages copy. Mark the text and copy it yourself."
 PDF = "PDF"
-TEXT = "Text"
 CORRECT = "Correct"
 ANEW = "Write anew from the record"
 CHANGED_SINCE = "Something has changed since this was written: compare with the record, or write it anew."
