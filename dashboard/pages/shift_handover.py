@@ -105,9 +105,22 @@ def _document(told: Row, site: str, signs: bool) -> Any:
     return [*groups, rest, _end(site, signs)]
 
 
-def _kept(whose: str) -> Row:
-    """Let the browser keep what is typed: what is typed while a new document is on its way is in no request."""
-    return {"persistence": whose, "persistence_type": "memory"}
+def _note(name: Any, label: str, whose: str, *, signs: bool) -> Any:
+    """Let somebody write, and the browser keep it: what is typed while a new document is on its way is in no request.
+
+    This kind of box hands on each key as it is pressed; one that waits for a moment, however short, would lose what
+    was typed before a document that comes within it, or leave it with whoever then stands in its place.
+    """
+    box = dcc.Textarea(
+        id=name,
+        value="",
+        rows=2,
+        maxLength=str(shift_store.LONGEST_NOTE),
+        readOnly=not signs,
+        persistence=whose,
+        persistence_type="memory",
+    )
+    return html.Label([label, box], className="shift-note")
 
 
 def _entry(entry: Row, signs: bool) -> Any:
@@ -124,17 +137,11 @@ def _entry(entry: Row, signs: bool) -> Any:
             ),
             html.P(", ".join(entry["marks"]), className="shift-marks") if entry["marks"] else None,
             *(html.P(line, className="shift-line") for line in entry["lines"]),
-            dmc.Textarea(
-                id={"kind": "shift-note", "patient": entry["patient_id"]},
-                label=f"{words.NOTE_FOR}: {entry['name']}",
-                value="",
-                **_kept(str(entry["patient_id"])),
-                autosize=True,
-                minRows=1,
-                maxRows=8,
-                size="md",
-                readOnly=not signs,
-                inputProps={"maxLength": shift_store.LONGEST_NOTE},
+            _note(
+                {"kind": "shift-note", "patient": entry["patient_id"]},
+                f"{words.NOTE_FOR}: {entry['name']}",
+                str(entry["patient_id"]),
+                signs=signs,
             ),
         ],
         className=f"card resident level-{level}",
@@ -144,18 +151,7 @@ def _entry(entry: Row, signs: bool) -> Any:
 def _end(site: str, signs: bool) -> Any:
     return html.Div(
         [
-            dmc.Textarea(
-                id="shift-general",
-                label=words.GENERAL,
-                value="",
-                **_kept(site),
-                autosize=True,
-                minRows=2,
-                maxRows=10,
-                size="md",
-                readOnly=not signs,
-                inputProps={"maxLength": shift_store.LONGEST_NOTE},
-            ),
+            _note("shift-general", words.GENERAL, site, signs=signs),
             html.Button(words.SIGN, id="shift-sign", className="button no-print", type="button") if signs else None,
         ],
         className="card section note-form",

@@ -19,7 +19,8 @@ def opened(house: House, browser: Browser, scheme: str = "light") -> Page:
     """A carer's tablet on the page, over the last day."""
     page = sign_in(house, browser, "carer", TABLET, scheme)
     page.goto(f"{house.url}/handover")
-    page.locator("#shift-span").get_by_text("24 hours").click()
+    with page.expect_response(lambda answer: "shift-list.children" in (answer.request.post_data or "")):
+        page.locator("#shift-span").get_by_text("24 hours").click()
     expect(page.locator("#shift-lead")).to_contain_text("Willow Court")
     expect(page.locator("#shift-list .resident").first).to_be_visible()
     return page
@@ -85,6 +86,23 @@ def test_what_is_typed_while_another_span_is_on_its_way_stays(house: House, brow
     expect(page.locator("#shift-lead")).not_to_have_text(before)
     expect(page.get_by_label("About the shift as a whole")).to_have_value("Quiet.")
     expect(note).to_have_value("Ate well.")
+    page.context.close()
+
+
+TYPED = """() => [...document.querySelectorAll("#shift-list textarea")].map((box) => {
+    const set = Object.getOwnPropertyDescriptor(HTMLTextAreaElement.prototype, "value").set;
+    set.call(box, "Ate well.");
+    box.dispatchEvent(new Event("input", { bubbles: true }));
+    const id = box.id.startsWith("{") ? JSON.parse(box.id) : box.id;
+    return window.dash_component_api.getLayout(id).props.value;
+})"""
+
+
+def test_a_key_pressed_is_kept_before_anything_else_can_happen(house: House, browser: Browser) -> None:
+    page = opened(house, browser)
+    kept = page.evaluate(TYPED)
+    assert len(kept) > 1
+    assert set(kept) == {"Ate well."}
     page.context.close()
 
 
