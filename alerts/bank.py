@@ -50,6 +50,7 @@ QUALITY, DISAGREEMENT, OUTLIER, BANDED, OVERDUE_EACH = range(11, 16)
 needs all of its vital signs looks at each."""
 _TREND = {ChangeRule: CHANGE, AverageRule: AVERAGE, SlopeRule: SLOPE, EwmaRule: EWMA, CusumRule: CUSUM}
 _REFERENCE = {"extreme": 0, "median": 1, "spread": 2}
+_LONGEST_HOLD_MS = 28 * 86_400_000
 
 
 class _Columns:
@@ -203,10 +204,10 @@ class _Columns:
             c: Confirmation = getattr(rule.raise_after, Severity(level + 1).word) or rule.raise_after
             self.consecutive[b, r, level] = c.consecutive
             self.apart[b, r, level] = duration(c.apart, f"{here}, raise_after.apart")
-            self.hold_ms[b, r, level] = duration(c.hold, f"{here}, raise_after.hold") // 1000
+            self.hold_ms[b, r, level] = _hold_ms(c.hold, f"{here}, raise_after.hold")
         self.clear_consecutive[b, r] = rule.clear_after.consecutive
         self.clear_apart[b, r] = duration(rule.clear_after.apart, f"{here}, clear_after.apart")
-        self.clear_hold_ms[b, r] = duration(rule.clear_after.hold, f"{here}, clear_after.hold") // 1000
+        self.clear_hold_ms[b, r] = _hold_ms(rule.clear_after.hold, f"{here}, clear_after.hold")
 
     def _limit(self, b: int, r: int, rule: LimitRule, here: str) -> None:
         self.kind[b, r] = LIMIT
@@ -234,6 +235,8 @@ class _Columns:
         if rule.at_least > steps:
             raise PolicyError(f"{here}: at_least = {rule.at_least} steps, but over holds {steps}")
         if isinstance(rule, AverageRule):
+            if rule.skip >= steps:
+                raise PolicyError(f"{here}, skip: {rule.skip} steps leave none of the {steps} that over holds")
             self.skip[b, r] = rule.skip
         elif isinstance(rule, ChangeRule):
             self.reference[b, r] = _REFERENCE[rule.reference]
@@ -278,6 +281,14 @@ def _steps(rule: Trend | OutlierRule, here: str) -> tuple[int, int]:
     if not 0 < length <= over or over > STEPS * length:
         raise PolicyError(f"{here}: over = {rule.over!r} must be 1 to {STEPS} times every = {rule.every!r}")
     return length, over // length
+
+
+def _hold_ms(text: str, where: str) -> int:
+    """Read how long a condition must last, in the milliseconds in which it is counted."""
+    held = duration(text, where) // 1000
+    if held > _LONGEST_HOLD_MS:
+        raise PolicyError(f"{where}: {text!r} is longer than anything is held for; state at most 28 d")
+    return held
 
 
 def _vital_or_score(name: str, policy: Policy, here: str) -> int:

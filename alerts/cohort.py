@@ -8,6 +8,7 @@ live service would quarantine as implausible is left out here too, and counted.
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ _ROWS_AT_ONCE = 100_000
 NO_ONSET = np.iinfo(np.int64).min
 """In place of an instant: there was no onset, or nobody knows when."""
 _MICROSECONDS = 1_000_000
+_TIME = "a time after 1970 with its zone such as 2026-03-02T10:00:00Z"
 
 
 class CohortError(ValueError):
@@ -92,7 +94,10 @@ def _instant(text: str) -> int:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(text)
-    return round(at.timestamp() * _MICROSECONDS)
+    instant = round(at.timestamp() * _MICROSECONDS)
+    if instant <= 0:
+        raise ValueError(text)
+    return instant
 
 
 def read_observations(lines: Iterable[str], file: str) -> Recording:
@@ -142,9 +147,9 @@ def _columns(
             np.fromiter(map(names[1].__getitem__, device), np.int32, count),
             np.fromiter(map(names[2].__getitem__, at), np.int64, count),
             np.fromiter((BY_NAME[name].code for name in vital), np.int16, count),
-            np.fromiter(map(float, value), np.float64, count),
+            np.fromiter(map(_finite, value), np.float64, count),
         )
-        if np.isfinite(found[4]).all() and "" not in names[0]:
+        if "" not in names[0]:
             return found
     except (ValueError, KeyError):
         pass
@@ -172,7 +177,7 @@ def _check_row(row: list[str], where: str) -> None:
     patient, _, at, vital, value = row
     if not patient:
         raise CohortError(f"{where}: no patient; fill in 'patient'")
-    _check_cell(_instant, at, f"{where}: observed_at is {at!r}", "a time with its zone such as 2026-03-02T10:00:00Z")
+    _check_cell(_instant, at, f"{where}: observed_at is {at!r}", _TIME)
     if vital not in BY_NAME:
         raise CohortError(f"{where}: unknown vital sign {vital!r}; expected one of {', '.join(BY_NAME)}")
     unit = BY_NAME[vital].unit
@@ -188,7 +193,8 @@ def _check_cell(read: Callable[[str], Any], cell: str, what: str, expected: str)
 
 def _finite(text: str) -> float:
     number = float(text)
-    if not np.isfinite(number):
+    # what is a number in Python only, such as 9_5, was a slip of the hand
+    if not math.isfinite(number) or "_" in text:
         raise ValueError(text)
     return number
 
@@ -246,7 +252,7 @@ def _outcome(row: list[str], where: str) -> tuple[int, int, bool, int]:
     if not patient:
         raise CohortError(f"{where}: no patient; fill in 'patient'")
     for name, cell in (("from", start), ("to", end), *([("onset", onset)] if onset else [])):
-        _check_cell(_instant, cell, f"{where}: {name} is {cell!r}", "a time with its zone such as 2026-03-02T10:00:00Z")
+        _check_cell(_instant, cell, f"{where}: {name} is {cell!r}", _TIME)
     first, last = _instant(start), _instant(end)
     if last <= first:
         raise CohortError(f"{where}: to = {end} is not after from = {start}; exchange or correct them")

@@ -6,11 +6,12 @@ TOML document against them and names the field that is wrong; `alerts.bank` turn
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -22,6 +23,7 @@ SECOND = 1_000_000
 
 _UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": 86_400 * SECOND}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)\Z")
+_LONGEST = 36_525 * _UNITS["d"]
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
@@ -375,7 +377,22 @@ def duration(text: str, where: str) -> int:
     match = _DURATION.match(text)
     if match is None:
         raise PolicyError(f'{where}: {text!r} is not a duration; write it like "90 s", "15 min", "12 h" or "14 d"')
-    return round(float(match[1]) * _UNITS[match[2]])
+    amount = float(match[1]) * _UNITS[match[2]]
+    if amount > _LONGEST:
+        raise PolicyError(f"{where}: {text!r} is more than a hundred years; state at most 36525 d")
+    return round(amount)
+
+
+def refuse_no_numbers(loaded: Any, path: str = "$") -> None:
+    """Raise `PolicyError` where TOML says ``nan`` or ``inf``: no comparison with it means what its author meant."""
+    if isinstance(loaded, float) and not math.isfinite(loaded):
+        raise PolicyError(f"{loaded} is no number that anything can be compared with; state one - at `{path}`")
+    if isinstance(loaded, dict):
+        for name, value in loaded.items():
+            refuse_no_numbers(value, f"{path}.{name}")
+    elif isinstance(loaded, list):
+        for position, value in enumerate(loaded):
+            refuse_no_numbers(value, f"{path}[{position}]")
 
 
 def minute_of(clock: str) -> int:

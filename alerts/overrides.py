@@ -24,6 +24,7 @@ from alerts.documents import (
     PolicyError,
     Rule,
     ScoreRule,
+    refuse_no_numbers,
 )
 from alerts.policy import check, parse_version
 from alerts.score_tables import NEWS2
@@ -70,10 +71,12 @@ def read_override(text: str) -> Override:
     try:
         if text.lstrip().startswith("{"):
             return msgspec.json.decode(text, type=Override)
-        return msgspec.convert(tomllib.loads(text), Override)
+        loaded = tomllib.loads(text)
+        refuse_no_numbers(loaded)
+        return msgspec.convert(loaded, Override)
     except tomllib.TOMLDecodeError as exc:
         raise PolicyError(f"override: not TOML: {exc}") from exc
-    except msgspec.DecodeError as exc:
+    except (msgspec.DecodeError, PolicyError) as exc:
         raise PolicyError(f"override: {exc}") from exc
 
 
@@ -189,7 +192,8 @@ def _own_night(rule: LimitRule, stated: dict[str, float]) -> Night:
 def _check_range(rule: Personal, word: str, value: float, where: str) -> None:
     assert rule.personal is not None
     lowest, highest = rule.personal.lowest, rule.personal.highest
-    if (lowest is not None and value < lowest) or (highest is not None and value > highest):
+    # asked for what is right: of a number that is none every comparison is wrong
+    if not ((lowest is None or value >= lowest) and (highest is None or value <= highest)):
         span = f"{'' if lowest is None else f'{lowest:g}'} to {'' if highest is None else f'{highest:g}'}".strip()
         raise PolicyError(f"{where}: {value:g} is outside what the policy permits, {span}; choose a value within")
     shared = getattr(rule, word)

@@ -29,11 +29,13 @@ from alerts.documents import (
     Range,
     Rise,
     ScoreRule,
+    refuse_no_numbers,
 )
 from alerts.places import line_of
 from alerts.reach import check_reach
 from alerts.score_tables import NEWS2, SHIPPED, ScoreTable
 from alerts.state import SLOTS
+from schemas.vital_signs import BY_NAME
 
 
 def parse(
@@ -52,14 +54,14 @@ def parse(
         With the place in the document, what is wrong and what was expected.
     """
     try:
-        document = msgspec.convert(tomllib.loads(text), Document)
+        loaded = tomllib.loads(text)
     except tomllib.TOMLDecodeError as exc:
         raise PolicyError(f"{file}: not TOML: {exc}") from exc
-    except msgspec.ValidationError as exc:
-        raise _placed(file, text, str(exc)) from exc
     try:
+        refuse_no_numbers(loaded)
+        document = msgspec.convert(loaded, Document)
         check(document, tables)
-    except PolicyError as exc:
+    except (msgspec.ValidationError, PolicyError) as exc:
         raise _placed(file, text, str(exc)) from exc
     return Policy(document, text, policy_id, version, tables=tables)
 
@@ -102,6 +104,7 @@ def check(document: Document, tables: Mapping[str, ScoreTable] = SHIPPED) -> Non
         raise PolicyError(f"policy {document.name}: no rule; add at least one")
     if len(document.rules) > SLOTS:
         raise PolicyError(f"policy {document.name}: {len(document.rules)} rules; a policy holds at most {SLOTS}")
+    _check_targets(document)
     seen: set[str] = set()
     for rule in document.rules:
         where = f"policy {document.name}, rule {rule.name}"
@@ -123,6 +126,17 @@ def check(document: Document, tables: Mapping[str, ScoreTable] = SHIPPED) -> Non
         check_reach(rule, document, where, tables)
         if isinstance(rule, LimitRule) and rule.night is not None:
             _check_night(rule, rule.night, document, where)
+
+
+def _check_targets(document: Document) -> None:
+    where, known = f"policy {document.name}, target_saturation", set[tuple[float, float]]()
+    for target in document.target_saturation:
+        span = (target.lowest, target.highest)
+        if not target.lowest < target.highest or not all(map(BY_NAME["spo2"].is_plausible, span)):
+            raise PolicyError(f"{where}: {target.lowest:g} to {target.highest:g} is no range of a saturation in %")
+        if span in known:
+            raise PolicyError(f"{where}: {target.lowest:g} to {target.highest:g} is there twice; keep one of them")
+        known.add(span)
 
 
 def _check_thresholds(rule: Graded, where: str) -> None:

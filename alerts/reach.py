@@ -6,6 +6,7 @@ is never silent. Both are refused before they are published.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from alerts.documents import (
@@ -60,8 +61,11 @@ def check_reach(rule: Rule, document: Document, where: str, tables: Mapping[str,
 
 
 def _check_threshold(rule: Graded, word: str, threshold: float, where: str, tables: Mapping[str, ScoreTable]) -> None:
+    if not math.isfinite(threshold):
+        raise PolicyError(f"{where}: {word} = {threshold:g} can never be met: it is no number")
     if isinstance(rule, LimitRule | AverageRule) and rule.vital in BY_NAME:
         _check_plausible(rule.vital, word, threshold, where)
+        _check_deadband(rule, word, threshold, where)
     elif isinstance(rule, Trend | DisagreementRule | OutlierRule) and not isinstance(rule, AverageRule):
         if threshold <= 0:
             raise PolicyError(f"{where}: {word} = {threshold:g} is met by no change at all; state more than 0")
@@ -101,6 +105,18 @@ def _check_plausible(name: str, word: str, threshold: float, where: str) -> None
         raise PolicyError(
             f"{where}: {word} = {threshold:g} can never be met: {vital.label} is taken as plausible from "
             f"{vital.plausible_low:g} to {vital.plausible_high:g} {vital.display_unit}"
+        )
+
+
+def _check_deadband(rule: LimitRule | AverageRule, word: str, threshold: float, where: str) -> None:
+    """Refuse a deadband behind which no value lies: the episode would never end."""
+    vital = BY_NAME[rule.vital]
+    back = threshold + (rule.deadband if rule.side == "low" else -rule.deadband)
+    if back >= vital.plausible_high if rule.side == "low" else back <= vital.plausible_low:
+        beyond = "above" if rule.side == "low" else "below"
+        raise PolicyError(
+            f"{where}, deadband: {rule.deadband:g} is too wide: {word} would be over only {beyond} {back:g}, and no "
+            f"{vital.label.lower()} is; state a smaller one"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import io
 import json
@@ -66,6 +67,8 @@ def read_file(reader: Callable[[Iterator[str], str], _T], path: Path) -> _T:
             return reader(lines, path.name)
     except UnicodeDecodeError as exc:
         raise CohortError(f"{path.name}: not a text file in UTF-8; expected a CSV, or one in gzip") from exc
+    except csv.Error as exc:
+        raise CohortError(f"{path.name}: not a CSV ({exc}); look for a quotation mark that nothing closes") from exc
     except (OSError, EOFError, zlib.error) as exc:
         raise CohortError(f"{path}: cannot be read ({exc}); check the path and that the file is whole") from exc
 

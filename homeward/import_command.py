@@ -62,9 +62,7 @@ def run(
                 one.close()
         if not dry_run:
             _audit(admin, number, one.result)
-    if not one.result.refused:
-        place.unlink(missing_ok=True)
-    _say(one.result, place, dry_run=dry_run, as_json=as_json)
+    _say(one.result, table.layout.ignored, place, dry_run=dry_run, as_json=as_json)
     return SOME_REFUSED if one.result.refused else 0
 
 
@@ -118,16 +116,31 @@ def _whose(
 
 @contextmanager
 def _report_of(place: Path) -> Iterator[Any]:
-    try:
-        with place.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(["line", "reason", "detail"])
+    """Tell refused rows in a file, which is there only where there are some; that it can be written is tried first."""
+    told = 0
+    with _written(place), place.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["line", "reason", "detail"])
 
-            def refuse(row: RefusedRow) -> None:
-                writer.writerow([row.line, row.reason.value, row.detail])
+        def refuse(row: RefusedRow) -> None:
+            nonlocal told
+            told += 1
+            writer.writerow([row.line, row.reason.value, row.detail])
 
+        try:
             yield refuse
+        finally:
+            if not told:
+                place.unlink(missing_ok=True)
+
+
+@contextmanager
+def _written(place: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as failed:
+        if failed.filename not in (None, str(place)):
+            raise
         raise HistoryError(
             f"{place}: cannot be written ({failed.strerror or failed}); say with --refused where else."
         ) from failed
@@ -158,8 +171,8 @@ def _audit(admin: provisioning.Connection, organisation: int, found: Imported) -
         provisioning.audit(admin, organisation, "history_imported", "observations", **counts)
 
 
-def _say(found: Imported, place: Path, *, dry_run: bool, as_json: bool) -> None:
-    result = asdict(found) | {"reasons": dict(found.reasons), "dry_run": dry_run}
+def _say(found: Imported, ignored: Sequence[str], place: Path, *, dry_run: bool, as_json: bool) -> None:
+    result = asdict(found) | {"reasons": dict(found.reasons), "dry_run": dry_run, "columns_not_taken": list(ignored)}
     result["report"] = str(place) if found.refused else None
     done = (
         f"{found.stored} would be stored or are there already"
@@ -167,4 +180,6 @@ def _say(found: Imported, place: Path, *, dry_run: bool, as_json: bool) -> None:
         else f"{found.stored} stored, {found.duplicate} were there already"
     )
     words = f"{found.rows} rows: {done}, {found.refused} refused."
+    if ignored:
+        words += f" Columns not taken: {', '.join(ignored)}."
     report(result, as_json, f"{words} See {place}." if found.refused else words)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -75,12 +76,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which column is what: the place of each role, and of each vital sign in a wide table."""
+    """Which column is what: the place of each role, and of each vital sign in a wide table; and what is none of it."""
 
     roles: Mapping[str, int]
     vitals: Mapping[int, str]
     flags: Mapping[int, Flag]
     width: int
+    ignored: tuple[str, ...] = ()
 
     @property
     def is_long(self) -> bool:
@@ -104,6 +106,7 @@ def layout_of(header: Sequence[str], named: Mapping[str, str], path: str) -> Lay
     roles: dict[str, int] = {}
     vitals: dict[int, str] = {}
     flags: dict[int, Flag] = {}
+    ignored: list[str] = []
     for place, name in enumerate(names):
         meant = (
             named.get(name) or _WORDS.get(name.lower()) or (_OMBLEPY.get(name) if is_omblepy else None) or name.lower()
@@ -120,6 +123,8 @@ def layout_of(header: Sequence[str], named: Mapping[str, str], path: str) -> Lay
         elif name in named:
             known = ", ".join((*_ROLES, *BY_NAME))
             raise HistoryError(f"--map {name}={named[name]}: {named[name]!r} is not one of {known}.")
+        else:
+            ignored.append(name)
     if TIME not in roles:
         raise HistoryError(f"{path}:1: no column for the time; name it 'time', or say --map COLUMN=time.")
     if (VITAL in roles) != (VALUE in roles) or (VITAL in roles) == bool(vitals):
@@ -127,7 +132,12 @@ def layout_of(header: Sequence[str], named: Mapping[str, str], path: str) -> Lay
             f"{path}:1: expected either columns 'vital' and 'value', or a column for each vital sign; say which is "
             f"which with --map COLUMN=NAME. The names are {', '.join(BY_NAME)}."
         )
-    return Layout(roles, vitals, flags, len(names))
+    if UNIT in roles and len(vitals) > 1:
+        raise HistoryError(
+            f"{path}:1: one column for the unit of {len(vitals)} vital signs; say each one's with --unit NAME=UNIT, "
+            f"and take column {names[roles[UNIT]]!r} out."
+        )
+    return Layout(roles, vitals, flags, len(names), tuple(ignored))
 
 
 @contextmanager
@@ -139,8 +149,8 @@ def open_table(path: Path) -> Iterator[IO[str]]:
                 yield stack.enter_context(gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
             else:
                 yield stack.enter_context(path.open(encoding="utf-8-sig", newline=""))
-        except EOFError as cut:
-            raise HistoryError(f"{path}: the compressed file ends too early; copy it again.") from cut
+        except (EOFError, zlib.error) as cut:
+            raise HistoryError(f"{path}: the compressed file is damaged, or ends too early; copy it again.") from cut
         except OSError as failed:
             raise HistoryError(f"{path}: cannot be read ({failed.strerror or failed}).") from failed
         except UnicodeDecodeError as wrong:
@@ -152,15 +162,18 @@ class Table:
 
     def __init__(self, file: IO[str], path: str, named: Mapping[str, str], units: Mapping[str, str], zone: str | None):
         self._reader = csv.reader(file)
-        header = next(self._reader, None)
+        try:
+            header = next(self._reader, None)
+        except csv.Error as wrong:
+            raise HistoryError(f"{path}:1: {wrong}; expected plain CSV.") from wrong
         if header is None:
             raise HistoryError(f"{path}: empty; expected a header and rows.")
         self.layout = layout_of(header, named, path)
         self._path, self._units, self._zone = path, units, zone
         self._instants: dict[str, int | Refused] = {}
-        wrong = sorted(set(units) - set(BY_NAME))
-        if wrong:
-            raise HistoryError(f"--unit {wrong[0]}: not one of {', '.join(BY_NAME)}.")
+        strange = sorted(set(units) - set(BY_NAME))
+        if strange:
+            raise HistoryError(f"--unit {strange[0]}: not one of {', '.join(BY_NAME)}.")
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, some tens of thousands at a time."""
@@ -196,8 +209,7 @@ class Table:
         if name not in BY_NAME:
             raise Refused(Reason.UNKNOWN_VITAL_SIGN, f"vital: {name!r} is not one of the catalogue's names")
         at = self._at(row[roles[TIME]])
-        unit = row[roles[UNIT]].strip() if UNIT in roles else ""
-        value = self._value(name, row[roles[VALUE]], unit)
+        value = self._value(name, row[roles[VALUE]], self._unit(row))
         if value is None:
             raise Refused(Reason.NO_VALUE, "value: empty")
         self._add(out, row, line, at, name, value, 0)
@@ -209,7 +221,7 @@ class Table:
             flags |= flag if row[place].strip().strip("0") else 0
         for place, name in self.layout.vitals.items():
             try:
-                value = self._value(name, row[place], "")
+                value = self._value(name, row[place], self._unit(row))
             except Refused as refused:
                 out.refused.append(RefusedRow(line, refused.reason, str(refused)))
                 continue
@@ -248,12 +260,17 @@ class Table:
             reason = Reason.WRONG_TYPE if text else Reason.MISSING_TIME
             return Refused(reason, f"time: {text!r} is not ISO 8601; expected like 2026-11-22T08:00:00+00:00")
 
+    def _unit(self, row: list[str]) -> str:
+        place = self.layout.roles.get(UNIT)
+        return "" if place is None else row[place].strip()
+
     def _value(self, name: str, text: str, unit: str) -> float | None:
         text = text.strip()
         if not text:
             return None
         try:
-            value = float(text)
+            # what is a number in Python only, such as 8_1, was a slip of the hand
+            value = math.nan if "_" in text else float(text)
         except ValueError:
             if name == "consciousness" and text.upper() in ACVPU and len(text) == 1:
                 return float(ACVPU.index(text.upper()))

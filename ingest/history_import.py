@@ -135,6 +135,7 @@ class Import:
                 Reason.NOT_PERMITTED,
                 lambda _: "the device was somebody else's at that time",
             ),
+            (at <= 0, Reason.TOO_OLD, lambda _: "time: lies before 1970"),
             (at - self._now > FUTURE_TOLERANCE, Reason.FUTURE_TIME, lambda _: "time: lies in the future"),
             (implausible, Reason.IMPLAUSIBLE, lambda i: _range(int(vital[i]), float(value[i]))),
         )

@@ -32,7 +32,10 @@ _UNITS = {
         "c": "Cel", "°c": "Cel", "° c": "Cel", "celsius": "Cel", "degrees c": "Cel", "f": "[degF]", "°f": "[degF]",
         "° f": "[degF]", "fahrenheit": "[degF]", "degrees f": "[degF]",
     },
-    "weight": {"kg": "kg", "kgs": "kg", "kilo": "kg", "kilos": "kg", "lb": "[lb_av]", "lbs": "[lb_av]"},
+    "weight": {
+        "kg": "kg", "kgs": "kg", "kilo": "kg", "kilos": "kg", "kilogram": "kg", "kilograms": "kg", "lb": "[lb_av]",
+        "lbs": "[lb_av]", "pound": "[lb_av]", "pounds": "[lb_av]",
+    },
     "glucose": {"mmol/l": "mmol/L", "mmol": "mmol/L", "mg/dl": "mg/dL"},
     "respiration_rate": {"/min": "/min", "a minute": "/min", "per minute": "/min"},
 }  # fmt: skip
@@ -52,7 +55,7 @@ _PRESSURE = re.compile(
     rf"(?:{_any([*_NAMES['bp']])}){_BETWEEN}(\d{{2,3}})\s*(?:/|over)\s*(\d{{2,3}})(?![\d.,/-]\d|\d)"
     rf"(?:\s*(?:{_any([*_UNITS['bp']])})\b)?"
     # a third number is the pulse, as the cuff shows it: where it is nothing else's
-    rf"(?:[ \t]*[,;]?\s+(\d{{2,3}})(?=\s*[,;.!]?\s*$|\s*[,;.]\s|\s+(?:{_EVERY_NAME})[\s:=\d]))?"
+    rf"(?:[ \t]*[,;]?\s+(\d{{2,3}})(?:\s*bpm\b)?(?=\s*[,;.!]?\s*$|\s*[,;.]\s|\s+(?:{_EVERY_NAME})[\s:=\d]))?"
 )
 _SINGLE = {
     name: re.compile(

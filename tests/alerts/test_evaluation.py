@@ -196,6 +196,11 @@ GOOD = "a,d,2026-03-02T10:00:00Z,pulse,80"
         ([HEADER, "a,d,2026-03-02T10:00:00Z,heart,80"], "o.csv:2: unknown vital sign 'heart'; expected one of"),
         ([HEADER, "a,d,2026-03-02T10:00:00Z,pulse,"], "o.csv:2: value is ''; expected a number in /min"),
         ([HEADER, "a,d,2026-03-02T10:00:00Z,pulse,nan"], "o.csv:2: value is 'nan'"),
+        ([HEADER, "a,d,2026-03-02T10:00:00Z,pulse,8_0"], "o.csv:2: value is '8_0'; expected a number in /min"),
+        (
+            [HEADER, "a,d,1926-03-02T10:00:00Z,pulse,80"],
+            "o.csv:2: observed_at is '1926-03-02T10:00:00Z'; expected a time",
+        ),
         ([HEADER, GOOD, "b" + GOOD[1:], GOOD.replace("80", "81")], "o.csv:4: contradicts line 2"),
     ],
 )
@@ -222,7 +227,11 @@ HOURS = "2026-03-02T10:00:00Z,2026-03-02T20:00:00Z"
         ),
         ([OUTCOME_HEADER, f"a,{HOURS},,2026-03-02T12:00:00Z"], "x.csv:2: an onset without an outcome"),
         ([OUTCOME_HEADER, f"a,{HOURS},sepsis,2026-03-03T12:00:00Z"], "x.csv:2: onset = 2026-03-03T12:00:00Z is not"),
-        ([OUTCOME_HEADER, f"a,{HOURS},sepsis,later"], "x.csv:2: onset is 'later'; expected a time with its zone"),
+        (
+            [OUTCOME_HEADER, f"a,1926{HOURS[4:]},,"],
+            "x.csv:2: from is '1926-03-02T10:00:00Z'; expected a time after 1970",
+        ),
+        ([OUTCOME_HEADER, f"a,{HOURS},sepsis,later"], "x.csv:2: onset is 'later'; expected a time"),
     ],
 )
 def test_unusable_outcomes_are_refused_with_their_place(lines: list[str], sentence: str) -> None:
@@ -270,6 +279,7 @@ def test_the_command_prints_json_and_a_table_and_needs_no_database(
         ("nothing", "12h", "no such file, and not one of the shipped"),
         ("care_home_news2", "soon", "--horizon: 'soon' is not a duration"),
         ("care_home_news2", "0h", "is no time at all"),
+        ("care_home_news2", "99999999999d", "--horizon: '99999999999d' is more than a hundred years"),
     ],
 )
 def test_the_command_says_what_is_wrong_in_a_sentence(
@@ -288,6 +298,10 @@ def test_the_command_says_what_is_wrong_in_a_sentence(
     words[1] = str(tmp_path / "missing.csv")
     assert _command(monkeypatch, *words, "--policy", "care_home_news2") == 1
     assert "cannot be read" in capsys.readouterr().err
+    (tmp_path / "o.csv").write_text(f'{HEADER}\n{GOOD}\n"{"a" * 200_000}')
+    words[1] = str(tmp_path / "o.csv")
+    assert _command(monkeypatch, *words, "--policy", "care_home_news2") == 1
+    assert "o.csv: not a CSV" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from alerts.documents import Policy, PolicyError, rule_key
-from alerts.overrides import Override, override_json, personalise, read_override, spo2_scale
+from alerts.overrides import Override, Thresholds, override_json, personalise, read_override, spo2_scale
 from alerts.policy import parse, shipped
 from alerts.state import ACTIVE
 from schemas.vital_signs import BY_NAME
@@ -85,6 +85,8 @@ source = "test"
         ("limits.fast_pulse.extreme = 210", "outside what the policy permits, 60 to 190; choose a value within"),
         ("limits.fast_pulse.amber = 50", "limits.fast_pulse.amber: 50 is outside what the policy permits, 60 to 190"),
         ("limits.fast_pulse.red = 100", "red = 100 would be met before amber = 120; exchange them"),
+        ("limits.pulse_rose.yellow = nan", r"override: nan is no number .* at `\$.limits.pulse_rose.yellow`"),
+        ("limits.pulse_rose.yellow = -inf", "-inf is no number"),
         ("limits.pulse_rose.extreme = 20", "only a limit has an extreme"),
         ("limits.overdue.yellow = 1", "limits.overdue: the policy permits no thresholds of a person's own"),
         ("limits.quick_pulse.red = 1", "no such rule; it has fast_pulse, slow_pulse, pulse_rose, overdue"),
@@ -98,6 +100,14 @@ source = "test"
 def test_an_override_that_is_not_permitted_is_refused_with_its_place(text: str, message: str) -> None:
     with pytest.raises(PolicyError, match=message):
         personalise(HARD, read_override(text))
+
+
+def test_what_is_no_number_silences_nothing() -> None:
+    nan = float("nan")
+    for thresholds in (Thresholds(yellow=nan), Thresholds(amber=nan), Thresholds(red=nan)):
+        for rule in ("fast_pulse", "pulse_rose"):
+            with pytest.raises(PolicyError, match="outside what the policy permits"):
+                personalise(HARD, Override({rule: thresholds}))
 
 
 def test_a_policy_states_a_sensible_range() -> None:

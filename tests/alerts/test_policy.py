@@ -143,6 +143,26 @@ BOTH_RED = {"at_least = 1\neach": "at_least = 2\neach", 'each = "amber"': 'each 
         ("deterioration", BOTH_RED, "of its rules 1 can be red or worse, and at_least = 2"),
         ("blood_pressure_home", {'at_most = "14 h"': 'at_most = "30 min"'}, "at_most: 30 min holds no multiple of 1 h"),
         ("care_home_news2", {'every = "12 h"': 'every = "0 s"'}, "every: 0 s is always over"),
+        ("heart_failure", {"amber = 2.1": "amber = nan"}, r"policy:\d+: nan is no number .* `\$.change\[0\].amber`"),
+        (
+            "deterioration",
+            {'lateness = "': 'lateness = "9999999999 d" #'},
+            "lateness: '9999999999 d' is more than a hundred",
+        ),
+        (
+            "pulse_oximetry_home",
+            {"consecutive = 2 }": 'consecutive = 2, hold = "50 d" }'},
+            "longer than anything is held",
+        ),
+        (
+            "pulse_oximetry_home",
+            {"deadband = 0": "deadband = 8"},
+            "deadband: 8 is too wide: amber would be over only above",
+        ),
+        ("pulse_oximetry_home", {"deadband = 0": "deadband = inf"}, "inf is no number"),
+        ("blood_pressure_home", {"skip = 1": "skip = 27"}, "leave none of the"),
+        ("copd", {"highest = 92": "highest = 80"}, "target_saturation: 88 to 80 is no range of a saturation"),
+        ("copd", {"lowest = 94, highest = 98": "lowest = 88, highest = 92"}, "88 to 92 is there twice"),
     ],
 )
 def test_a_rule_that_is_never_met_or_always_is_refused(template: str, changes: dict[str, str], message: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ingest.history_file import HistoryError, open_table
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import connect
 from tests.homeward.running import homeward
@@ -135,6 +136,7 @@ def test_every_row_that_is_refused_is_told_with_its_line(house: House) -> None:
         f",{mine},{at},pulse",  # 18
         f",{mine},2025-06-02T08:00:00Z,bp_systolic,80,",  # 19
         f",{mine},2025-06-02T08:00:00Z,bp_diastolic,90,",  # 20
+        f"{house.ward.patients[0]},,1969-06-01T08:00:00Z,pulse,66,",  # 21
         "",
     ]
     code, found, refused = house.run(house.write("\n".join(lines)))
@@ -157,6 +159,7 @@ def test_every_row_that_is_refused_is_told_with_its_line(house: House) -> None:
         (18, "malformed"),
         (19, "contradictory"),
         (20, "contradictory"),
+        (21, "too_old"),
     ]
     assert found["refused"] == len(refused)
     assert sum(found["reasons"].values()) == len(refused)
@@ -226,3 +229,12 @@ def test_a_file_that_cannot_be_imported_is_said_in_one_sentence(
     assert done.returncode == 1
     assert says in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+    assert [file.name for file in tmp_path.glob("history*")] == ["history.csv"]  # and no report of nothing
+
+
+def test_a_damaged_gzip_is_said_in_one_sentence(tmp_path: Path) -> None:
+    file = tmp_path / "history.csv.gz"
+    packed = gzip.compress("\n".join(f"time,pulse,{i}" for i in range(1000)).encode())
+    file.write_bytes(packed[:40] + b"\xff" * 40 + packed[80:])
+    with pytest.raises(HistoryError, match="damaged"), open_table(file) as lines:
+        lines.read()

@@ -32,6 +32,8 @@ def table(text: str, zone: str | None = None, named: dict[str, str] | None = Non
         ("time,pulse\n", {"hr": "pulse"}, {}, "no column 'hr'"),
         ("time,pulse,x\n", {"x": "nonsense"}, {}, "is not one of"),
         ("time,pulse\n", {}, {"x": "kg"}, "not one of"),
+        ("time,pulse,weight,unit\n", {}, {}, "one column for the unit of 2 vital signs; say each one's with --unit"),
+        (f'"{"a" * 200_000}', {}, {}, "history.csv:1: field larger"),
     ],
 )
 def test_a_header_that_says_too_little_or_too_much(
@@ -39,6 +41,19 @@ def test_a_header_that_says_too_little_or_too_much(
 ) -> None:
     with pytest.raises(HistoryError, match=says):
         table(text, named=named, **units)
+
+
+def test_a_unit_beside_the_one_vital_sign_of_a_wide_table_is_its_unit() -> None:
+    text = "time,weight,unit,who\n2026-01-01T00:00:00Z,180,[lb_av],x\n2026-01-02T00:00:00Z,82,,x\n"
+    found = table(text)
+    [block] = found.blocks()
+    assert block.value == [pytest.approx(81.65, abs=0.01), 82]
+    assert found.layout.ignored == ("who",)
+
+
+def test_a_number_is_what_it_is_in_every_country() -> None:
+    [block] = table("time,weight\n2026-01-01T00:00:00Z,8_1\n").blocks()
+    assert [(row.line, row.reason) for row in block.refused] == [(2, "wrong_type")]
 
 
 def test_options_are_two_words() -> None:

@@ -25,6 +25,10 @@ sats94%                         | spo2 94 %
 spo2 94. temp 37,9c             | spo2 94, temperature 37.9 Cel
 WEIGHT 82.4                     | weight 82.4
 weight 180 lbs                  | weight 180 [lb_av]
+weight 180 pounds               | weight 180 [lb_av]
+weight 82.4 kilograms           | weight 82.4 kg
+bp 152/91 72 bpm                | bp_systolic 152, bp_diastolic 91, pulse 72
+bp 152/91 72bpm, sats 94        | bp_systolic 152, bp_diastolic 91, pulse 72, spo2 94
 temp 37.9                       | temperature 37.9
 my temp is 37.9 thanks          | temperature 37.9
 temp 99.5 F                     | temperature 99.5 [degF]
