@@ -20,11 +20,13 @@ from alerts.evaluate import Evaluation, History, evaluate
 from alerts.state import WITHDRAWN
 from alerts.zones import Zones
 from schemas.observation import CORES_OWN, Flag, ObservationBatch
-from schemas.vital_signs import CATALOGUE
+from schemas.vital_signs import BY_NAME, CATALOGUE
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
 START = 1_760_000_000_000_000
+DAY = START + 24 * HOUR
+SPO2 = BY_NAME["spo2"].code
 
 
 class Seen(NamedTuple):
@@ -174,3 +176,19 @@ def _batch(seen: list[Seen]) -> ObservationBatch:
         [s.value for s in seen],
         [s.flags for s in seen],
     )
+
+
+def saturations(text: str, every: float = 10, patient: int = 0) -> list[Seen]:
+    """Write a course of saturations as on a chart: values every ten minutes, ``.`` where none was taken."""
+    return [Seen(patient, i * every, SPO2, float(v)) for i, v in enumerate(text.split()) if v != "."]
+
+
+def story(ward: Ward, rule: str) -> list[tuple[str, int, int]]:
+    """Give phase, severity and peak of a rule's standing episodes in the order of their beginning."""
+    found = sorted((k[2], e) for k, e in ward.standing().items() if k[1] == rule)
+    return [(e["phase"], e["severity"], e["peak"]) for _, e in found]
+
+
+def distinct(seen: list[Seen]) -> list[Seen]:
+    """What is seen, each at its instant by its device once."""
+    return list({(s.patient, s.at, s.vital, s.device): s for s in seen}.values())

@@ -14,8 +14,8 @@ from alerts.plain_words import in_words
 from alerts.policy import parse, shipped
 from schemas.observation import Flag
 from schemas.vital_signs import BY_NAME
-from tests.alerts.in_memory_ward import START, Seen, Ward
-from tests.alerts.test_evaluate import DOUBTS, MINUTE, story
+from tests.alerts.in_memory_ward import MINUTE, START, Seen, Ward, story
+from tests.alerts.made_up_policies import DOUBTS
 
 pytestmark = pytest.mark.pure
 PULSE, SPO2, SYSTOLIC, WEIGHT = (BY_NAME[n].code for n in ("pulse", "spo2", "bp_systolic", "weight"))

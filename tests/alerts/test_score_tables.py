@@ -22,8 +22,8 @@ from alerts.plain_words import in_words
 from alerts.policy import parse
 from alerts.score_tables import NEWS2, SHIPPED, ScoreTable, load_tables
 from schemas.vital_signs import BY_NAME
-from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward
-from tests.alerts.test_evaluate import agrees_with_the_reference, courses, minutes, story
+from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward, story
+from tests.alerts.test_any_order import agrees_with_the_reference, courses, minutes
 
 pytestmark = pytest.mark.pure
 
