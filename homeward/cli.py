@@ -12,7 +12,6 @@ import traceback
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from homeward import (
@@ -24,6 +23,7 @@ from homeward import (
     shift_commands,
     trials,
 )
+from homeward.misuse import MisuseError, explain
 
 app = typer.Typer(
     name="homeward", help="Remote patient monitoring.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -155,7 +155,7 @@ def simulate(
     from homeward import simulation
 
     if (recording is None) == (patients is None):
-        raise click.UsageError("Give either --recording FILE or --patients N.")
+        raise MisuseError("Give either --recording FILE or --patients N.")
     if recording is not None:
         simulation.run_recording(
             recording, speed=speed, now=now, enrol=enrol, organisation=organisation, as_json=as_json
@@ -196,12 +196,11 @@ def main() -> int:
     try:
         code = app(standalone_mode=False)
         return code if isinstance(code, int) else 0
-    except click.exceptions.Exit as ended:
-        return ended.exit_code
-    except click.exceptions.Abort:
+    except typer.Abort:
         return INTERRUPTED
-    except click.ClickException as misused:
-        misused.show()
+    except typer.TyperException as misused:
+        if said := explain(misused):
+            print(said, file=sys.stderr)
         return misused.exit_code
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

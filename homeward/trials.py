@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
+
+from homeward.misuse import MisuseError
 
 Json = Annotated[bool, typer.Option("--json", help="Report as JSON.")]
 
@@ -35,7 +36,7 @@ def backtest(
     from homeward import backtest_command
 
     if all_pathways and pathway is not None:
-        raise click.UsageError("Give either --pathway or --all-pathways.")
+        raise MisuseError("Give either --pathway or --all-pathways.")
     backtest_command.run(
         policy,
         since,
@@ -73,5 +74,5 @@ def replay(
     from homeward import replay_command
 
     if (episode is not None) == everyone or (since is not None and not everyone):
-        raise click.UsageError("Give either --episode ID, or --all and, if not from the beginning, --since TIME.")
+        raise MisuseError("Give either --episode ID, or --all and, if not from the beginning, --since TIME.")
     raise typer.Exit(replay_command.run(episode, since, as_json))

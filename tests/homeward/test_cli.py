@@ -55,6 +55,31 @@ def test_misuse_is_explained_by_the_command_itself(tmp_path: Path) -> None:
         assert "--episode ID, or --all" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["frob"], "No such command 'frob'. `homeward --help` tells what it takes."),
+        (["audit", "list"], "No such command 'list'. `homeward audit --help` tells what it takes."),
+        (["device", "add"], "Missing argument 'code'. `homeward device add --help` tells what it takes."),
+        (["user", "list", "--frob"], "No such option: --frob. `homeward user list --help` tells what it takes."),
+        (["demo", "--seconds", "soon"], "Invalid value for '--seconds'"),
+    ],
+)
+def test_words_that_a_command_does_not_know_are_misuse_and_no_fault(
+    tmp_path: Path, words: list[str], says: str
+) -> None:
+    assert says in complaint(tmp_path / "home", *words)
+    assert homeward(tmp_path / "home", *words).returncode == 2
+    assert not list(tmp_path.rglob("homeward-failure.log"))
+
+
+@pytest.mark.parametrize("words", [[], ["device"]])
+def test_a_command_without_words_shows_its_help_and_nothing_else(tmp_path: Path, words: list[str]) -> None:
+    done = homeward(tmp_path, *words)
+    assert "Usage: homeward" in done.stdout
+    assert done.stderr == ""
+
+
 def test_a_policy_is_checked_without_an_installation(tmp_path: Path) -> None:
     document = tmp_path / "draft.toml"
     document.write_text(Path("alerts/policies/pulse_oximetry_home.toml").read_text())
