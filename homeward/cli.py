@@ -194,7 +194,7 @@ def doctor(
 def main() -> int:
     """Run a command and return its exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="homeward", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except typer.Abort:
         return INTERRUPTED

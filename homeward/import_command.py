@@ -175,11 +175,11 @@ def _say(found: Imported, ignored: Sequence[str], place: Path, *, dry_run: bool,
     result = asdict(found) | {"reasons": dict(found.reasons), "dry_run": dry_run, "columns_not_taken": list(ignored)}
     result["report"] = str(place) if found.refused else None
     done = (
-        f"{found.stored} would be stored or are there already"
+        f"{found.stored} observations would be stored or are there already"
         if dry_run
-        else f"{found.stored} stored, {found.duplicate} were there already"
+        else f"{found.stored} observations stored, {found.duplicate} were there already"
     )
-    words = f"{found.rows} rows: {done}, {found.refused} refused."
+    words = f"{found.rows} rows read: {done}, {found.refused} refused."
     if ignored:
         words += f" Columns not taken: {', '.join(ignored)}."
     report(result, as_json, f"{words} See {place}." if found.refused else words)

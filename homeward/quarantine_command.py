@@ -6,7 +6,7 @@ observations. What the commands do is in the audit log as done by nobody signed 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,8 +39,12 @@ def show(reason: str | None, organisation: str | None, *, as_json: bool) -> None
     ):
         rows = cursor.execute(_QUERIES["causes"], {"organisation": number, "reason": reason}).fetchall()
     for row in rows:
-        row["remedy"] = REMEDY[Reason(row["reason"])] if row["reason"] in set(Reason) else ""
-    report_rows(rows, as_json, ["reason", "source", "device", "messages", "observations", "last_at", "detail"])
+        row["remedy"] = _remedy(row["reason"])
+    columns = ["reason", "source", "device", "messages", "observations", "last_at", "detail"]
+    report_rows(rows, as_json, [*columns, "remedy"] if as_json else columns)
+    if not as_json:
+        for line in _remedies(row["reason"] for row in rows):
+            print(line)
 
 
 def replay_waiting(
@@ -58,11 +62,20 @@ def replay_waiting(
                 total.add(part)
                 advance(part.messages)
     words = (
-        f"{total.messages} messages tried: {total.stored} observations stored, {total.duplicate} had been stored "
-        f"before, {total.waiting} messages still wait."
+        f"Messages tried: {total.messages}; observations stored: {total.stored}, had been stored before: "
+        f"{total.duplicate}; messages that still wait: {total.waiting}."
     )
     found = {name: getattr(total, name) for name in ("messages", "done", "waiting", "stored", "duplicate", "reasons")}
-    report(found, as_json, words)
+    report(found, as_json, "\n".join([words, *_remedies(total.reasons)]))
+
+
+def _remedies(reasons: Iterable[str]) -> list[str]:
+    """Say once of each reason what to do."""
+    return [f"{reason}: {_remedy(reason)}" for reason in dict.fromkeys(reasons) if _remedy(reason)]
+
+
+def _remedy(reason: str) -> str:
+    return REMEDY[Reason(reason)] if reason in set(Reason) else ""
 
 
 def discard_waiting(

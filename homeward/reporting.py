@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from homeward.installation import ADMIN_ROLE, Addresses
 from homeward.local.errors import SetupError
@@ -57,7 +58,8 @@ def report_rows(rows: Sequence[dict[str, Any]], as_json: bool, columns: Sequence
         return
     table = Table(*(column.replace("_", " ") for column in columns), box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
+        # a cell is somebody's words: as markup, the unit [degF] would vanish and a stray [/] be an error
+        table.add_row(*(Text(_cell(row.get(column))) for column in columns))
     console = Console()
     # a table in a file or a pipe is not cut at the width of a screen
     (console if console.is_terminal else Console(width=1000)).print(table)

@@ -1,9 +1,12 @@
 """Does the command line say in one sentence what is wrong, and end with a code that tells?"""
 
+import sys
 from pathlib import Path
 
 import pytest
 
+from homeward import cli
+from homeward.reporting import report_rows
 from tests.homeward.running import answer, homeward
 
 
@@ -66,18 +69,25 @@ def test_misuse_is_explained_by_the_command_itself(tmp_path: Path) -> None:
     ],
 )
 def test_words_that_a_command_does_not_know_are_misuse_and_no_fault(
-    tmp_path: Path, words: list[str], says: str
+    words: list[str], says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert says in complaint(tmp_path / "home", *words)
-    assert homeward(tmp_path / "home", *words).returncode == 2
-    assert not list(tmp_path.rglob("homeward-failure.log"))
+    monkeypatch.setattr(sys, "argv", ["homeward", *words])
+    assert cli.main() == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    [line] = said.err.splitlines()
+    assert line.startswith(says)
 
 
 @pytest.mark.parametrize("words", [[], ["device"]])
-def test_a_command_without_words_shows_its_help_and_nothing_else(tmp_path: Path, words: list[str]) -> None:
-    done = homeward(tmp_path, *words)
-    assert "Usage: homeward" in done.stdout
-    assert done.stderr == ""
+def test_a_command_without_words_shows_its_help_and_nothing_else(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["homeward", *words])
+    assert cli.main() == 2
+    said = capsys.readouterr()
+    assert "Usage: homeward" in said.out
+    assert said.err == ""
 
 
 def test_a_policy_is_checked_without_an_installation(tmp_path: Path) -> None:
@@ -87,3 +97,9 @@ def test_a_policy_is_checked_without_an_installation(tmp_path: Path) -> None:
     assert found == {"name": "pulse_oximetry_home", "rules": ["low_saturation", "saturation_overdue"]}
     document.write_text(document.read_text().replace('side = "low"', 'side = "beside"'))
     assert "side" in complaint(tmp_path, "policy", "check", str(document))
+
+
+def test_a_table_shows_brackets_as_they_were_written(capsys: pytest.CaptureFixture[str]) -> None:
+    written = "expected one of Cel, [degF], K [/]"
+    report_rows([{"detail": written}], False, ["detail"])
+    assert written in capsys.readouterr().out

@@ -330,7 +330,7 @@ def test_the_examples_of_the_ways_in_and_out_work_when_they_are_pasted_in_order(
     assert '"stored":3,"duplicate":0,"quarantined":0' in done.stdout
     assert '"stored":1,"duplicate":0,"quarantined":0' in done.stdout
     assert "BP 152/91" in done.stdout or "152/91" in done.stdout
-    assert "2 rows: 2 stored" in done.stdout
+    assert "2 rows read: 2 observations stored" in done.stdout
     assert done.stdout.count('"resourceType":"Patient"') == 2
     assert "OperationOutcome" not in done.stdout
 

@@ -193,6 +193,8 @@ def test_the_quarantine_is_worked_off_by_command(house: House) -> None:
     )
     causes = {(row["reason"], row["messages"]) for row in run("list")}
     assert causes == {("unassigned", 2), ("implausible", 1), ("not_kept", 1)}
+    listed = homeward(house.folder / "home", "quarantine", "list", HOMEWARD_DATABASE_URL=house.database.url).stdout
+    assert listed.count("unassigned: The device belonged to nobody at that time; assign it for that time") == 1
     found = run("replay", "--all")
     assert (found["messages"], found["stored"], found["waiting"]) == (3, 2, 1)
     assert run("replay", "--reason", "unassigned")["messages"] == 0
