@@ -26,7 +26,8 @@ select count(*) filter (where severity = 3) as red,
        extract(epoch from now() - min(since)) as longest_waiting_s,
        count(*) filter (where not_reporting) as not_reporting
 from open o
-where exists (select from patient p where p.patient_id = o.patient_id and p.discharged_at is null)
+-- who sees an episode sees its patient: so it is enough to leave out the few who were discharged since
+where not exists (select from patient p where p.patient_id = o.patient_id and p.discharged_at is not null)
   and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = o.patient_id
        and n.ended_at is null and n.pathway_id = %(pathway)s));
 
@@ -54,9 +55,11 @@ listed as (
     from worst w
     where w.severity = any (%(severities)s::smallint[])
       and (w.is_waiting or not %(waiting)s) and (w.is_not_reporting or not %(not_reporting)s) and w.is_owned_so
-      and exists (select from patient p where p.patient_id = w.patient_id and p.discharged_at is null
-                  and (%(name)s::text is null or p.searched like %(name)s)
-                  and (%(nhs)s::text is null or p.nhs_number like %(nhs)s))
+      and not exists (select from patient p where p.patient_id = w.patient_id and p.discharged_at is not null)
+      and (%(name)s::text is null and %(nhs)s::text is null
+           or exists (select from patient p where p.patient_id = w.patient_id
+                      and (%(name)s::text is null or p.searched like %(name)s)
+                      and (%(nhs)s::text is null or p.nhs_number like %(nhs)s)))
       and (%(pathway)s::integer is null or exists (select from enrolment n where n.patient_id = w.patient_id
            and n.ended_at is null and n.pathway_id = %(pathway)s))
     order by w.severity desc, w.held, w.since, w.patient_id

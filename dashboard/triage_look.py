@@ -135,11 +135,11 @@ class _Look:
     async def numbers(self) -> Part:
         """The numbers on the cards and their hints, by the id of their place, and whether anything is taken in."""
 
+        async def counted() -> dict[str, Any]:
+            return await triage_list.counts(self._view, await queries.standards())
+
         async def found() -> Part:
-            known = await queries.standards()
-            counts, patients, intake = await asyncio.gather(
-                triage_list.counts(self._view, known), self._everybody(), self._intake()
-            )
+            counts, patients, intake = await asyncio.gather(counted(), self._everybody(), self._intake())
             return Part(msgspec.json.encode({"shown": _cards(counts, patients), "intake": _silence(intake)}))
 
         return await self._shared(("numbers", self._view.site, self._view.pathway), found)

@@ -93,6 +93,31 @@ def test_a_site_that_is_taken_away_is_gone_with_the_next_look(fresh: Served) -> 
         assert found["numbers"]["shown"]["count-red"] == "0"
 
 
+def test_who_was_discharged_with_an_open_episode_is_in_no_list_and_no_number(fresh: Served) -> None:
+    gone, *others = fresh.trusts.north.patients
+    left = {p.family_name for p in others}
+    fresh.ask("update patient set discharged_at = now() where patient_id = %s", gone.patient_id)
+    # and where somebody was let in to see them in an emergency as well
+    fresh.ask(
+        "insert into emergency_access (organisation_id, account_id, patient_id, reason, expires_at) "
+        "select organisation_id, account_id, %s, 'found on the floor', now() + interval '1 hour' from account "
+        "where sign_in = 'carer'", gone.patient_id
+    )  # fmt: skip
+    with fresh.client("nurse") as nurse, fresh.client("carer") as carer:
+        for view in ({}, {"filter": "red"}, {"filter": "waiting"}, {"filter": "red", "search": gone.family_name}):
+            found = nurse.post(LOOK, json=ALL | {"view": view}).raise_for_status().json()
+            expected = {name for name in left if name.startswith(view.get("search", ""))}
+            assert names(found) == expected, view
+            assert found["rows"]["total"] == len(expected)
+            assert (
+                found["numbers"]["shown"]["count-red"] == found["numbers"]["shown"]["count-waiting"] == str(len(left))
+            )
+            assert found["numbers"]["shown"]["hint-not_reporting"] == f"of {len(left)}"
+        assert gone.family_name not in names(carer.post(LOOK, json=ALL).json())
+        fresh.ask("update patient set discharged_at = null")
+        assert names(nurse.post(LOOK, json=ALL).json()) == left | {gone.family_name}
+
+
 def test_what_is_new_since_a_page_last_asked(fresh: Served) -> None:
     north = fresh.trusts.north
     patient = north.patients[0]
