@@ -52,11 +52,13 @@ def subject(named: str) -> tuple[str, int | str]:
     return kind, int(rest) if rest.isascii() and rest.isdigit() else rest
 
 
-def tell(entry: Row, names: Names, zone: str, now: datetime) -> Told:
-    """Say one entry."""
+def tell(entry: Row, names: Names, zone: str, now: datetime, patient: int | None = None) -> Told:
+    """Say one entry; of many patients, first the one for whom somebody has searched."""
     kind, number = subject(entry["object"])
     details = []
     for name, value in entry["detail"].items():
+        if name == "patients" and isinstance(value, list):
+            value = sorted(value, key=lambda number: number != patient)
         said = _value(name, value, names, zone, now)
         # that one looked at a list, the list itself says already
         if said and not (name == "what" and str(value) == kind):

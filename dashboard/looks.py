@@ -2,8 +2,9 @@
 
 Whatever serves a person, a route, a page or a callback, asks the database through `store`, which notes here whose rows
 came back; `audit.write` notes of whom an entry tells. What is read and not told of is recorded by the `Recorder` before
-the answer leaves, so that a new way to look at a patient cannot be one that leaves no trace. Pages ask again and again
-while they are open: of one person's looks at the same within a while, one entry tells.
+the answer leaves, so that a new way to look at a patient cannot be one that leaves no trace. One entry tells of a look
+at a list, and names whom it showed. Pages ask again and again while they are open: a person's looks at the same
+patient, alone or on the same list, are told of once in a while.
 """
 
 from __future__ import annotations
@@ -17,37 +18,43 @@ from typing import Any
 
 WHILE = timedelta(minutes=15)
 """Within it, another look of the same person at the same patient or list is the same look."""
-MOST_REMEMBERED = 20_000
+MOST_REMEMBERED = 50_000
 # that a patient is there, and where, is no look at them
 _NUMBERS = frozenset({"patient_id", "organisation_id", "site_id"})
-_PERSONAL = frozenset(
-    {"patient_id", "patients", "names", "given_name", "family_name", "nhs_number", "sentence", "body", "signed_by"}
-)
+_PERSONAL = frozenset({"names", "given_name", "family_name", "nhs_number", "sentence", "body", "signed_by"})
 
 # an entry of anything else tells nothing of a list that was read beside it
 _OF_LISTS = frozenset({"looked_at", "exported"})
 
+Subject = str | tuple[str, int]
+"""What an entry is about: a patient alone, a list, or one patient on a list."""
+Row = Mapping[str, Any]
+
 
 @dataclass
 class Looks:
-    """The looks of one request; ``where`` names a list of several patients, which is recorded as one look."""
+    """The looks of one request; ``where`` names a list of several patients, a look at which one entry tells of.
+
+    ``is_of_others`` says that a list told of people whose numbers its rows do not have.
+    """
 
     where: str
     patients: set[int] = field(default_factory=set)
-    listed: set[int | None] = field(default_factory=set)
+    listed: set[int] = field(default_factory=set)
+    is_of_others: bool = False
     told: set[int] = field(default_factory=set)
     is_told: bool = False
 
-    def owed(self) -> list[str]:
+    def owed(self) -> list[Subject]:
         """Name what was read and what no entry tells of yet."""
         alone = [f"patient/{patient}" for patient in sorted(self.patients - self.told)]
-        others = self.listed - self.patients - self.told
-        return [*alone, self.where] if others and not self.is_told else alone
+        listed = [(self.where, patient) for patient in sorted(self.listed - self.patients - self.told)]
+        return [*alone, *listed, *([self.where] if self.is_of_others and not self.is_told else [])]
 
     def settle(self) -> None:
         """Take all that was read as told."""
-        self.told |= self.patients
-        self.is_told = self.is_told or bool(self.listed)
+        self.told |= self.patients | self.listed
+        self.is_told = self.is_told or self.is_of_others
 
 
 _looks: ContextVar[Looks | None] = ContextVar("homeward_looks", default=None)
@@ -74,7 +81,7 @@ def name(where: str) -> None:
         looks.where = where
 
 
-def read(parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+def read(parameters: Mapping[str, Any], rows: Sequence[Row]) -> None:
     """Note which rows came back for a question with these parameters."""
     looks, told = _looks.get(), set(rows[0]) if rows else set()
     if looks is None or told <= _NUMBERS:
@@ -82,14 +89,34 @@ def read(parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> No
     patient = parameters.get("patient")
     if isinstance(patient, int):
         looks.patients.add(patient)
-    elif told & _PERSONAL:
-        looks.listed.update(row.get("patient_id") for row in rows)
+        return
+    looks.listed |= _named(rows)
+    if told & _PERSONAL and any(_in(row) is None for row in rows):
+        looks.is_of_others = True
+
+
+def _in(row: Row) -> Collection[int] | None:
+    """Say whom a row tells of by number; a number of patients is nobody's."""
+    patient, several = row.get("patient_id"), row.get("patients")
+    if patient is not None:
+        return (patient,)
+    return several if isinstance(several, list) else None
+
+
+def _named(rows: Sequence[Row]) -> set[int]:
+    return {patient for row in rows for patient in _in(row) or ()}
 
 
 def shown(patients: Collection[int]) -> None:
     """Note of whom an answer tells that somebody else has asked for too: each who is given it has looked at them."""
     if (looks := _looks.get()) is not None:
         looks.listed.update(patients)
+
+
+def withheld(rows: Sequence[Row], told: Sequence[Row] = ()) -> None:
+    """Note that rows which were read stay here, such as one that only says that there are more than are ``told``."""
+    if (looks := _looks.get()) is not None:
+        looks.listed -= _named(rows) - _named(told)
 
 
 def tell(action: str, subject: str, detail: Mapping[str, Any]) -> None:
@@ -115,14 +142,14 @@ class Remembered:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._until: dict[tuple[int, str], float] = {}
+        self._until: dict[tuple[int, Subject], float] = {}
 
-    def unknown(self, account: int, subjects: Collection[str]) -> list[str]:
+    def unknown(self, account: int, subjects: Collection[Subject]) -> list[Subject]:
         """Leave out what was recorded lately."""
         now = self._clock()
         return [s for s in subjects if self._until.get((account, s), now) <= now]
 
-    def add(self, account: int, subjects: Collection[str]) -> None:
+    def add(self, account: int, subjects: Collection[Subject]) -> None:
         """Note what the database has recorded, now or within the last while: asked for again in half of one."""
         if len(self._until) > MOST_REMEMBERED:
             self._until.clear()

@@ -16,7 +16,7 @@ import psycopg
 from alerts import policy as documents
 from alerts.documents import Policy, PolicyError
 from alerts.overrides import personalise, read_override
-from dashboard import audit, identity, store
+from dashboard import audit, identity, looks, store
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.permissions import Permission, require
 
@@ -130,7 +130,9 @@ async def _publish(
             raise InvalidActionError(
                 f"Somebody has put version {newest} in force meanwhile; read it, then compare and publish again."
             )
-        draft.refuse_misfits(await _run(connection, "overrides_of_pathway", name=draft.name))
+        overrides = await _run(connection, "overrides_of_pathway", name=draft.name)
+        draft.refuse_misfits(overrides)
+        looks.withheld(overrides)
         await _run(
             connection,
             "add_policy",

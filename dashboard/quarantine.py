@@ -14,10 +14,9 @@ from typing import Any
 
 import psycopg
 
-from dashboard import audit, identity, store
+from dashboard import audit, identity, looks, store
 from dashboard.identity import Person
 from dashboard.permissions import Permission, may, require
-from schemas.quarantine import Reason
 
 FILE = "quarantine.sql"
 AT_ONCE = 500
@@ -29,9 +28,18 @@ LONGEST_NOTE = 400
 _STRING = re.compile(r'"(?:[^"\\]|\\[\s\S])*+(?:"(\s*+:)?|\\?\Z)')
 # what people write freely, or are called: FHIR's and a text message's
 _WORDS = re.compile(r'"(?:text|display|family|given|div|comment|valueString)"\s*:\Z')
-# the reasons whose sentence names what was observed, and where it stands in it
-_TELL_VALUES = frozenset({Reason.IMPLAUSIBLE, Reason.CONTRADICTORY})
-_VALUE = re.compile(r"(?<= )-?(?:[\d.]+(?:e[+-]?\d+)?|inf|nan)(?=; expected| is not above|;|\Z)")
+# of a sentence about a message, what is ours or says where in it: what was expected, whose device, which name, how many
+_OURS = (
+    r"expected [^;]*|(?:device|sent by) '[^']*'|user \d+(?=:)|https?://\S+|'utf-8'(?= codec)|(?<=Expecting )'[^\w\s']'"
+    r"|'[^'\d]*'(?= is (?:there twice|not one of))|(?:line|column|char|position) \d+|\[\d+\]"
+    r"|[\d,]+ (?:bytes|fields|messages|s ahead|days ago|minutes|MB)\b|\d{4}-\d\d-\d\d[T ][\d:.+]+|share of \d+"
+)
+# all else that is quoted, and every figure, came from the sender
+_THEIRS = (
+    r"""(?<!\w)'(?:[^'\\]|\\[\s\S])*+(?:'|\\?\Z)|(?<!\w)"(?:[^"\\]|\\[\s\S])*+(?:"|\\?\Z)"""
+    r"|(?<![\w.])-?(?:\d[\d.,]*(?:e[+-]?\d+)?|inf|nan)(?!\w)"
+)
+_OURS_OR_THEIRS = re.compile(f"({_OURS})|{_THEIRS}")
 _BYTES = re.compile(r'"(?=[^"]*\d)[0-9A-Za-z+/=]{6,}"')
 
 
@@ -68,20 +76,28 @@ async def causes() -> list[dict[str, Any]]:
             each=PREVIEWS,
             shown=PREVIEW_BYTES,
         )
-        await audit.write(connection, identity.current(), "looked_at", "quarantine", causes=len(found))
+        told = {"causes": len(found), **of_whom(newest)}
+        await audit.write(connection, identity.current(), "looked_at", "quarantine", **told)
     for place, cause in enumerate(found, start=1):
         cause["newest"] = [
-            m | {"payload": shown(m["payload"]), "detail": said(m["detail"], cause["reason"])}
-            for m in newest
-            if m["place"] == place
+            m | {"payload": shown(m["payload"]), "detail": said(m["detail"])} for m in newest if m["place"] == place
         ]
     return found
 
 
-def said(detail: str, reason: str, person: Person | None = None) -> str:
-    """Give what was found in a message as this person may see it: who sees no patient is not told what was observed."""
-    tells = reason in _TELL_VALUES and not may(person or identity.current(), Permission.SEE_PAYLOADS)
-    return _VALUE.sub("…", detail) if tells else detail
+def of_whom(messages: Sequence[dict[str, Any]]) -> dict[str, list[int]]:
+    """Say for the audit log of whom messages tell; who sees no more than their form has looked at nobody."""
+    if not may(identity.current(), Permission.SEE_PAYLOADS):
+        looks.withheld(messages)
+        return {}
+    return {"patients": sorted({patient for message in messages for patient in message["patients"]})}
+
+
+def said(detail: str, person: Person | None = None) -> str:
+    """Give what was found in a message as this person may see it: who sees no patient is told nothing that was sent."""
+    if may(person or identity.current(), Permission.SEE_PAYLOADS):
+        return detail
+    return _OURS_OR_THEIRS.sub(lambda part: part[1] or "…", detail)
 
 
 def shown(payload: bytes, person: Person | None = None) -> str:

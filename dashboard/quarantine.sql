@@ -22,7 +22,11 @@ from unnest(%(reasons)s::text[], %(sources)s::text[], %(devices)s::integer[]) wi
     as g (reason, source, device_id, place)
 cross join lateral (
     select q.quarantine_id, q.detail, q.observations, q.received_at, length(q.payload) as payload_bytes,
-           substring(q.payload from 1 for %(shown)s) as payload
+           substring(q.payload from 1 for %(shown)s) as payload,
+           -- of whom it may tell
+           array(select a.patient_id from device_assignment a
+                 where a.device_id = q.device_id and a.during @> q.received_at
+                 union select q.patient_id where q.patient_id is not null) as patients
     from quarantine q
     where q.status = 'waiting' and q.reason = g.reason and coalesce(nullif(q.sender, ''), q.topic) = g.source
       and coalesce(q.device_id, 0) = g.device_id

@@ -57,9 +57,16 @@ class Recorder:
             return
         subjects = self._remembered.unknown(person.account_id, noted.owed())
         if subjects:
+            told = Jsonb({"what": noted.where})
+            listed = [subject[1] for subject in subjects if isinstance(subject, tuple)]
+            others = [subject for subject in subjects if isinstance(subject, str)]
             async with store.transaction() as connection:
-                await connection.execute(
-                    "select record_looks(%s, %s, %s)", [subjects, Jsonb({"what": noted.where}), looks.WHILE]
-                )
+                # first the list with its names, which then need not be told of without
+                if listed:
+                    await connection.execute(
+                        "select record_list(%s, %s, %s, %s)", [noted.where, listed, told, looks.WHILE]
+                    )
+                if others:
+                    await connection.execute("select record_looks(%s, %s, %s)", [others, told, looks.WHILE])
             self._remembered.add(person.account_id, subjects)
         noted.settle()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.types.json import Jsonb
 
-from dashboard import audit, identity, queries, resident_list, shift, store
+from dashboard import audit, identity, looks, queries, resident_list, shift, store
 from dashboard.actions import InvalidActionError
 from dashboard.handover import moment
 from dashboard.handover_store import OvertakenError
@@ -48,6 +48,8 @@ async def draft(site: Row, since: datetime, now: datetime) -> Row:
     residents = resident_list.residents(found, active, known, now, lambda at, zone: moment(at, zone, year=False))
     overdue = {name for followed in known.values() for name in followed.overdue_rules}
     entries = shift.entries(residents, episodes, notes, overdue)
+    # the others are only counted
+    looks.withheld(found, entries)
     return {
         "site": site["name"],
         "time_zone": site["time_zone"],
@@ -142,6 +144,7 @@ async def correct(site_id: int, handover_id: int, notes: Mapping[str, str], gene
             number=old["number"],
             version=old["version"] + 1,
         )
+    looks.shown(_patients(signed))
     return signed[0]
 
 
@@ -161,8 +164,13 @@ async def signed(site_id: int, handover_id: int | None = None) -> list[Row] | No
     async with store.transaction() as connection:
         found = await store.rows(connection, store.queries(FILE)["shift_handovers"], site=site_id, handover=handover_id)
         subject = f"site/{site_id}"
-        await audit.write(connection, identity.current(), "looked_at", subject, what="shift_handovers")
+        told = {"what": "shift_handovers", "patients": _patients(found)}
+        await audit.write(connection, identity.current(), "looked_at", subject, **told)
     return found
+
+
+def _patients(handovers: Sequence[Row]) -> list[int]:
+    return sorted({int(e["patient_id"]) for handover in handovers for e in handover["document"]["entries"]})
 
 
 async def one_signed(site_id: int, handover_id: int) -> Row | None:

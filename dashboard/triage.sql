@@ -144,7 +144,7 @@ group by e.site_id;
 select pathway_id, title from pathway where policy_id is not null order by title;
 
 -- name: names_of_episodes
-select e.episode_id, p.given_name, p.family_name
+select e.episode_id, e.patient_id, p.given_name, p.family_name
 from episode e join patient p using (patient_id)
 where e.episode_id = any (%(episodes)s::bigint[]);
 

@@ -180,8 +180,9 @@ async def shift_draft(site_id: SiteId, since: AwareDatetime | None = None) -> di
     if site is None:
         raise HTTPException(404, NO_SITE)
     beginning = since or shift.begun(now, site["shift_times"], site["time_zone"])
-    await audit.looked_at("site", site_id, what="shift_draft")
-    return await _tell(shift_store.draft(site, beginning, now))
+    written = await _tell(shift_store.draft(site, beginning, now))
+    await audit.looked_at("site", site_id, what="shift_draft", patients=[e["patient_id"] for e in written["entries"]])
+    return written
 
 
 @router.post(

@@ -14,6 +14,8 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import HTTPException, Query
 
+from dashboard import looks
+
 Place = TypeVar("Place")
 After = Annotated[str | None, Query(max_length=600, description="`next` of the part before")]
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many items at most")]
@@ -51,4 +53,5 @@ def text(value: Any) -> str:
 
 def next_of(rows: Sequence[dict[str, Any]], limit: int, *columns: str) -> str | None:
     """Give ``next`` for rows of which one more than the limit was asked for."""
+    looks.withheld(rows[limit:], rows[:limit])
     return write([rows[limit - 1][c] for c in columns]) if len(rows) > limit else None

@@ -57,7 +57,9 @@ async def patients(
             after_given=given,
             after_id=identifier,
         )
-        await audit.write(connection, identity.current(), "looked_at", "patients", patients=len(rows[:limit]))
+        await audit.write(
+            connection, identity.current(), "looked_at", "patients", patients=[r["patient_id"] for r in rows[:limit]]
+        )
     return models.Page(
         items=[models.PatientSummary(**_with_word(row)) for row in rows[:limit]],
         next=paging.next_of(rows, limit, "family_name", "given_name", "patient_id"),

@@ -97,7 +97,8 @@ async def waiting(
     given = {"status": status, "reason": reason, "limit": limit + 1, "after_id": after_id}
     async with store.transaction() as connection:
         rows = await store.rows(connection, store.queries(FILE)["quarantine"], **given)
-        await audit.write(connection, identity.current(), "looked_at", "quarantine", messages=len(rows[:limit]))
+        told = {"messages": len(rows[:limit]), **quarantine.of_whom(rows[:limit])}
+        await audit.write(connection, identity.current(), "looked_at", "quarantine", **told)
     items = [_quarantined(row) for row in rows[:limit]]
     return models.Page(items=items, next=paging.next_of(rows, limit, "quarantine_id"))
 
@@ -149,7 +150,7 @@ def remedy(reason: str) -> str:
 
 
 def _quarantined(row: dict[str, Any]) -> models.Quarantined:
-    kept = {name: row[name] for name in row if name not in ("device_id", "payload", "detail")}
+    kept = {name: row[name] for name in row if name not in ("device_id", "payload", "detail", "patients")}
     payload = quarantine.shown(row["payload"], identity.current())
-    detail = quarantine.said(row["detail"], row["reason"])
+    detail = quarantine.said(row["detail"])
     return models.Quarantined(**kept, detail=detail, remedy=remedy(row["reason"]), payload=payload)

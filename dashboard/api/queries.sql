@@ -108,7 +108,10 @@ limit %(limit)s
 
 -- name: quarantine
 select q.quarantine_id, q.reason, q.detail, q.topic, q.device_id, d.code as device, q.observations, q.received_at,
-       q.status, q.note, q.handled_at, length(q.payload) as payload_bytes, substring(q.payload from 1 for 4000) as payload
+       q.status, q.note, q.handled_at, length(q.payload) as payload_bytes, substring(q.payload from 1 for 4000) as payload,
+       -- of whom it may tell
+       array(select a.patient_id from device_assignment a where a.device_id = q.device_id and a.during @> q.received_at
+             union select q.patient_id where q.patient_id is not null) as patients
 from quarantine q left join device d using (device_id)
 where (%(status)s::text is null or q.status = %(status)s)
   and (%(reason)s::text is null or q.reason = %(reason)s)

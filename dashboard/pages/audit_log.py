@@ -147,14 +147,13 @@ async def fill(account: str, action: str, patient: str, since: str, until: str, 
         return trouble()
     if not found:
         return html.Div(words.NO_ENTRIES, className="card empty")
-    return html.Div(
-        [html.Div(scrollable(_table(found[:SHOWN], names), words.AUDIT), className="card"), _ways(found, starts)]
-    )
+    table = _table(found[:SHOWN], names, search.patient)
+    return html.Div([html.Div(scrollable(table, words.AUDIT), className="card"), _ways(found, starts)])
 
 
-def _table(entries: Sequence[dict[str, Any]], names: Names) -> Any:
+def _table(entries: Sequence[dict[str, Any]], names: Names, patient: int | None) -> Any:
     now = datetime.now(UTC)
-    return fields.table(words.COLUMNS, [_row(entry, names, now) for entry in entries])
+    return fields.table(words.COLUMNS, [_row(entry, names, now, patient) for entry in entries])
 
 
 def _ways(found: Sequence[dict[str, Any]], starts: Sequence[int]) -> Any:
@@ -171,8 +170,8 @@ def _ways(found: Sequence[dict[str, Any]], starts: Sequence[int]) -> Any:
     )
 
 
-def _row(entry: dict[str, Any], names: Names, now: datetime) -> Any:
-    told = audit_words.tell(entry, names, ZONE, now)
+def _row(entry: dict[str, Any], names: Names, now: datetime, patient: int | None) -> Any:
+    told = audit_words.tell(entry, names, ZONE, now, patient)
     about = html.A(told.about, href=f"/patients/{told.patient}") if told.patient else told.about
     return html.Tr(
         [

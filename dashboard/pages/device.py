@@ -40,9 +40,12 @@ async def layout(device_id: int) -> Any:
         return _alone(trouble(text.NOT_ALLOWED))
     try:
         found = await device_list.one(device_id)
-        body = await _body(found) if found else None
+        body = None
         if found:
-            await audit.looked_at("device", device_id, patients=found["patients"])
+            past = await device_list.past(device_id)
+            body = await _body(found, past)
+            named = {*found["patients"], *(a["patient_id"] for a in past.assignments)}
+            await audit.looked_at("device", device_id, patients=sorted(named))
     except UNREADABLE:
         return _alone(trouble())
     if found is None:
@@ -70,8 +73,8 @@ def _crumbs() -> Any:
     return html.Div(html.A([icon("back"), words.BACK], href="/devices"), className="crumbs")
 
 
-async def _body(device: dict[str, Any]) -> list[Any]:
-    zone, past = device["time_zone"] or DEFAULT_ZONE, await device_list.past(device["device_id"])
+async def _body(device: dict[str, Any], past: device_list.Past) -> list[Any]:
+    zone = device["time_zone"] or DEFAULT_ZONE
     return [
         device_parts.facts_card(device, datetime.now(UTC)),
         html.Div(await _forms(device), className="device-acts") if not device["retired_at"] else None,
@@ -131,7 +134,7 @@ async def do(logins: Logins | None, *given: Any) -> tuple[Any, Any, Any]:
         made = await _do(acts(logins), name, int(device_id), patient, user, since, until, site, zone)
         found = await device_list.one(int(device_id))
         if found is not None:
-            body = await _body(found)
+            body = await _body(found, await device_list.past(int(device_id)))
     except (DeviceError, BrokerError, NotPermittedError) as refused:
         return trouble(str(refused)), no_update, no_update
     except UNREADABLE:

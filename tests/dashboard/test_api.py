@@ -295,6 +295,10 @@ def test_the_running_of_the_installation_is_told_without_patients(served: Served
         assert "UCUM" in item["remedy"]
         looked = "select detail from audit_log where object = 'quarantine' and account_id = %s"
         assert served.ask(looked, served.trusts.north.accounts["technician"])[-1] == ({"messages": 1},)
+        with served.client("nurse") as nurse:
+            assert nurse.get("/api/v1/quarantine").json()["items"]
+        told = {"messages": 1, "patients": [served.trusts.north.patients[0].patient_id]}
+        assert served.ask(looked, served.trusts.north.accounts["nurse"])[-1] == (told,)
         # who sees no patient sees the form, with every digit a 0
         assert item["payload"] == '{"North": 0}'
         system = client.get("/api/v1/system").json()

@@ -90,6 +90,12 @@ def test_an_entry_is_said_with_names(given: dict[str, Any], said: tuple[str, str
     assert (told.action, told.about, told.details) == said
 
 
+def test_of_many_whom_a_list_showed_the_one_searched_for_comes_first() -> None:
+    given = entry("looked_at", "triage", what="triage", patients=[*range(100, 120), 5])
+    said = tell(given, NAMES, "Europe/London", NOW, patient=5).details
+    assert said == f"Patients: {', '.join(['Ada Elm', *(f'no. {n}' for n in range(100, 111))])} and 9 more"
+
+
 def test_whose_names_are_wanted_is_known_from_the_entries() -> None:
     found = numbers(
         [

@@ -36,18 +36,21 @@ def looks(served: Served) -> int:
 def test_every_route_that_names_a_patient_leaves_an_entry(served: Served, who: str) -> None:
     patient = served.trusts.north.patients[0]
     names = [p.family_name for p in served.trusts.north.patients]
+    role = {"nurse": "clinician", "admin": "administrator"}[who]
     numbers = {"patient_id": patient.patient_id, "episode_id": patient.episode_id, "site_id": patient.site_id}
     paths = [p for p, methods in httpx.get(served.url + "/openapi.json").json()["paths"].items() if "get" in methods]
     named = 0
-    with served.client(who) as client:
+    with connect(served.database) as connection, served.client() as client:
         for path in paths:
             if set(re.findall(r"{(\w+)}", path)) - set(numbers):
                 continue
-            before = looks(served)
-            answer = client.get(path.format(**numbers))
+            account, headers = newcomer(served, connection, role)
+            answer = client.get(path.format(**numbers), headers=headers)
             shown = answer.status_code == 200 and ("{patient_id}" in path or any(name in answer.text for name in names))
             named += shown
-            assert not shown or looks(served) > before, path
+            told = told_of(served, account)
+            assert not shown or told, path
+            assert whom_it_names(served, answer) <= told, path
     assert named > 5
 
 
@@ -63,12 +66,13 @@ def test_no_callback_shows_a_patient_without_an_entry(served: Served) -> None:
             account, headers = newcomer(served, connection)
             asked = chosen(sent(callback, own, shape))
             answer = client.post("/_dash-update-component", json=asked, headers=headers)
-            entry = connection.execute("select from audit_log where account_id = %s", [account]).fetchone()
-            if entry is not None:
+            told = told_of(served, account)
+            if told:
                 looked.add(callback["output"])
             if any(word in answer.text for word in secret):
                 shown.add(callback["output"])
-                assert entry is not None, (callback["output"], shape, answer.text[:400])
+                assert told, (callback["output"], shape, answer.text[:400])
+            assert whom_it_names(served, answer) <= told, (callback["output"], shape, answer.text[:400])
     of_the_patient = {
         "panel-who.children", "patient-vitals.children", "patient-timeline.children", "patient-chart.figure",
         "patient-other.children", "residents-list.children",
@@ -106,7 +110,50 @@ def test_each_of_several_who_share_a_list_has_looked_at_it(served: Served) -> No
             assert served.trusts.north.patients[0].family_name in answer.raise_for_status().text
     for account, _ in people:
         told = served.ask("select action, object, detail from audit_log where account_id = %s", account)
-        assert set(map(str, told)) == {str(("looked_at", "triage", {"what": "triage"}))}
+        everybody = sorted(p.patient_id for p in served.trusts.north.patients)
+        # what of several answers of one moment is written first, no other entry of that moment knows
+        assert {(action, listed) for action, listed, _ in told} == {("looked_at", "triage")}
+        assert all(detail == {"what": "triage", "patients": everybody} for *_, detail in told), told
+
+
+def test_a_list_that_is_open_names_each_patient_once_in_a_while(served: Served) -> None:
+    asked = [{"rows": [0, 1]}, {"rows": [0, 1]}, {"rows": [0, 50]}, {"rows": [0, 50], "numbers": True, "news": {}}]
+    with connect(served.database) as connection, served.client() as client:
+        account, headers = newcomer(served, connection)
+        rows = [client.post("/triage/look", json=a, headers=headers).raise_for_status().json()["rows"] for a in asked]
+        [first], everybody = (sorted(int(r["id"]) for r in rows[place]["listed"]) for place in (0, 2))
+        told = served.ask("select object, detail from audit_log where account_id = %s order by audit_id", account)
+        others = [patient for patient in everybody if patient != first]
+        assert told == [
+            ("triage", {"what": "triage", "patients": [first]}),
+            ("triage", {"what": "triage", "patients": others}),
+        ]
+        # and in a process that knows of none of it
+        for name, number in (("organisation", served.trusts.north.organisation_id), ("account", account)):
+            connection.execute("select set_config('homeward.' || %s, %s, false)", [name, str(number)])
+        again = "select record_list('triage', %s, '{}', interval '15 minutes')"
+        connection.execute(again, [everybody])
+        assert served.ask("select count(*) from audit_log where account_id = %s", account) == [(2,)]
+        connection.execute(again.replace("15 minutes", "0 minutes"), [everybody])
+        assert served.ask("select count(*) from audit_log where account_id = %s", account) == [(3,)]
+
+
+def test_who_saw_a_patient_is_answered_with_the_lists_that_showed_them(served: Served) -> None:
+    patient = served.trusts.north.patients[1].patient_id
+    with connect(served.database) as connection, served.client() as client, served.client("admin") as admin:
+        account, headers = newcomer(served, connection)
+        client.post("/triage/look", json={"rows": [0, 50]}, headers=headers).raise_for_status()
+        found = admin.get("/api/v1/audit", params={"patient": patient, "account": account}).raise_for_status().json()
+    assert [(e["action"], e["object"]) for e in found["items"]] == [("looked_at", "triage")]
+    assert patient in found["items"][0]["detail"]["patients"]
+
+
+def test_a_row_that_only_says_there_are_more_is_no_look(served: Served) -> None:
+    with connect(served.database) as connection, served.client() as client:
+        account, headers = newcomer(served, connection)
+        listed = client.get("/api/v1/patients", params={"limit": 1}, headers=headers).raise_for_status().json()
+    assert listed["next"]
+    assert told_of(served, account) == {listed["items"][0]["patient_id"]}
 
 
 def test_after_a_while_the_same_look_is_another_one() -> None:
@@ -119,13 +166,29 @@ def test_after_a_while_the_same_look_is_another_one() -> None:
     assert remembered.unknown(1, ["patient/1"]) == ["patient/1"]
 
 
-def newcomer(served: Served, connection: psycopg.Connection[Any]) -> tuple[int, dict[str, str]]:
-    """Make a clinician who has looked at nothing, and give the number and what a request of theirs carries."""
+def told_of(served: Served, account: int) -> set[int]:
+    """Give the patients of whom an entry says that somebody has seen them; 0 where it does not say whom."""
+    told = set()
+    for subject, detail in served.ask("select object, detail from audit_log where account_id = %s", account):
+        kind, _, number = subject.partition("/")
+        told |= {int(number)} if kind == "patient" and number else set(detail.get("patients") or [0])
+        told |= {detail["patient"]} if "patient" in detail else set()
+    return told
+
+
+def whom_it_names(served: Served, answer: httpx.Response) -> set[int]:
+    return {p.patient_id for p in served.trusts.north.patients if p.family_name in answer.text}
+
+
+def newcomer(
+    served: Served, connection: psycopg.Connection[Any], role: str = "clinician"
+) -> tuple[int, dict[str, str]]:
+    """Make a person who has looked at nothing, and give the number and what a request of theirs carries."""
     organisation, token = served.trusts.north.organisation_id, secrets.token_urlsafe(32)
     row = connection.execute(
         "insert into account (organisation_id, sign_in, name, role, all_sites) "
-        "values (%s, %s, 'New Nurse', 'clinician', true) returning account_id",
-        [organisation, token.lower()],
+        "values (%s, %s, 'New Nurse', %s, true) returning account_id",
+        [organisation, token.lower(), role],
     ).fetchone()
     assert row is not None
     connection.execute(

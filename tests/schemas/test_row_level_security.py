@@ -40,6 +40,7 @@ WITH_OWNERS_EYES = {
     "names_for_message",
     "message_standing",
     "record_looks",
+    "record_list",
     "patient_of_nhs_number",
     "organisation_of_provider",
     "overrides_of_pathway",
