@@ -15,16 +15,13 @@ import psycopg
 
 from dashboard import audit, identity, store
 from dashboard.actions import InvalidActionError
-from schemas import sealed
+from schemas import sealed, telephone
 
 FILE = "messages.sql"
 MOST_TRIES = 5
 MOST_CODES = 10
 """Codes and test messages that go to a person within an hour."""
 _EMAIL = re.compile(r"[^\s@<>,;\"()\[\]\\]{1,64}@[a-z0-9]([a-z0-9.-]{0,188}[a-z0-9])?\.[a-z]{2,24}\Z", re.IGNORECASE)
-_PHONE = re.compile(r"\+[1-9]\d{7,14}\Z")
-"""An international number (ITU-T E.164): country code and number, at most 15 digits."""
-_HOME = "+44"
 Row = dict[str, Any]
 
 
@@ -45,17 +42,10 @@ def checked_address(kind: str, given: str) -> str:
         if not _EMAIL.match(tidy):
             raise InvalidActionError("That is no e-mail address; write it like name@trust.example.")
         return tidy
-    tidy = re.sub(r"[\s()./-]", "", given.replace("(0)", ""))
-    if tidy.startswith("00"):
-        tidy = f"+{tidy[2:]}"
-    elif tidy.startswith("0"):
-        tidy = f"{_HOME}{tidy[1:]}"
-    if not _PHONE.match(tidy) or not tidy.isascii():
-        raise InvalidActionError(
-            "That is no telephone number; write it like 07700 900123, or with its country code like +44 7700 900123 "
-            "(8 to 15 digits after the +)."
-        )
-    return tidy
+    try:
+        return telephone.read(given)
+    except ValueError as wrong:
+        raise InvalidActionError(str(wrong)) from wrong
 
 
 def masked(kind: str, address: str) -> str:

@@ -18,6 +18,7 @@ from dashboard.text import resets
 from dashboard.text import triage as words
 from dashboard.timeline import Entry
 from dashboard.wording import age, clock, elapsed, full_name, nhs_number, place
+from schemas import telephone
 from schemas.episode import Severity
 
 Row = dict[str, Any]
@@ -132,7 +133,7 @@ def contact(patient: Row) -> Any:
     parts: list[Any] = []
     end = 0
     for found in _NUMBER.finditer(recorded):
-        dialled = re.sub(r"[^\d+]", "", found[0])
+        dialled = re.sub(r"[^\d+]", "", telephone.read_or_leave(found[0]))
         parts += [recorded[end : found.start()], html.A(found[0], href=f"tel:{dialled}")]
         end = found.end()
     return html.Span([*parts, recorded[end:]])

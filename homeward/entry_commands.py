@@ -131,7 +131,7 @@ def add_gateway(name: str, organisation: Organisation = None, as_json: Json = Fa
 
 @sms.command("phone")
 def add_phone(
-    phone: Annotated[str, typer.Argument(help="In the international form, such as +447700900123.")],
+    phone: Annotated[str, typer.Argument(help="Such as 07700900123, or with its country code: +447700900123.")],
     patient: Annotated[int, typer.Option(help="The patient's number.")],
     word: Annotated[str, typer.Option(help="With which their messages begin, where two people share it.")] = "",
     remove: Annotated[bool, typer.Option("--remove", help="Forget it instead.")] = False,

@@ -12,9 +12,9 @@ import secrets
 import psycopg
 
 from homeward.provisioning import Connection, ProvisioningError, Row, audit, run
+from schemas import telephone
 from schemas.database import acting_for
 
-_PHONE = re.compile(r"\+[1-9]\d{6,14}\Z")
 _WORD = re.compile(r"[a-z]{2,20}\Z")
 
 
@@ -39,9 +39,10 @@ def add_gateway(connection: Connection, organisation: int, name: str) -> str:
 
 def add_phone(connection: Connection, organisation: int, phone: str, patient: int, word: str) -> str:
     """Say whose telephone it is; people who share one are told apart by a word. Give the number as it is kept."""
-    number = "".join(phone.split())
-    if not _PHONE.match(number):
-        raise ProvisioningError(f"Telephone {phone!r}: write it in the international form, such as +447700900123.")
+    try:
+        number = telephone.read(phone)
+    except ValueError as wrong:
+        raise ProvisioningError(f"Telephone {phone!r}: {wrong}") from wrong
     if word and not _WORD.match(word):
         raise ProvisioningError(f"Word {word!r}: 2 to 20 letters, such as mum.")
     with acting_for(connection, organisation):
@@ -70,7 +71,7 @@ def remove_phone(connection: Connection, organisation: int, phone: str, patient:
     """Forget a number of a patient's."""
     with acting_for(connection, organisation):
         gone = connection.execute(
-            "delete from patient_phone where phone = %s and patient_id = %s", ["".join(phone.split()), patient]
+            "delete from patient_phone where phone = %s and patient_id = %s", [telephone.read_or_leave(phone), patient]
         ).rowcount
         if not gone:
             raise ProvisioningError(f"Patient {patient} has no such number.")

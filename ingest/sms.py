@@ -19,6 +19,7 @@ from ingest.admission import Admitted, Incoming
 from ingest.formats.decoded import Rejection
 from ingest.formats.sms import Reading, Unclear, read
 from ingest.sql import load
+from schemas import telephone
 from schemas.observation import ObservationBatch
 from schemas.quarantine import Reason
 from schemas.units import to_catalogue_unit
@@ -59,7 +60,7 @@ def understand(connection: psycopg.Connection, organisation_id: int, message: In
     ``message`` has the text message as its payload, and the organisation's device for entry by hand as its sender.
     """
     told = msgspec.json.decode(message.payload, type=TextMessage)
-    owners = connection.execute(_QUERIES["owners"], [organisation_id, told.sender]).fetchall()
+    owners = connection.execute(_QUERIES["owners"], [organisation_id, telephone.read_or_leave(told.sender)]).fetchall()
     if not owners:
         rejection = Rejection(0, Reason.UNKNOWN_NUMBER, "from: this number is registered for nobody in care")
         reply = "Nothing was recorded. Please ring your care team; this number is not set up for text messages."

@@ -7,7 +7,6 @@ old one again. The gateway's own number of a message makes it the same message, 
 # Annotations are not postponed here, as in the other modules of routes.
 import hashlib
 import hmac
-import re
 import time
 from typing import Annotated
 
@@ -24,11 +23,11 @@ from ingest.http import Sender, by_hand, read_body, refusals
 from ingest.sms import TOPIC, TextMessage, Understood, rejected, understand
 from ingest.sql import load
 from ingest.writer import Outcome
+from schemas import telephone
 
 PATH = "/api/v1/sms"
 WINDOW_S = 300
 """How far a request's time may be from ours: what clocks differ, and a gateway's next try."""
-_PHONE = re.compile(r"\+[1-9]\d{6,14}\Z")
 _QUERIES = load("sms.sql")
 _NOBODY = "0" * 32
 
@@ -96,8 +95,10 @@ def _told(payload: bytes) -> TextMessage:
         raise HTTPException(422, str(wrong)) from wrong
     if not 0 < len(told.id) <= 255 or "\0" in told.text:
         raise HTTPException(422, "id: expected 1 to 255 characters; text: expected text.")
-    if not _PHONE.match(told.sender):
-        raise HTTPException(422, "from: expected a number in the international form, such as +447700900123.")
+    try:
+        telephone.read(told.sender)
+    except ValueError as wrong:
+        raise HTTPException(422, f"from: {wrong}") from wrong
     return told
 
 

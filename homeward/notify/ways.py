@@ -13,6 +13,7 @@ from homeward.notify.channels.wall import Wall
 from homeward.notify.failure import DeliveryError
 from homeward.notify.message import Message
 from homeward.notify.outgoing import Outgoing
+from schemas import telephone
 from schemas.sealed import SealError, unseal
 
 
@@ -92,4 +93,5 @@ class Ways:
         address = str(delivery["contact"] or delivery["address"])
         if not address:
             raise DeliveryError("the address was removed", permanent=True)
-        return address
+        # a ladder or a contact may be older than the one form of numbers
+        return telephone.read_or_leave(address) if delivery["kind"] == "sms" else address

@@ -96,7 +96,7 @@ def test_a_call_shows_whom_to_dial_and_is_recorded(house: House, browser: Browse
     [(patient, episode)] = reds(house, 1)
     page = house.sign_in(browser)
     open_panel(page, patient)
-    expect(page.locator("#panel-contact a")).to_have_attribute("href", "tel:01632960143")
+    expect(page.locator("#panel-contact a")).to_have_attribute("href", "tel:+441632960143")
     page.fill("#panel-note", "Daughter will visit.")
     page.locator("#panel-call [data-outcome=spoke]").click()
     expect(page.locator("#panel-latest")).to_contain_text("Call by Rosa Mbeki: spoke")

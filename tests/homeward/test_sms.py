@@ -195,17 +195,32 @@ def test_what_is_not_signed_now_by_a_known_gateway_is_refused(house: Served, sec
 
 @pytest.mark.parametrize(
     "more",
-    [{"from": "07700900123"}, {"sent_at": "yesterday"}, {"sent_at": "2026-01-01T00:00:00"}, {"id": ""}, {"x": 1}],
+    [
+        {"from": "HEALTH"},
+        {"from": "60777"},
+        {"sent_at": "yesterday"},
+        {"sent_at": "2026-01-01T00:00:00"},
+        {"id": ""},
+        {"x": 1},
+    ],
 )
 def test_what_a_gateway_says_wrongly_is_told_to_it(house: Served, secret: str, more: dict[str, Any]) -> None:
     assert hand_in(house, secret, told("SATS 95", **more)).status_code == 422
+
+
+def test_a_number_is_known_however_the_gateway_writes_it(house: Served, secret: str) -> None:
+    patient = house.trusts.north.patients[0].patient_id
+    for written in ("07700 900123", "00447700900123", "+44 (0)7700 900123"):
+        message = told("SATS 95", written)
+        assert hand_in(house, secret, message).status_code == 200
+        assert [row[0] for row in of(house, message)] == [patient]
 
 
 def test_a_number_needs_words_where_two_share_it(house: Served) -> None:
     north = house.trusts.north
     with administrator(house) as connection:
         for phone, patient, word, says in (
-            ("07700900123", north.patients[0].patient_id, "", "international"),
+            ("7700900123", north.patients[0].patient_id, "", "write it like"),
             (ALONE, north.patients[1].patient_id, "mum", "each of the two"),
             (SHARED, north.patients[0].patient_id, "", "each of the two"),
             (SHARED, north.patients[0].patient_id, "mum", "the other one's"),

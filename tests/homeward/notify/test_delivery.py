@@ -284,7 +284,7 @@ def test_a_text_message_goes_by_gov_uk_notify(house: House, receiver: Receiver) 
     house.send(ways(), NOW)
     [(headers, body)] = receiver.posts
     told = json.loads(body)
-    assert told["phone_number"] == "07700900123"
+    assert told["phone_number"] == "+447700900123"
     assert told["template_id"] == "t-1"
     assert told["personalisation"]["message"].startswith("Homeward: red alert at Elm House")
     assert [(told["reference"],)] == house.ask("select key from delivery where tier = 'Nurse in charge'")
