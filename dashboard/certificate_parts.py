@@ -11,6 +11,7 @@ from dash import html
 from dashboard import store
 from dashboard.shell import scrollable
 from dashboard.text import certificates as words
+from dashboard.wording import day
 from schemas.certificates import Certificate, Holder
 
 FILE = "system.sql"
@@ -55,7 +56,7 @@ def _row(one: Certificate, now: datetime) -> Any:
     return html.Tr(
         [
             html.Td(html.Strong(words.WHOSE[one.holder.value].format(one.name))),
-            html.Td(f"{one.ends:%d.%m.%Y}", className="tight"),
+            html.Td(day(one.ends), className="tight"),
             html.Td(words.left(one.days_left(now)), className="tight"),
             html.Td(html.Span(state, className=f"state state-{kind}")),
         ]

@@ -65,6 +65,11 @@ def clock(at: datetime, zone: str, now: datetime) -> str:
     return f"{local.day} {local:%b}{year} {time}"
 
 
+def day(at: date) -> str:
+    """Write a day: ``3 Nov 2026``."""
+    return f"{at.day} {at:%b %Y}"
+
+
 def typed(local: datetime) -> str:
     """Write a local time as people type it into a box: ``3 Nov 2026 21:40``."""
     return f"{local.day} {local:%b %Y %H:%M}"

@@ -86,7 +86,7 @@ async def fill(site: str | None, _: Any) -> tuple[Any, Any]:
     chosen = int(site) if site else None
     row = found.ladder_for(chosen)
     if row is None:
-        return trouble(words.NO_LADDER), ladder_form.form(found, None)
+        return none_in_force(found), ladder_form.form(found, None)
     ladder = ladders.read(row["document"])
     version = words.VERSION.format(
         version=row["version"],
@@ -106,6 +106,14 @@ async def fill(site: str | None, _: Any) -> tuple[Any, Any]:
         className="card section",
     )
     return shown, ladder_form.form(found, ladder)
+
+
+def none_in_force(found: Setup) -> Any:
+    """What stands where no ladder holds: whose alerts nobody is told of, for sites may have ladders of their own."""
+    sites = [site["name"] for site in found.sites if found.ladder_for(site["site_id"]) is None]
+    if found.sites and not sites:
+        return html.P(words.NO_COMMON_LADDER, className="m-note")
+    return trouble(words.no_ladder(sites))
 
 
 def _repeat(ladder: Ladder) -> str:
@@ -148,7 +156,7 @@ async def try_out(site: str | None, severity: str, day: str, time: str | None, _
     chosen = int(site) if site else None
     row = found.ladder_for(chosen)
     if row is None:
-        return trouble(words.NO_LADDER)
+        return none_in_force(found)
     zone = found.zone_of(chosen)
     begun = _coming(cast("Day", day), int(at[1]), int(at[2]), zone, datetime.now(UTC))
     ladder: Ladder = ladders.read(row["document"])

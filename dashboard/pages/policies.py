@@ -17,6 +17,7 @@ from dashboard.fields import bad, good
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, scrollable, trouble
 from dashboard.text import accounts as words
+from dashboard.wording import day
 from schemas.episode import Severity
 
 PATH = "/policies"
@@ -108,7 +109,7 @@ def _row(row: dict[str, Any]) -> Any:
         [
             html.Td(html.Strong(row["title"])),
             html.Td(str(row["version"]), className="numeric"),
-            html.Td(f"{row['published_at']:%d.%m.%Y}", className="tight"),
+            html.Td(day(row["published_at"]), className="tight"),
             html.Td(row["author"]),
             html.Td(f"{row['enrolled']:,}", className="numeric"),
             html.Td(button, className="number"),
@@ -146,7 +147,7 @@ def _shown(name: str, found: list[dict[str, Any]]) -> Any:
         document = documents.parse(current["document"]).document
     except PolicyError as exc:
         return bad(words.UNREADABLE.format(why=exc))
-    options = [(str(v["version"]), f"{words.VERSION} {v['version']}, {v['published_at']:%d.%m.%Y}") for v in found]
+    options = [(str(v["version"]), f"{words.VERSION} {v['version']}, {day(v['published_at'])}") for v in found]
     if name in documents.shipped_names() or document.derived_from:
         options.append((TEMPLATE, words.TEMPLATE))
     return html.Section(
@@ -172,7 +173,7 @@ def _about(version: dict[str, Any], document: Document) -> list[Any]:
         meant.append("in pregnancy" if document.applies_to.pregnancy else "not in pregnancy")
     facts = (
         (words.VERSION, str(version["version"])),
-        (words.SINCE, f"{version['published_at']:%d.%m.%Y}"),
+        (words.SINCE, day(version["published_at"])),
         (words.AUTHOR, version["author"]),
         (words.REASON, version["reason"]),
         (words.MEANT_FOR, ", ".join(meant) or words.EVERYBODY),

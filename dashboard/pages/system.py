@@ -17,7 +17,7 @@ from dashboard.permissions import Permission, may
 from dashboard.shell import scrollable, trouble
 from dashboard.text import accounts, certificates
 from dashboard.text import messages as words
-from dashboard.wording import ago, elapsed
+from dashboard.wording import ago, day, elapsed
 
 PATH = "/system"
 
@@ -84,10 +84,10 @@ def _database(found: dict[str, Any]) -> Any:
     """How large the database is, and by which programs and which schema it is kept."""
     facts = (
         (accounts.DATABASE_SIZE, f"{found['size'] / 2**30:,.2f} GB"),
-        (accounts.OLDEST, "–" if found["oldest"] is None else f"{found['oldest']:%d.%m.%Y}"),
+        (accounts.OLDEST, "–" if found["oldest"] is None else day(found["oldest"])),
         (accounts.POSTGRES, str(found["postgres"])),
         (accounts.TIMESCALE, f"{found['timescale']} ({found['edition']})"),
-        (accounts.MIGRATION, f"{found['migration']}, {found['migrated_at']:%d.%m.%Y}"),
+        (accounts.MIGRATION, f"{found['migration']}, {day(found['migrated_at'])}"),
         (accounts.CONNECTIONS, str(found["connections"])),
     )
     listed = [html.Div([html.Dt(name), html.Dd(value)], className="fact") for name, value in facts]

@@ -13,6 +13,12 @@ def standing(waiting: int, failed: int, oldest: str) -> str:
     return f"{waiting} waiting to be sent{since}; {failed} could not be delivered in the last 24 hours."
 
 
+def no_ladder(sites: Sequence[str]) -> str:
+    """Say that no ladder is in force here, and at which sites nobody is told."""
+    where = f" at {', '.join(sites)}" if sites else ""
+    return f"No ladder is in force here: nobody is told of alerts{where}."
+
+
 def without_ladder(sites: Sequence[str]) -> str:
     """Say of which sites nobody is told."""
     return (
@@ -100,7 +106,7 @@ LADDERS = "Ladders"
 LADDERS_LEAD = "If nobody acknowledges an alert, one tier after the other is told. Red ignores quiet hours."
 SITE = "Site"
 ORGANISATION = "Whole organisation"
-NO_LADDER = "No ladder is in force here: nobody is told of alerts."
+NO_COMMON_LADDER = "The whole organisation has no ladder. Each site has one of its own."
 FALLS_BACK = "This site has no ladder of its own; the whole organisation's holds."
 VERSION = "Version {version}, {author}, {at}: {reason}"
 AT_ONCE = "At once"
