@@ -185,12 +185,26 @@ class Entrance:
                 known = claim(connection, once)
                 if known is not None:
                     return known
-            answer = refuse(admitted)
-            if answer is None:
-                answer = say(admitted, write_batch(connection, admitted, time.time_ns() // 1000))
+            answer = refuse(admitted) or _write(connection, admitted, say, refuse)
             if once is not None:
                 keep(connection, once, answer)
             return answer
+
+
+def _write(
+    connection: psycopg.Connection,
+    admitted: Admitted,
+    say: Callable[[Admitted, Outcome], Answer],
+    refuse: Callable[[Admitted], Answer | None],
+) -> Answer:
+    """Store what was admitted, unless what is stored already has the request refused after all."""
+    refused = None
+    with connection.transaction() as attempt:
+        outcome = write_batch(connection, admitted, time.time_ns() // 1000)
+        in_the_end = outcome.admitted or admitted
+        if outcome.contrary and (refused := refuse(in_the_end)) is not None:
+            raise psycopg.Rollback(attempt)
+    return refused or say(in_the_end, outcome)
 
 
 def claim(connection: psycopg.Connection, once: Once) -> Answer | None:

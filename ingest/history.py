@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from ingest.admission import Admitted, Incoming
+from ingest.quarantine import Quarantined
 from ingest.rebuild import rebuild
 from ingest.registry import UNSCORED, Registry, RegistryKeeper
 from ingest.sql import QUERIES
@@ -52,20 +53,19 @@ def load(
         end = min(start + SLICE, len(ordered))
         # an instant is not cut in two: its second half would come late
         end = int(np.searchsorted(ordered.observed_at, ordered.observed_at[end - 1], side="right"))
-        stored += store(pool, registry, ordered.take(np.arange(start, end)))
+        stored += int(store(pool, registry, ordered.take(np.arange(start, end))).stored.sum())
         start = end
         progress(start)
     return stored
 
 
-def store(pool: ConnectionPool, registry: Registry, part: ObservationBatch) -> int:
-    """Store and score the next observations of a past, in the order of their times; give how many were new."""
+def store(pool: ConnectionPool, registry: Registry, part: ObservationBatch) -> Outcome:
+    """Store and score the next observations of a past, in the order of their times; what is put aside is only told."""
     whole = Admitted([_IMPORT], part, np.zeros(len(part), np.intp), [], registry)
     for left in reversed(range(_TRIES)):
         try:
             with pool.connection() as connection:
-                outcome: Outcome = write_batch(connection, whole, int(part.observed_at[-1]), page=False)
-            return int(outcome.stored.sum())
+                return write_batch(connection, whole, int(part.observed_at[-1]), page=False, put_aside=_tell)
         except psycopg.errors.TransactionRollback:
             if not left:
                 raise
@@ -86,6 +86,11 @@ def mark_past(pool: ConnectionPool, registry: Registry, patients: NDArray[np.int
     horizon = now - registry.bank.actionable[people["policy"][scored]]
     with pool.connection() as connection:
         connection.execute(QUERIES["mark_past"], [patients[scored].tolist(), horizon.tolist(), since])
+
+
+def _tell(_connection: psycopg.Connection, admitted: Admitted) -> Quarantined:
+    nothing = np.zeros(len(admitted.messages), np.int64)
+    return Quarantined(nothing, nothing, {}, {})
 
 
 _TRIES = 3

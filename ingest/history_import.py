@@ -93,18 +93,21 @@ class Import:
     def write(self, pool: ConnectionPool, progress: Callable[[int], None] = lambda _: None) -> None:
         """Store what was read; ``progress`` is told how many values are done."""
         since, seen = time.time_ns() // 1000, np.zeros(len(self._registry.people), bool)
-        for part, end in self._slices():
+        for part, lines, end in self._slices():
             if len(part):
                 seen[np.unique(part.patient_id)] = True
-                new = store(pool, self._registry, part)
-                self.result.stored += new
-                self.result.duplicate += len(part) - new
+                outcome = store(pool, self._registry, part)
+                self.result.stored += int(outcome.stored.sum())
+                self.result.duplicate += int(outcome.duplicate.sum())
+                for place in outcome.contrary:
+                    detail = f"{CATALOGUE[part.vital[place] - 1].name}: what is stored of this instant says otherwise"
+                    self._set_aside(RefusedRow(int(lines[place]), Reason.CONTRADICTORY, detail))
             progress(end)
         mark_past(pool, self._registry, np.flatnonzero(seen).astype(np.int32), since, time.time_ns() // 1000)
 
     def check(self) -> None:
         """Look at everything as `write` does, and store nothing."""
-        for part, _ in self._slices():
+        for part, _lines, _end in self._slices():
             self.result.stored += len(part)
 
     @property
@@ -168,8 +171,8 @@ class Import:
         known[""] = self._whose.patient_id
         return np.fromiter((known[name] for name in block.patient), np.int32, len(block.patient))
 
-    def _slices(self) -> Iterator[tuple[ObservationBatch, int]]:
-        """Walk through the values in the order of their times; no instant is cut in two."""
+    def _slices(self) -> Iterator[tuple[ObservationBatch, NDArray[np.int64], int]]:
+        """Walk through the values in the order of their times, with their lines; no instant is cut in two."""
         if not self._count:
             return
         self._file.flush()
@@ -180,7 +183,8 @@ class Import:
             end = min(start + SLICE, self._count)
             end = self._end_of_instant(kept, order, end)
             part = np.array(kept[start:end] if order is None else kept[order[start:end]])
-            yield self._batch(part), end
+            part = part[~(self._repeated(part) | self._crossed(part))]
+            yield self._batch(part), part["line"], end
             start = end
 
     @staticmethod
@@ -193,7 +197,6 @@ class Import:
         return end
 
     def _batch(self, part: NDArray[Any]) -> ObservationBatch:
-        part = part[~(self._repeated(part) | self._crossed(part))]
         received = np.full(len(part), self._now)
         return ObservationBatch.of(
             part["patient"], part["device"], part["vital"], part["at"], received, part["value"], part["flags"]

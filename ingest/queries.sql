@@ -64,8 +64,9 @@ where not exists (select from patient_state s where s.patient_id = u.patient_id)
 insert into patient_state (patient_id, machine) select unnest(%b::int[]), %b on conflict do nothing;
 
 -- name: stored_already
--- Which of these have been stored before? Asked only of observations that are not newer than all of their patient's.
-select u.position from unnest(%b::int[], %b::int[], %b::int[], %b::bigint[], %b::int[])
+-- Which of these have been stored before, and with which value? Asked only of observations that are not newer than all of
+-- their patient's.
+select u.position, o.value from unnest(%b::int[], %b::int[], %b::int[], %b::bigint[], %b::int[])
     as u(position, patient_id, vital, at, device_id)
 join observation o on o.patient_id = u.patient_id and o.vital = u.vital
     and o.observed_at = timestamptz 'epoch' + u.at * interval '1 microsecond' and o.device_id = u.device_id;

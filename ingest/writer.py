@@ -26,6 +26,7 @@ from ingest.episodes import tell_dashboards, unexplained, write_episodes
 from ingest.late import Late, look_back
 from ingest.quarantine import Quarantined, write_quarantine
 from ingest.registry import UNSCORED, Registry
+from ingest.repeats import known, without_contrary
 from ingest.sql import QUERIES
 from ingest.states import States, drop_snapshots, keep_snapshots, lock_due_states, lock_states, write_states
 from schemas.observation import Flag, ObservationBatch
@@ -44,6 +45,10 @@ class Outcome:
         How many of those stored came too late to be scored.
     activated : list of int
         Severities of the episodes that activated.
+    contrary : list of int
+        Which observations of the batch say otherwise than what is stored; they were put aside.
+    admitted : Admitted, optional
+        What was admitted in the end: without those, and with their rejections.
     """
 
     stored: NDArray[np.int64]
@@ -53,6 +58,8 @@ class Outcome:
     quarantined_by_reason: dict[str, int] = field(default_factory=dict)
     too_late: int = 0
     activated: list[int] = field(default_factory=list)
+    contrary: list[int] = field(default_factory=list)
+    admitted: Admitted | None = None
 
     def receipt(self, message: int) -> dict[str, int | list[str]]:
         """Say to the sender what became of one message."""
@@ -86,16 +93,20 @@ def write_batch(
     put_aside : callable
         Keeps the rejections, in this transaction.
     """
-    batch = admitted.batch
     with connection.transaction():
-        quarantined = put_aside(connection, admitted)
-        patients, rows = np.unique(batch.patient_id, return_inverse=True)
-        new, too_late, activated = np.ones(len(batch), bool), 0, list[int]()
-        if len(batch):
+        patients, rows = np.unique(admitted.batch.patient_id, return_inverse=True)
+        new, too_late, activated, contrary = np.ones(len(rows), bool), 0, list[int](), list[int]()
+        if len(rows):
             states = lock_states(connection, patients)
-            new = ~_duplicates(connection, batch, states, rows)
+            found = known(connection, admitted.batch, states.last_observed, rows)
+            if found.otherwise.any():
+                contrary = np.flatnonzero(found.otherwise).tolist()
+                admitted, rows = without_contrary(admitted, found), rows[~found.otherwise]
+            new = ~found.again[~found.otherwise]
+        quarantined = put_aside(connection, admitted)
+        if len(patients):
             scoring = _Scoring(connection, states, admitted.registry, now)
-            too_late, activated = scoring.store(rows[new], batch.take(new), page=page)
+            too_late, activated = scoring.store(rows[new], admitted.batch.take(new), page=page)
         size = len(admitted.messages)
         outcome = Outcome(
             stored=np.bincount(admitted.message[new], minlength=size),
@@ -105,6 +116,8 @@ def write_batch(
             quarantined_by_reason=quarantined.by_reason,
             too_late=too_late,
             activated=activated,
+            contrary=contrary,
+            admitted=admitted,
         )
         note_sequences(connection, admitted, outcome)
     return outcome
@@ -122,26 +135,6 @@ def write_due(connection: psycopg.Connection, registry: Registry, now: int, most
         scoring = _Scoring(connection, states, registry, now)
         _, activated = scoring.store(np.empty(0, np.intp), ObservationBatch.empty(), page=True)
     return len(states.patients), activated
-
-
-def _duplicates(
-    connection: psycopg.Connection, batch: ObservationBatch, states: States, rows: NDArray[np.intp]
-) -> NDArray[np.bool_]:
-    """Mark what is in the batch twice, or in the store; shape (N,).
-
-    The store is asked only about observations that are not newer than everything of their patient.
-    """
-    order = np.lexsort((batch.device_id, batch.vital, batch.observed_at, rows))
-    keys = np.stack([batch.patient_id, batch.device_id, batch.vital, batch.observed_at])[:, order]
-    duplicate = np.zeros(len(batch), bool)
-    duplicate[order[1:]] = (keys[:, 1:] == keys[:, :-1]).all(axis=0)
-    suspect = np.flatnonzero((batch.observed_at <= states.last_observed[rows]) & ~duplicate)
-    if len(suspect):
-        s = batch.take(suspect)
-        parameters = [c.tolist() for c in (suspect, s.patient_id, s.vital, s.observed_at, s.device_id)]
-        found = connection.execute(QUERIES["stored_already"], parameters, binary=True).fetchall()
-        duplicate[[position for (position,) in found]] = True
-    return duplicate
 
 
 class _Scoring:

@@ -51,7 +51,7 @@ REMEDY: dict[Reason, str] = {
     Reason.SUMMARY: "The value stands for a span of time, such as an average; send what was observed at one instant.",
     Reason.NO_VALUE: "The sender says that there is no value, or that it must not be used; take the observation again.",
     Reason.IMPLAUSIBLE: "No device can measure this value; check the sensor's placement and the unit.",
-    Reason.CONTRADICTORY: "Two values of the message exclude each other; take the observation again.",
+    Reason.CONTRADICTORY: "Two values exclude each other, or another is stored for this instant; see which is right.",
     Reason.UNKNOWN_NUMBER: "No patient has this telephone number; register it, then replay.",
     Reason.UNREADABLE_TEXT: "The text was not understood and its sender was asked; ring them, or enter it by hand.",
     Reason.TOO_MANY: "The sender had more than its share; it is kept whole, and read when there is time. Find out why.",

@@ -83,5 +83,6 @@ def _column(name: str) -> NDArray[np.float64]:
     return np.array([np.nan, *(getattr(v, name) for v in CATALOGUE)], dtype=np.float64)
 
 
+RESOLUTION = _column("resolution")
 PLAUSIBLE_LOW = _column("plausible_low")
 PLAUSIBLE_HIGH = _column("plausible_high")

@@ -160,6 +160,11 @@ def test_a_transaction_is_stored_whole_or_not_at_all(house: Served, nurse: httpx
     assert found.type == "transaction-response"
     assert [e.response.status for e in found.entry] == ["201 Created"] * 2
     assert house.ask(counted, patient) == [(3,)]
+    # nor where what is stored already says otherwise
+    whole = bundle("transaction", pulse(patient, 66), good | quantity(88, "/min"))
+    assert "contradictory" in refused(nurse.post("", json=whole), 422, "processing")
+    assert "contradictory" in refused(nurse.post("/Observation", json=good | quantity(88, "/min")), 422, "processing")
+    assert house.ask(counted, patient) == [(3,)]
     again = nurse.post("", json=bundle("transaction", good))
     assert again.json()["entry"][0]["response"]["status"] == "200 OK"
     location = again.json()["entry"][0]["response"]["location"]

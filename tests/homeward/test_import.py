@@ -166,6 +166,10 @@ def test_every_row_that_is_refused_is_told_with_its_line(house: House) -> None:
     # and beside what is there already
     code, again, _ = house.run(house.write("\n".join(lines)))
     assert (again["stored"], again["duplicate"]) == (0, 3)
+    text = f"device,time,vital,value\n{mine},{at},pulse,70\n{mine},{at},temperature,38.2\n"
+    code, again, refused = house.run(house.write(text))
+    assert (code, again["duplicate"], [row[:2] for row in refused]) == (3, 1, [["3", "contradictory"]])
+    assert house.ask("select count(*) from quarantine") == [(0,)]
 
 
 def test_the_quarantine_is_worked_off_by_command(house: House) -> None:

@@ -69,6 +69,15 @@ def test_a_gateway_sends_for_its_devices(desk: Desk, client: Client) -> None:
     assert [row[0] for row in desk.stored()] == [desk.ward.patients[1]]
 
 
+def test_another_value_of_an_instant_is_told_and_not_called_a_duplicate(desk: Desk, client: Client) -> None:
+    one, other = (payload(desk.at(0), {"pulse": p}, device=desk.ward.devices[1]) for p in (71, 91))
+    assert client.post(PATH, content=one, headers={"who": "hub"}).status_code == 200
+    answer = client.post(PATH, content=other, headers={"who": "hub"})
+    assert answer.status_code == 422
+    [item] = answer.json()["items"]
+    assert (item["duplicate"], item["quarantined"], item["why"][0]["reason"]) == (0, 1, "contradictory")
+
+
 def test_a_person_enters_for_a_patient_they_may_see(desk: Desk, client: Client, entrance: Entrance) -> None:
     content = payload(desk.at(0), {"respiration_rate": 18})
     first, second = desk.ward.patients[:2]

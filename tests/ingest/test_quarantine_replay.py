@@ -70,6 +70,17 @@ def test_what_nobody_wore_is_stored_once_it_is_assigned(desk: Desk) -> None:
     assert [row[:2] for row in waiting(desk)] == [("unassigned", 1)]
 
 
+def test_what_says_otherwise_waits_until_a_person_discards_it(desk: Desk) -> None:
+    unassign(desk, 0)
+    desk.write(desk.message(0, 0, {"pulse": 70}), desk.message(0, 0, {"pulse": 90}))
+    assign(desk, 0)
+    found = again(desk)
+    assert (found.done, found.waiting, found.stored, found.reasons) == (1, 1, 1, {"contradictory": 1})
+    assert [row[:2] for row in waiting(desk)] == [("contradictory", 1)]
+    assert again(desk).waiting == 1
+    assert [row[3] for row in desk.stored()] == [70]
+
+
 def test_what_is_refused_again_waits_for_what_is_wrong_with_it_now(desk: Desk) -> None:
     stranger = observations_topic(0, "stranger")
     desk.write(desk.raw(stranger, payload(desk.at(0), {"pulse": 70, "spo2": 3})))

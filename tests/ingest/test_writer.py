@@ -56,6 +56,27 @@ def test_the_same_message_again_is_a_duplicate_in_the_batch_and_against_the_stor
     assert len(desk.stored()) == 3
 
 
+def test_another_value_of_an_instant_is_no_duplicate_and_waits(desk: Desk) -> None:
+    first, other = desk.message(0, 0, {"pulse": 71, "spo2": 97}), desk.message(0, 0, {"pulse": 91, "spo2": 97})
+    outcome = desk.write(first, other)
+    assert counts(outcome) == (2, 1, 1)
+    assert outcome.receipt(1) == {"stored": 0, "duplicate": 1, "quarantined": 1, "reasons": ["contradictory"]}
+    third = desk.message(0, 0, {"pulse": 61})
+    assert counts(desk.write(desk.message(0, 5, {"pulse": 72}), third, first, third)) == (1, 3, 1)
+    # what came first stays; the others are kept whole, and once
+    pulse = "select value from observation where vital = %s and observed_at = %s"
+    assert desk.ask(pulse, BY_NAME["pulse"].code, desk.at(0)) == [(71.0,)]
+    rows = desk.ask("select payload, observations, detail from quarantine order by quarantine_id")
+    assert [row[:2] for row in rows] == [(other.payload, 1), (third.payload, 1)]
+    assert rows[0][2].startswith("pulse: 91, but 71 is stored already")
+    assert counts(desk.write(other)) == (0, 2, 0)
+
+
+def test_one_weighing_in_two_units_is_one(desk: Desk) -> None:
+    pounds = desk.message(0, 0, {"weight": {"value": 181.7, "unit": "[lb_av]"}})
+    assert counts(desk.write(desk.message(0, 0, {"weight": 82.4}), pounds)) == (1, 1, 0)
+
+
 def test_two_devices_at_one_instant_are_two_observations(desk: Desk) -> None:
     ward = desk.ward
     desk.ask(
