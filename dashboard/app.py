@@ -94,7 +94,7 @@ def create_app(
     if identities is not None:
         app.include_router(provider_sign_in.routes(pool, identities, sessions, cookie, seal, pages))
     app.include_router(api.routes(pool, sign_in, sessions, cookie, device_logins))
-    app.include_router(health.routes(pool, metrics, live))
+    app.include_router(health.routes(pool, metrics, live, device_logins))
     app.include_router(push.routes(live))
     app.include_router(fhir.routes())
     app.include_router(triage_look.routes())

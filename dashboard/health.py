@@ -19,6 +19,8 @@ from fastapi.responses import JSONResponse
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from dashboard.certificate_metrics import CertificateEnds
+from dashboard.device_acts import Logins
 from dashboard.metrics import CONTENT_TYPE, Instance, RequestMetrics, instances
 from dashboard.push import Push
 from schemas.database import load_migrations
@@ -89,9 +91,10 @@ class Presence:
             await asyncio.sleep(PRESENCE_S)
 
 
-def routes(pool: AsyncConnectionPool, metrics: RequestMetrics, push: Push) -> APIRouter:
+def routes(pool: AsyncConnectionPool, metrics: RequestMetrics, push: Push, logins: Logins | None = None) -> APIRouter:
     """Make the routes that machines ask; they need no session and tell of no person."""
     router = APIRouter(include_in_schema=False)
+    certificates = CertificateEnds(logins, metrics.registry)
 
     @router.get("/healthz")
     async def healthz() -> JSONResponse:
@@ -106,6 +109,7 @@ def routes(pool: AsyncConnectionPool, metrics: RequestMetrics, push: Push) -> AP
     @router.get("/metrics")
     async def prometheus() -> Response:
         metrics.browsers.set(push.browsers)
+        await certificates.look()
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 found = await instances(pool)
