@@ -122,7 +122,7 @@ def test_a_new_token_voids_the_old_one_and_only_its_digest_is_kept(house: Served
 
 def test_each_item_has_its_own_fate(house: Served, token: str) -> None:
     good = one(spo2=95)
-    answer = httpx.post(
+    answer = POST(
         house.url + PATH,
         json=[good, good, one(spo2=3), one(spo2={"value": 95, "unit": "mm[Hg]"}), {"values": {"spo2": 95}}, 7],
         headers={"Authorization": f"Bearer {token}"},
@@ -159,9 +159,7 @@ def test_a_request_sent_again_is_answered_as_before_and_stored_once(house: Serve
 def test_the_key_belongs_to_its_sender(house: Served, token: str) -> None:
     patient = house.trusts.north.patients[0].patient_id
     key = {"Idempotency-Key": "shared"}
-    assert httpx.post(
-        house.url + PATH, json=one(spo2=95), headers={"Authorization": f"Bearer {token}"} | key
-    ).is_success
+    assert POST(house.url + PATH, json=one(spo2=95), headers={"Authorization": f"Bearer {token}"} | key).is_success
     with house.client("nurse") as nurse:
         answer = nurse.post(f"{PATH}?patient={patient}", json=one(spo2=95), headers=key)
     assert answer.status_code == 200
