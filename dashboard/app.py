@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI
 
 from dashboard import (
     auth,
+    bundles,
     choose_password,
     dash_server,
     health,
@@ -65,7 +66,8 @@ def create_app(
     seal = Seal(accounts_key or Seal.new_key())
     sign_in = SignIn(pool, sessions, seal)
     identities = Provider(provider) if provider else None
-    pages = Forms(dash_server.ASSETS)
+    styles, scripts = bundles.styles(dash_server.ASSETS), bundles.scripts(dash_server.ASSETS)
+    pages = Forms(styles.address)
     cookie = Cookie(secure_cookies)
     metrics = RequestMetrics()
     live = Push(database_url, pool, sessions)
@@ -97,11 +99,12 @@ def create_app(
     app.include_router(health.routes(pool, metrics, live, device_logins))
     app.include_router(push.routes(live))
     app.include_router(fhir.routes())
+    app.include_router(bundles.routes([styles, scripts]))
     app.include_router(triage_look.routes())
     for router in extra_routers:
         app.include_router(router)
     app.state.device_logins = device_logins
-    dash_app = dash_server.make_dash(app)
+    dash_app = dash_server.make_dash(app, styles.address, scripts.address)
     dash_server.add_pages(app, dash_app, dash_server.register_pages(dash_app))
     # the last one added is the first one asked
     app.add_middleware(Gate, pool=pool, sessions=sessions, cookie_name=cookie.name)

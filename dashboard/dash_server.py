@@ -28,6 +28,7 @@ from fastapi.responses import HTMLResponse
 from starlette.types import Receive, Scope, Send
 
 from dashboard import identity, looks, store
+from dashboard.bundles import FETCHED_LATER
 from dashboard.permissions import may
 from dashboard.problems import problem
 from dashboard.shell import first_page
@@ -54,8 +55,9 @@ INDEX = """<!doctype html>
 </html>"""
 
 GRID = "/_dash-component-suites/dash_ag_grid/async-community.js"
-# A table that no page has, and what only a part of the components needs, which fetches it by itself.
-NOT_AT_FIRST = ("/dash_table/", "/dcc/dash_core_components-shared.")
+# A table that no page has; what only a part of the components needs, which fetches it by itself; and what browsers
+# lacked before 2018, of which assets/generators.js has the part that is used.
+NOT_AT_FIRST = ("/dash_table/", "/dcc/dash_core_components-shared.", "/dash/deps/polyfill@")
 _SCRIPT = re.compile(r"<script src=[^>]*></script>\n?")
 
 
@@ -95,12 +97,25 @@ class _Server(FastAPIDashServer):  # type: ignore[misc]
 
 
 class _Dash(Dash):  # type: ignore[misc]
-    """Dash, less the scripts that no page of ours needs to begin with."""
+    """Dash, less the scripts that no page of ours needs to begin with, and with our own files as two."""
+
+    own_styles = own_scripts = ""
 
     def _generate_scripts_html(self) -> str:
         """Name the scripts of a page; those that are left out can still be asked for."""
-        return _SCRIPT.sub(lambda tag: "" if any(part in tag[0] for part in NOT_AT_FIRST) else tag[0],
-                           super()._generate_scripts_html())  # fmt: skip
+        ours = iter([f'<script src="{self.own_scripts}"></script>\n'])
+
+        def named(tag: re.Match[str]) -> str:
+            if any(part in tag[0] for part in NOT_AT_FIRST):
+                return ""
+            # in the place of the first of ours: after the components, and before what runs them
+            return next(ours, "") if 'src="/assets/' in tag[0] else tag[0]
+
+        return _SCRIPT.sub(named, super()._generate_scripts_html())
+
+    def _generate_css_dist_html(self) -> str:
+        """Name the style sheet of a page."""
+        return f'<link rel="stylesheet" href="{self.own_styles}">'
 
     def interpolate_index(self, **parts: str) -> str:
         """Have the list's own script fetched beside the others, and not only once these have run."""
@@ -130,8 +145,11 @@ async def _no_such_file(_: Request, __: Exception) -> Response:
     return problem(404, "Not Found")
 
 
-def make_dash(app: FastAPI) -> Dash:
-    """Put Dash on the application; its pages are registered afterwards."""
+def make_dash(app: FastAPI, styles: str, scripts: str) -> Dash:
+    """Put Dash on the application; its pages are registered afterwards.
+
+    ``styles`` and ``scripts`` are the addresses of what our own files are put together to.
+    """
 
     class Server(_Server):
         @staticmethod
@@ -140,10 +158,11 @@ def make_dash(app: FastAPI) -> Dash:
 
     app.add_exception_handler(DependencyException, _no_such_file)
     app.state.pages_of_callbacks = {}
-    return _Dash(
+    dash_app = _Dash(
         "dashboard",
         backend=Server,
         assets_folder=str(ASSETS),
+        assets_ignore=FETCHED_LATER,
         pages_folder="",
         use_pages=False,
         include_pages_meta=False,
@@ -157,6 +176,8 @@ def make_dash(app: FastAPI) -> Dash:
         on_error=_log_and_raise,
         add_log_handler=False,
     )
+    dash_app.own_styles, dash_app.own_scripts = styles, scripts
+    return dash_app
 
 
 def _log_and_raise(exc: Exception) -> None:

@@ -9,7 +9,6 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
-from pathlib import Path
 from string import Template
 
 from fastapi.responses import HTMLResponse
@@ -28,14 +27,11 @@ class Field:
 
 
 class Forms:
-    """The pages, with the dashboard's own style sheets."""
+    """The pages, with the dashboard's own styles, which are at the address ``styles``."""
 
-    def __init__(self, assets: Path) -> None:
+    def __init__(self, styles: str) -> None:
         self._template = Template(resources.files("dashboard").joinpath("form.html").read_text(encoding="utf-8"))
-        sheets = sorted(assets.glob("*.css")) if assets.is_dir() else []
-        self.styles = "\n".join(
-            f'<link rel="stylesheet" href="/assets/{html.escape(s.name)}?m={s.stat().st_mtime}">' for s in sheets
-        )
+        self.styles = f'<link rel="stylesheet" href="{html.escape(styles)}">'
 
     def page(
         self,

@@ -19,10 +19,15 @@ _FIXED = {
     "X-Frame-Options": "DENY",
     # not `no-referrer`, which would make browsers say `Origin: null` for our own forms
     "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+}
+_OF_PAGES = {
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+# What is no page is a part of one, which has told the browser already; opened by itself it may do nothing at all, but
+# a browser may show text in its own style.
+_OF_THE_REST = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
 
 # Style sheets name these without their version. A changed one is seen a day later.
 _PICTURES = ("/assets/fonts/", "/assets/icons/")
@@ -52,9 +57,9 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, policy: str, *, secure: bool) -> None:
         self._app = app
-        self._headers = _FIXED | {"Content-Security-Policy": policy}
-        if secure:
-            self._headers["Strict-Transport-Security"] = "max-age=31536000"
+        fixed = _FIXED | ({"Strict-Transport-Security": "max-age=31536000"} if secure else {})
+        self._of_pages = fixed | _OF_PAGES | {"Content-Security-Policy": policy}
+        self._of_the_rest = fixed | _OF_THE_REST
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -64,7 +69,9 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                is_page = headers.get("content-type", "").startswith("text/html")
+                given = self._of_pages if is_page else self._of_the_rest
+                for name, value in given.items():
                     headers[name] = value
                 headers["Cache-Control"] = _cache_control(scope, message["status"], headers.get("cache-control"))
             await send(message)

@@ -93,13 +93,10 @@ PAGES = (
     Page(own_messages, titles.OWN_MESSAGES),
 )
 PATHS = tuple(page.module.PATH for page in PAGES)
-# vendored and fetched when the first chart is drawn, so not part of every page
-_LAZY = r"plotly-basic"
 
 
 def register(app: Dash) -> None:
     """Give the application its layout and the callbacks of all pages."""
-    app.config.assets_ignore = _LAZY
     app.layout = shell.layout
     shell.register(app)
     app.callback(Output("page", "children"), Input("url", "pathname"))(show)

@@ -127,6 +127,32 @@ def test_our_files_are_compressed_once_and_kept_by_the_browser(served: Served) -
         assert time.monotonic() - begun < 2.0
 
 
+def test_our_own_files_come_as_one_sheet_and_one_script_kept_for_good(served: Served) -> None:
+    with served.browser("nurse") as client, served.client() as nobody:
+        page, sign_in = client.get("/").text, nobody.get("/sign-in").text
+        ours = re.findall(r'(?:src|href)="(/assets/[^"]+\.(?:js|css)[^"]*)"', page)
+        assert [a.partition("?m=")[0] for a in ours] == ["/assets/all.css", "/assets/all.js"]
+        assert ours[0] in sign_in  # so it is there already when the first page is
+        for address in ours:
+            assert "immutable" in client.get(address).headers["cache-control"]
+        assert "plotly-basic" in client.get(ours[1]).text  # the address, not the file:
+        assert len(client.get(ours[1]).content) < 200_000
+
+
+def test_of_what_old_browsers_lack_dash_asks_for_no_more_than_we_bring(served: Served) -> None:
+    with served.browser("nurse") as client:
+        loaded = re.findall(r'<script src="([^"]+)"', client.get("/").text)
+        assert not [address for address in loaded if "polyfill" in address]
+        asked = "".join(client.get(a).text for a in [*loaded, dash_server.GRID] if "/assets/" not in a)
+        # assets/generators.js runs a function of two steps: where Dash comes to ask for more, it must be given more
+        assert set(re.findall(r"regeneratorRuntime\.(\w+)", asked)) == {"mark", "wrap"}
+        pattern = (
+            r"regeneratorRuntime\.wrap\(function\((\w)\)\{for\(;;\)switch\(\1\.prev=\1\.next\)"
+            r"\{case 0:return \1\.next=2,\w\(!0\);case 2:\w\.isReady=!0;case 3:case\"end\":return \1\.stop\(\)\}\},\w\)"
+        )
+        assert len(re.findall(pattern, asked)) == asked.count("regeneratorRuntime.wrap") > 0
+
+
 def test_a_second_visit_fetches_nothing_again_that_has_not_changed(served: Served) -> None:
     with served.browser("nurse") as client:
         for address in (

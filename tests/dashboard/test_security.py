@@ -49,8 +49,15 @@ def test_every_answer_has_the_headers(served: Served) -> None:
             assert answer.headers["referrer-policy"] == "same-origin"
             assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
             assert "server" not in answer.headers
+            assert answer.headers["cross-origin-resource-policy"] == "same-origin"
             if "/assets/" not in str(answer.url):
                 assert answer.headers["cache-control"] == "no-store", answer.url
+            if "text/html" in answer.headers.get("content-type", ""):
+                assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+                assert "camera=()" in answer.headers["permissions-policy"]
+            else:  # opened by itself it runs nothing and fetches nothing
+                assert "script-src" not in answer.headers["content-security-policy"]
+                assert "default-src 'none'" in answer.headers["content-security-policy"]
 
 
 def test_the_policy_lets_only_our_scripts_run(served: Served) -> None:
