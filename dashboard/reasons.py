@@ -64,19 +64,19 @@ class Reason:
     @property
     def present(self) -> str:
         """How it is now, since when that is known, and why it stays open where it is over."""
-        return "; ".join(part for part in (self._timed(self.now), self.stays) if part)
+        return "; ".join(part for part in (self._timed(self.now, self.when), self.stays) if part)
 
-    def short(self, parts: str) -> str:
+    def short(self, parts: str, when: When) -> str:
         """How it is now in a few words, for a line of a list: what makes up the score, where that is known."""
         eased = words.EASED if self.stays else ""
         if self.now_at is None:
             return ": ".join(part for part in (self.now_brief.capitalize(), parts, eased) if part)
-        return self._timed(", ".join(part for part in (eased, parts) if part) or self.now_brief)
+        return self._timed(", ".join(part for part in (eased, parts) if part) or self.now_brief, when)
 
-    def _timed(self, told: str) -> str:
+    def _timed(self, told: str, when: When) -> str:
         if not told:
             return ""
-        return f"{words.NOW} {self.when(self.now_at)}: {told}" if self.now_at else f"{words.NOW}: {told}"
+        return f"{words.NOW} {when(self.now_at)}: {told}" if self.now_at else f"{words.NOW}: {told}"
 
     @property
     def lines(self) -> list[str]:

@@ -21,7 +21,7 @@ from dashboard.standing import (
     valid_values,
 )
 from dashboard.text import reasons as reason_words
-from dashboard.wording import clock, full_name, microseconds, nhs_number, place, score_range
+from dashboard.wording import brief_clock, clock, full_name, microseconds, nhs_number, place, score_range
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME, CATALOGUE, VITALS
 
@@ -156,7 +156,9 @@ def grid_row(
         "level": int(severity),
         "word": text.SEVERITY[severity] if severity else text.NO_EPISODE,
         "reason": told[0].brief if told else (row.get("sentence") or "").removesuffix("."),
-        "now": told[0].short(detail(at, position, ordered[0])) if told else "",
+        "now": told[0].short(detail(at, position, ordered[0]), lambda seen: brief_clock(seen, row["time_zone"], now))
+        if told
+        else "",
         "also": f"{reason_words.ALSO}: {'; '.join(r.brief for r in told[1:])}" if told[1:] else "",
         "title": ". ".join(line for r in told for line in r.lines),
         "news2": score_cell(at, position),

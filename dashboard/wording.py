@@ -70,6 +70,15 @@ def day(at: date) -> str:
     return f"{at.day} {at:%b %Y}"
 
 
+def brief_clock(at: datetime, zone: str, now: datetime) -> str:
+    """Write an instant as `clock` does, for a line with little room: of the last twelve hours it needs no day.
+
+    Otherwise each line of the list would be longer, and be cut, in the first hours of every night.
+    """
+    is_recent = timedelta(0) <= now - at < timedelta(hours=12)
+    return clock(at, zone, at if is_recent else now)
+
+
 def typed(local: datetime) -> str:
     """Write a local time as people type it into a box: ``3 Nov 2026 21:40``."""
     return f"{local.day} {local:%b %Y %H:%M}"

@@ -13,7 +13,7 @@ from alerts.explain import explanation, sentence
 from dashboard import care, reasons, resident_list, rows
 from dashboard.standing import standard
 from dashboard.text import care as words
-from dashboard.wording import clock
+from dashboard.wording import brief_clock, clock
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import START, Seen, Ward
 
@@ -176,3 +176,12 @@ def test_of_what_is_to_be_done_only_the_present_severity_is_told() -> None:
     kept = {"rule": "gone", "severity": 3, "explanation": {"advice": "Fast sugar now. Red: call; 999 if drowsy."}}
     assert care.step(pulse, kept) == "Fast sugar now. Call; 999 if drowsy."
     assert care.step(pulse, kept | {"severity": 2}) == "Fast sugar now."
+
+
+def test_a_line_of_the_list_is_no_longer_at_night() -> None:
+    midnight = datetime(2026, 5, 6, 23, tzinfo=UTC)  # in British summer time
+    before = midnight - timedelta(minutes=20)
+    assert clock(before, "Europe/London", midnight) == "yesterday 23:40"
+    assert brief_clock(before, "Europe/London", midnight) == "23:40"
+    assert brief_clock(midnight - timedelta(hours=13), "Europe/London", midnight) == "yesterday 11:00"
+    assert brief_clock(midnight - timedelta(days=1), "Europe/London", midnight) == "yesterday 00:00"
