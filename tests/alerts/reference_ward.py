@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
 from statistics import fmean, median
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -33,11 +32,10 @@ from alerts.documents import (
 from alerts.state import RING
 from schemas.observation import QUALITY_WORDS
 from schemas.vital_signs import BY_NAME
+from tests.alerts.reference_scores import Scores
 from tests.alerts.reference_trends import amount
-from tests.reference_news2 import points_of
 
 WORDS = ("yellow", "amber", "red")
-NEWS2_ORDER = ("respiration_rate", "spo2", "on_oxygen", "bp_systolic", "pulse", "consciousness", "temperature")
 
 
 def reference_episodes(
@@ -76,9 +74,9 @@ class _Patient:
         self, policy: Policy, enrolled_at: int, spo2_scale: int, zone: ZoneInfo, pauses: list[tuple[int, int]]
     ) -> None:
         self.zone, self.pauses = zone, pauses
-        self.policy, self.enrolled_at, self.scale = policy, enrolled_at, spo2_scale
+        self.policy, self.enrolled_at, self.scores = policy, enrolled_at, Scores(policy, spo2_scale)
         self.courses: dict[tuple[str, int], dict[int, list[float]]] = {}
-        self.recent: dict[str, list[tuple[int, float]]] = {}
+        self.recent = self.scores.recent
         self.episodes: dict[tuple[str, int], dict[str, Any]] = {}
         self.repeats: set[tuple[int, str]] = set()
         self.outliers: set[tuple[int, str]] = set()
@@ -146,7 +144,7 @@ class _Patient:
         values = dict(values)
         for rule in self.policy.rules:
             if isinstance(rule, ScoreRule) and set(values) & set(self.policy.tables[rule.table].parameters):
-                values[rule.table] = self._lower(rule, at)[0]
+                values[rule.table] = self.scores.lower(rule, at)[0]
         for course in {
             (r.vital, duration(r.every, "")) for r in self.policy.rules if isinstance(r, Trend | OutlierRule)
         }:
@@ -281,46 +279,8 @@ class _Patient:
             clear.append(limit is not None and sign * level < limit - rule.deadband - 1e-4)
         self._advance(rule, at, met, clear, sure=False)
 
-    def _lower(self, rule: ScoreRule, at: int) -> tuple[float, dict[str, int | None]]:
-        since = at - duration(rule.valid, "")
-        if rule.table != "news2":
-            return self._lower_of_table(rule, since)
-        known = {v: self.recent[v][0][1] for v in NEWS2_ORDER if self._counts(v, since)}
-        points = _points(known, self.scale)
-        lower = sum(p for p in points.values() if p is not None)
-        if points["spo2"] is None and "spo2" in known:  # scale 2 and oxygen not known: at least the milder of the two
-            lower += min(
-                sum(_points(known | {"on_oxygen": o}, self.scale)[v] or 0 for v in ("spo2", "on_oxygen"))
-                for o in (0.0, 1.0)
-            )
-        return float(lower), points
-
-    def _counts(self, vital: str, since: int) -> bool:
-        if not self.recent.get(vital) or self.recent[vital][0][0] < since:
-            return False
-        at, value = self.recent[vital][0]
-        changed = self.recent.get("soft_signs") or [(0, 0.0)]
-        return not (vital == "consciousness" and value == 0 and changed[0][1] == 1 and changed[0][0] > at)
-
-    def _lower_of_table(self, rule: ScoreRule, since: int) -> tuple[float, dict[str, int | None]]:
-        bands = self.policy.tables[rule.table].bands
-        points: dict[str, int | None] = {}
-        for name in {band.parameter for band in bands}:
-            mine = [band for band in bands if band.parameter == name]
-            points[name] = None
-            if self._counts(name, since):
-                step = mine[0].resolution
-                value = math.floor(Decimal(str(self.recent[name][0][1])) / step + Decimal("0.5")) * step
-                points[name] = next(
-                    b.points
-                    for b in mine
-                    if (b.lower is None or b.lower <= value) and (b.upper is None or value <= b.upper)
-                )
-        least = {name: min(b.points for b in bands if b.parameter == name) for name in points}
-        return float(sum(least[name] if p is None else p for name, p in points.items())), points
-
     def _score(self, rule: ScoreRule, at: int) -> None:
-        lower, points = self._lower(rule, at)
+        lower, points = self.scores.lower(rule, at)
         red = any(p is not None and p >= (rule.red_points or 3) for p in points.values())
         table = self.policy.tables[rule.table]
         least = {name: min(row.points for row in table.rows(name)) for name in table.parameters}
@@ -410,13 +370,6 @@ class _Patient:
         if memory["open"] is not None:
             self.episodes[memory["open"]].update(phase="resolved", severity=0, at=at)
             memory["open"] = None
-
-
-def _points(known: dict[str, float], scale: int) -> dict[str, int | None]:
-    observed: dict[str, Any] = dict.fromkeys(NEWS2_ORDER) | known
-    if observed["consciousness"] is not None:
-        observed["consciousness"] = "ACVPU"[int(observed["consciousness"])]
-    return dict(zip(NEWS2_ORDER, points_of(observed, scale), strict=True))
 
 
 def _level() -> dict[str, Any]:

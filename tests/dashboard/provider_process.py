@@ -64,14 +64,17 @@ def _key() -> RSAKey:
     return RSAKey.generate_key(2048, {"use": "sig", "kid": secrets.token_hex(4), "alg": "RS256"}, private=True)
 
 
-def make_app(provider: Provider) -> FastAPI:
-    app = FastAPI()
+class Routes:
+    """What the provider answers."""
 
-    @app.get("/.well-known/openid-configuration")
-    def configuration() -> dict[str, str]:
-        at = provider.issuer
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+
+    def configuration(self) -> dict[str, str]:
+        """Say where everything is."""
+        at = self.provider.issuer
         return {
-            "issuer": provider.faults.get("calls_itself", at),
+            "issuer": self.provider.faults.get("calls_itself", at),
             "authorization_endpoint": f"{at}/authorize",
             "token_endpoint": f"{at}/token",
             "userinfo_endpoint": f"{at}/userinfo",
@@ -79,12 +82,12 @@ def make_app(provider: Provider) -> FastAPI:
             "end_session_endpoint": f"{at}/leave",
         }
 
-    @app.get("/keys")
-    def keys() -> dict[str, Any]:
-        return dict(KeySet(provider.keys).as_dict(private=False))
+    def keys(self) -> dict[str, Any]:
+        """Give the public keys."""
+        return dict(KeySet(self.provider.keys).as_dict(private=False))
 
-    @app.get("/authorize")
-    def authorize(request: Request) -> Response:
+    def authorize(self, request: Request) -> Response:
+        """Send the browser back with a code, which is good once."""
         asked = dict(request.query_params)
         wrong = (
             asked.get("client_id") != CLIENT
@@ -96,21 +99,21 @@ def make_app(provider: Provider) -> FastAPI:
         )
         if wrong:
             return JSONResponse({"error": "invalid_request"}, 400)
-        if provider.faults.get("refuses"):
+        if self.provider.faults.get("refuses"):
             answer = {"error": "access_denied", "state": asked["state"]}
             return RedirectResponse(f"{asked['redirect_uri']}?{urlencode(answer)}", 302)
         code = secrets.token_urlsafe(16)
-        provider.codes[code] = asked
+        self.provider.codes[code] = asked
         return RedirectResponse(f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state']})}", 302)
 
-    @app.post("/token")
-    async def token(request: Request) -> Response:
+    async def token(self, request: Request) -> Response:
+        """Exchange a code for tokens."""
         kind, _, given = request.headers.get("authorization", "").partition(" ")
         user, _, password = base64.b64decode(given).decode().partition(":")
         if kind != "Basic" or (unquote_plus(user), unquote_plus(password)) != (CLIENT, SECRET):
             return JSONResponse({"error": "invalid_client"}, 401)
         form = {name: values[0] for name, values in parse_qs((await request.body()).decode()).items()}
-        asked = provider.codes.pop(form.get("code", ""), None)
+        asked = self.provider.codes.pop(form.get("code", ""), None)
         if (
             asked is None
             or form.get("grant_type") != "authorization_code"
@@ -119,25 +122,35 @@ def make_app(provider: Provider) -> FastAPI:
         ):
             return JSONResponse({"error": "invalid_grant"}, 400)
         access = secrets.token_urlsafe(16)
-        provider.tokens[access] = dict(provider.who)
-        content = {"access_token": access, "token_type": "Bearer", "id_token": provider.id_token(asked["nonce"])}
+        self.provider.tokens[access] = dict(self.provider.who)
+        content = {"access_token": access, "token_type": "Bearer", "id_token": self.provider.id_token(asked["nonce"])}
         return JSONResponse(content)
 
-    @app.get("/userinfo")
-    def userinfo(request: Request) -> Response:
-        found = provider.tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+    def userinfo(self, request: Request) -> Response:
+        """Say more of whoever has the token."""
+        found = self.provider.tokens.get(request.headers.get("authorization", "").removeprefix("Bearer "))
         if found is None:
             return JSONResponse({"error": "invalid_token"}, 401)
-        return JSONResponse(found | provider.faults.get("userinfo", {}))
+        return JSONResponse(found | self.provider.faults.get("userinfo", {}))
 
-    @app.post("/control")
-    def control(told: dict[str, Any]) -> dict[str, str]:
-        provider.who = told.get("who", provider.who)
-        provider.faults = told.get("faults", {})
+    def control(self, told: dict[str, Any]) -> dict[str, str]:
+        """Take from a test who signs in next and what goes wrong."""
+        self.provider.who = told.get("who", self.provider.who)
+        self.provider.faults = told.get("faults", {})
         if told.get("rotate"):
-            provider.keys = [_key()]
+            self.provider.keys = [_key()]
         return {"done": "yes"}
 
+
+def make_app(provider: Provider) -> FastAPI:
+    """Put each answer at its address."""
+    app, routes = FastAPI(), Routes(provider)
+    app.get("/.well-known/openid-configuration")(routes.configuration)
+    app.get("/keys")(routes.keys)
+    app.get("/authorize")(routes.authorize)
+    app.post("/token")(routes.token)
+    app.get("/userinfo")(routes.userinfo)
+    app.post("/control")(routes.control)
     return app
 
 

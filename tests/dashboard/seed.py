@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import psycopg
-from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from alerts import policy, state
 from alerts.news2 import news2
@@ -140,7 +140,7 @@ def _sites(connection: psycopg.Connection, found: Seeded) -> None:
 
 
 def _accounts(connection: psycopg.Connection, found: Seeded) -> None:
-    hashed = PasswordHash.recommended().hash(PASSWORD)
+    hashed = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)  # checked at once
     people = [
         ("nurse", "Rosa Mbeki", "clinician", True),
         ("carer", "Leah Doyle", "carer", False),

@@ -4,6 +4,7 @@ import gzip
 import inspect
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import brotli
 import httpx
@@ -18,6 +19,7 @@ from dashboard.store import fetch
 from schemas.database import load_migrations
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Served, make_trusts, serve
+from tests.waiting import PATIENCE_S, wait_until
 
 NOWHERE = "postgresql://homeward_dashboard@127.0.0.1:1/homeward"
 
@@ -121,10 +123,6 @@ def test_our_files_are_compressed_once_and_kept_by_the_browser(served: Served) -
             plain += len(identity.content)
             compressed += len(body)
         assert compressed < plain / 2.5
-        begun = time.monotonic()
-        for address in scripts:
-            client.get(address, headers={"Accept-Encoding": "br"})
-        assert time.monotonic() - begun < 2.0
 
 
 def test_our_own_files_come_as_one_sheet_and_one_script_kept_for_good(served: Served) -> None:
@@ -287,21 +285,24 @@ class Away(TestDatabase):
 
 def test_without_its_database_the_server_stands_and_says_so_within_seconds() -> None:
     away = Away("away", None)  # type: ignore[arg-type]
-    with serve(away) as url, httpx.Client(base_url=url, timeout=30) as client:
+    with serve(away) as url, httpx.Client(base_url=url, timeout=PATIENCE_S) as client:
         assert client.get("/healthz").status_code == 200
         assert client.get("/sign-in").status_code == 200
-        begun = time.monotonic()
-        assert client.get("/readyz").json()["database"].startswith("does not answer")
-        answer = client.post("/sign-in", data={"sign_in": "nurse", "password": "x"})
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"] == "5"
-        assert "database does not answer" in answer.json()["detail"]
         browser = {"Cookie": "homeward_session=" + "A" * 43, "Accept": "text/html"}
-        page = client.get("/", headers=browser)
-        assert page.status_code == 503
-        assert "<h1>" in page.text
-        assert client.get("/metrics").status_code == 200
-        assert time.monotonic() - begun < 25
+        begun = time.monotonic()
+        with ThreadPoolExecutor() as asking:  # each waits five seconds for the database: all of them at once
+            ready = asking.submit(client.get, "/readyz")
+            signed = asking.submit(client.post, "/sign-in", data={"sign_in": "nurse", "password": "x"})
+            page = asking.submit(client.get, "/", headers=browser)
+            metrics = asking.submit(client.get, "/metrics")
+        assert time.monotonic() - begun < 60
+        assert ready.result().json()["database"].startswith("does not answer")
+        assert signed.result().status_code == 503
+        assert signed.result().headers["retry-after"] == "5"
+        assert "database does not answer" in signed.result().json()["detail"]
+        assert page.result().status_code == 503
+        assert "<h1>" in page.result().text
+        assert metrics.result().status_code == 200
 
 
 def test_a_restart_of_the_database_costs_no_more_than_the_requests_under_way(fresh: Served) -> None:
@@ -310,9 +311,7 @@ def test_a_restart_of_the_database_costs_no_more_than_the_requests_under_way(fre
             "select pg_terminate_backend(pid) from pg_stat_activity "
             "where datname = current_database() and pid <> pg_backend_pid()"
         )
-        deadline = time.monotonic() + 15
-        while client.get("/api/v1/me").status_code != 200:
-            assert time.monotonic() < deadline
+        wait_until(lambda: client.get("/api/v1/me").status_code == 200, "requests are answered again")
 
 
 def test_a_callback_runs_for_its_person_and_its_failure_tells_nothing(

@@ -9,7 +9,7 @@ import pytest
 from dashboard.audit import verify
 from schemas.database import acting_for, open_pool
 from tests.conftest import TestDatabase
-from tests.dashboard.conftest import Trusts, connect, make_trusts
+from tests.dashboard.conftest import Served, Trusts, connect, make_trusts
 
 
 @pytest.fixture
@@ -161,3 +161,30 @@ def test_many_writers_at_once_make_one_chain(database: TestDatabase, trusts: Tru
     with concurrent.futures.ThreadPoolExecutor(6) as pool:
         list(pool.map(write, range(6)))
     assert check(database, organisation) == (12 + 150, None)
+
+
+def test_the_log_is_searched_by_who_whom_what_and_when(fresh: Served) -> None:
+    patient = fresh.trusts.north.patients[0]
+    with fresh.client("nurse") as nurse:
+        nurse.get(f"/api/v1/patients/{patient.patient_id}")
+    with fresh.client("auditor") as auditor:
+        nurse_number = fresh.trusts.north.accounts["nurse"]
+        for query in ({"patient": patient.patient_id}, {"account": nurse_number, "action": "looked_at"}):
+            found = auditor.get("/api/v1/audit", params=query).json()["items"]
+            assert [(e["account"], e["object"]) for e in found] == [("Nurse", f"patient/{patient.patient_id}")]
+        assert auditor.get("/api/v1/audit", params={"to": "2000-01-01T00:00:00Z"}).json()["items"] == []
+        parts = auditor.get("/api/v1/audit", params={"limit": 2}).json()
+        rest = auditor.get("/api/v1/audit", params={"limit": 1000, "after": parts["next"]}).json()["items"]
+        assert min(e["audit_id"] for e in parts["items"]) > max(e["audit_id"] for e in rest)
+        # that the log was read is in the log, and another trust's is not
+        read = auditor.get("/api/v1/audit", params={"action": "looked_at"}).json()["items"]
+        assert "audit" in {e["object"] for e in read}
+        everything = auditor.get("/api/v1/audit", params={"limit": 1000}).json()["items"]
+        ours = set(fresh.trusts.north.accounts.values())
+        assert {e["account_id"] for e in everything} <= ours
+    fresh.ask("alter table audit_log disable trigger audit_log_append_only")
+    fresh.ask("update audit_log set detail = '{}' where action = 'looked_at' and object = 'audit'")
+    with fresh.client("auditor") as auditor:
+        found = auditor.get("/api/v1/audit/verification").json()
+        assert not found["intact"]
+        assert found["first_broken"]

@@ -1,17 +1,18 @@
 """Does signing in let the right person in, and nobody else, without telling who exists?"""
 
 import asyncio
-import statistics
 import time
 
 import httpx
 import pytest
 
 from dashboard.auth import Cookie, local_path
+from dashboard.passwords import hash_password
 from dashboard.sessions import IDLE, LIFETIME
 from dashboard.throttle import FAILURES_OF_ACCOUNT, WINDOW_S, Throttle
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import PASSWORD, Served, make_trusts, serve
+from tests.waiting import PATIENCE_S
 
 
 def test_the_form_signs_in_and_goes_where_one_wanted_to_go(served: Served) -> None:
@@ -105,13 +106,19 @@ def test_five_failures_lock_the_account_even_for_the_right_password(fresh: Serve
     assert actions == ["sign_in_failed"] * 7 + ["signed_in"]
 
 
+def hash_as_usual(served: Served) -> None:
+    """Let each look at a password take as long as it does outside the tests."""
+    served.ask("update account set password_hash = %s", hash_password(PASSWORD))
+
+
 def test_guesses_sent_all_at_once_are_locked_out_as_those_in_a_row(fresh: Served) -> None:
+    hash_as_usual(fresh)
     token = ""
     with fresh.client("carer") as client:
         token = client.headers["Authorization"]
 
     async def guess() -> list[int]:
-        async with httpx.AsyncClient(base_url=fresh.url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=fresh.url, timeout=PATIENCE_S) as client:
             forms = [client.post("/sign-in", data={"sign_in": "nurse", "password": f"{n}"}) for n in range(24)]
             own = [
                 client.put(
@@ -162,11 +169,13 @@ def test_an_unknown_account_takes_as_long_as_a_wrong_password(fresh: Served) -> 
         client.post("/sign-in", data={"sign_in": sign_in, "password": "wrong"})  # type: ignore[attr-defined]
         return time.perf_counter() - begun
 
+    hash_as_usual(fresh)
     with fresh.client() as client:
         time_of(client, "somebody")
-        known = [time_of(client, name) for name in ("nurse", "carer", "admin", "nurse", "carer")]
-        unknown = [time_of(client, name) for name in ("a", "b", "c", "a", "b")]
-    assert 0.4 < statistics.median(known) / statistics.median(unknown) < 2.5
+        pairs = [("nurse", "a"), ("carer", "b"), ("admin", "c"), ("nurse", "a"), ("carer", "b")]
+        known, unknown = zip(*([time_of(client, name) for name in pair] for pair in pairs), strict=True)
+    # the shortest of each: what else the machine does only ever adds to it
+    assert 0.4 < min(known) / min(unknown) < 2.5
 
 
 def test_a_disabled_account_is_out_with_its_next_request_and_cannot_return(fresh: Served) -> None:

@@ -20,7 +20,8 @@ from tests.conftest import TestDatabase
 from tests.dashboard.bedside import browser, house, violations
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import WIDTHS, House
-from tests.homeward.notify.house import Mailbox, wait_until
+from tests.homeward.notify.house import Mailbox
+from tests.waiting import wait_until
 
 __all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser

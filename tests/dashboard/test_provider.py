@@ -17,6 +17,7 @@ import pytest
 
 from dashboard import provider as subject
 from dashboard.provider import ProviderSettings
+from tests import waiting
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Served, make_trusts, serve
 from tests.dashboard.provider_process import CLIENT, SECRET
@@ -33,7 +34,7 @@ class Linked:
 
     def tell(self, **told: Any) -> None:
         """Say who signs in next, and what the provider does wrong."""
-        assert httpx.post(f"{self.issuer}/control", json=told).status_code == 200
+        assert waiting.post(f"{self.issuer}/control", json=told).status_code == 200
 
     def link(self, sign_in: str, sub: str) -> None:
         """Link an account to a subject, as an administrator does."""
@@ -47,7 +48,7 @@ class Linked:
         """Go to the provider and back as a browser does, and give our answer."""
         away = client.get("/sign-in/provider", params={"next": target})
         assert away.status_code == 303, away.text
-        there = httpx.get(away.headers["location"])
+        there = waiting.get(away.headers["location"])
         assert there.status_code == 302, there.text
         return client.get(there.headers["location"])
 
@@ -180,7 +181,7 @@ def test_the_answer_belongs_to_the_browser_that_asked_and_is_good_once(linked: L
     linked.tell(who={"sub": "tech"})
     with linked.served.client() as mine, linked.served.client() as other:
         away = mine.get("/sign-in/provider")
-        answer = httpx.get(away.headers["location"]).headers["location"]
+        answer = waiting.get(away.headers["location"]).headers["location"]
         # brought to another browser, as in login CSRF: it has no flow, or one of its own
         assert other.get(answer).status_code == 401
         other.get("/sign-in/provider")

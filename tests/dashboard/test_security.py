@@ -5,12 +5,12 @@ import hashlib
 import re
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pytest
 from fastapi import APIRouter
 
 from dashboard.app import create_app
 from dashboard.throttle import FAILURES_OF_ACCOUNT
+from tests import waiting
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import PASSWORD, Served, make_trusts, serve
 
@@ -140,7 +140,7 @@ def test_another_tenants_numbers_are_404_in_every_address(served: Served) -> Non
         "contact_id": _contact(served, south.organisation_id, south.accounts["south-nurse"]),
         "channel_id": _channel(served, south.organisation_id),
     }
-    document = httpx.get(served.url + "/openapi.json").json()
+    document = waiting.get(served.url + "/openapi.json").json()
     named = [(method, path) for path, methods in document["paths"].items() for method in methods if "{" in path] + [
         ("get", "/patients/{patient_id}")
     ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
 import pytest
 
 from dashboard.app import create_app
@@ -121,7 +120,7 @@ def test_no_callback_reaches_another_trust(served: Served, who: str) -> None:
 
 def test_a_callback_without_a_session_answers_nothing(served: Served) -> None:
     foreign = dict.fromkeys(("site", "patient", "account", "episode", "device", "person"), 1)
-    with httpx.Client(base_url=served.url) as nobody:
+    with served.client() as nobody:
         for callback in callbacks():
             answer = nobody.post("/_dash-update-component", json=sent(callback, foreign, "number"))
             assert answer.status_code == 401, callback["output"]

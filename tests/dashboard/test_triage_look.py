@@ -9,7 +9,8 @@ from typing import Any, LiteralString
 import httpx
 import pytest
 
-from tests.dashboard.conftest import PASSWORD, Served, connect, wait_until
+from tests.dashboard.conftest import PASSWORD, Served, connect
+from tests.waiting import PATIENCE_S, wait_until
 
 LOOK = "/triage/look"
 ALL = {"rows": [0, 50], "numbers": True, "news": {}}
@@ -34,7 +35,7 @@ def test_fifty_who_ask_at_once_each_get_what_they_may_see(served: Served) -> Non
     }
 
     async def ask() -> None:
-        async with httpx.AsyncClient(base_url=served.url, timeout=30) as client:
+        async with httpx.AsyncClient(base_url=served.url, timeout=PATIENCE_S) as client:
             tokens = {}
             for name in expected:
                 signed = await client.post("/api/v1/sign-in", json={"sign_in": name, "password": PASSWORD})
@@ -71,7 +72,7 @@ def test_what_whoever_asks_for_all_may_see_meanwhile_is_given_to_nobody(fresh: S
             asked = [pool.submit(client.post, LOOK, json={"rows": [0, 50]}) for client in (first, second)]
             wait_until(lambda: fresh.ask("select 1 from pg_locks where not granted"))
             fresh.ask("update account set " + change + " where sign_in = 'carer'")
-        changed, own = (answer.result(30).raise_for_status().json() for answer in asked)
+        changed, own = (answer.result(PATIENCE_S).raise_for_status().json() for answer in asked)
     assert names(own) == seen_by(fresh, "north", "Elm House")
     assert names(changed) == (seen_by(fresh, "north") if change.startswith("all_sites") else set())
 

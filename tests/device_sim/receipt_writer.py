@@ -12,8 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from schemas.topic import parse
-
-TIMEOUT_S = 20.0
+from tests.waiting import PATIENCE_S
 
 
 class ReceiptWriter:
@@ -47,7 +46,7 @@ class ReceiptWriter:
 
     def wait_for(self, condition: Callable[[], bool]) -> None:
         with self.changed:
-            assert self.changed.wait_for(condition, TIMEOUT_S)
+            assert self.changed.wait_for(condition, PATIENCE_S)
 
     def _on_subscribe(self, *_: Any) -> None:
         with self.changed:

@@ -20,6 +20,7 @@ from homeward.local.watchdog import Watchdog
 from schemas.topic import backlog_topic
 from tests.conftest import TestBroker
 from tests.device_sim.receipt_writer import ReceiptWriter
+from tests.waiting import PATIENCE_S
 
 START = 1_760_000_000_000_000
 
@@ -51,7 +52,7 @@ def test_everything_published_is_accounted_for_by_receipts(
         for number in range(500):
             assert publisher.publish(payload(number), 1)
         assert publisher.publish(payload(7), 1)
-        assert publisher.wait_for_receipts(20)
+        assert publisher.wait_for_receipts(PATIENCE_S)
     assert (publisher.tally.published, publisher.tally.stored, publisher.tally.duplicates) == (501, 500, 1)
     assert publisher.tally.unaccounted == 0
     assert publisher.tally.republished == 0
@@ -65,7 +66,7 @@ def test_a_message_without_receipt_is_published_again(
     with Publisher(broker.url, *hub, receipt_timeout_s=0.2) as publisher:
         for number in range(8):
             publisher.publish(payload(number), 1)
-        assert publisher.wait_for_receipts(20)
+        assert publisher.wait_for_receipts(PATIENCE_S)
     assert publisher.tally.stored + publisher.tally.duplicates == publisher.tally.published == 8
     assert publisher.tally.republished >= 5
 
@@ -109,7 +110,7 @@ def test_publishing_goes_on_when_the_broker_comes_back(
             server.start(watchdog)
             for number in range(200, 300):
                 publisher.publish(payload(number), 1)
-            assert publisher.wait_for_receipts(60)
+            assert publisher.wait_for_receipts(PATIENCE_S)
             assert publisher.tally.published == publisher.tally.stored + publisher.tally.duplicates == 300
             assert set(writer.received) == {payload(n) for n in range(300)}
     finally:

@@ -37,11 +37,11 @@ from homeward.local.watchdog import Watchdog
 from ingest.replay import Replayed, replay_all
 from schemas.database import migrate, open_pool
 from tests.ingest.ward import make_ward, payload
+from tests.waiting import PATIENCE_S, wait_until
 
 ROLE, USER = "homeward_ingest", "homeward-ingest"
 PATIENTS = 32
 MOST_BETWEEN_KILLS = 400
-PATIENCE_S = 120.0
 RECEIPT_TIMEOUT_S = 3.0
 
 
@@ -101,7 +101,7 @@ class _Stage:
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
         server.stop()
-        _until(lambda: self._starts(server), f"{name} starts again")
+        wait_until(lambda: self._starts(server), f"{name} starts again")
 
     def _starts(self, server: PrivatePostgres | PrivateBroker) -> bool:
         try:
@@ -135,7 +135,7 @@ def run(kills: int, seed: int, tell: Callable[[str], None] = lambda _: None) -> 
             try:
                 for number in range(kills):
                     wanted = publisher.tally.stored + chance.randrange(MOST_BETWEEN_KILLS)
-                    _until(lambda wanted=wanted: publisher.tally.stored >= wanted, "receipts come")  # type: ignore[misc]
+                    wait_until(lambda wanted=wanted: publisher.tally.stored >= wanted, "receipts come")  # type: ignore[misc]
                     name = chance.choice([*stage.workers, "postgres", "broker"])
                     tell(f"{number + 1}: {name}")
                     stage.kill(name)
@@ -206,13 +206,6 @@ def _judge(stage: _Stage, kills: dict[str, int], published: int, receipted: int,
     return Outcome(
         kills, published, receipted, stored, quarantined, stored - once, account, replayed, paged_twice, seconds
     )
-
-
-def _until(condition: Callable[[], bool], what: str) -> None:
-    end, pause = time.monotonic() + PATIENCE_S, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, f"not within {PATIENCE_S} s: {what}"
-        pause.wait(0.02)
 
 
 def main() -> int:

@@ -6,8 +6,7 @@ import itertools
 import json
 import re
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,9 +20,10 @@ from schemas.topic import observations_topic
 from schemas.vital_signs import CATALOGUE
 from tests.conftest import TestBroker, TestDatabase
 from tests.ingest.ward import Ward, make_ward
+from tests.ingest.workers import begin_lanes
+from tests.waiting import PATIENCE_S, wait_until
 
 pytestmark = pytest.mark.slow
-PATIENCE_S = 120
 NOW = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
 _numbers = itertools.count(1)
 
@@ -84,16 +84,6 @@ class House:
         return [reason for (reason,) in self.ask("select reason from quarantine where topic = %s order by 1", topic)]
 
 
-def wait_until(condition: Callable[[], Any], what: str) -> Any:
-    """Wait for a condition, and fail with a sentence when it does not come about."""
-    end, pause = time.monotonic() + PATIENCE_S, threading.Event()
-    while time.monotonic() < end:
-        if found := condition():
-            return found
-        pause.wait(0.05)
-    raise AssertionError(f"not within {PATIENCE_S} s: {what}")
-
-
 @pytest.fixture(scope="module")
 def house(module_database: TestDatabase, broker: TestBroker) -> Iterator[House]:
     stop, ready = threading.Event(), threading.Event()
@@ -104,11 +94,12 @@ def house(module_database: TestDatabase, broker: TestBroker) -> Iterator[House]:
     ingest = threading.Thread(target=run_ingest, args=(url, broker.url, *login, stop, ready.set))
     ingest.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(PATIENCE_S)
         yield House(module_database, broker, ward)
     finally:
         stop.set()
         ingest.join()
+        begin_lanes(broker, 0)  # nothing is kept there for the tests that come after
 
 
 def heard(address: str, **more: Any) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from schemas.database import open_pool
 from schemas.episode import Severity
 from schemas.observation import Flag
 from tests.conftest import TestBroker, TestDatabase
+from tests.ingest.workers import begin_lanes
+from tests.waiting import PATIENCE_S
 
 RECORDINGS = Path(__file__).parents[3] / "shared" / "data" / "recordings"
 HUB = "hub-of-recordings"
@@ -70,11 +72,12 @@ def installation(database: TestDatabase, broker: TestBroker) -> Iterator[Install
     ingest = threading.Thread(target=run_ingest, args=(url, broker.url, *login, stop, ready.set))
     ingest.start()
     try:
-        assert ready.wait(30)
+        assert ready.wait(PATIENCE_S)
         yield Installation(database, run.Broker(broker.url, HUB, broker.add_device(HUB)))
     finally:
         stop.set()
         ingest.join()
+        begin_lanes(broker, 0)  # nothing is kept there for the tests that come after
 
 
 def test_each_desaturated_person_has_one_red_episode(installation: Installation) -> None:

@@ -6,9 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +14,7 @@ from typing import Any
 
 import psutil
 
-TIMEOUT_S = 60.0
-_PAUSE = threading.Event()
-
-
-def wait_until(condition: Callable[[], Any], timeout_s: float = TIMEOUT_S) -> Any:
-    """Wait for something to become true, and give it."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        _PAUSE.wait(0.02)
-    return found
+from tests.waiting import PATIENCE_S
 
 
 def environment(home: Path, **settings: str) -> dict[str, str]:
@@ -44,7 +32,7 @@ def homeward(home: Path, *words: str, given: str = "", **settings: str) -> subpr
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
 
 
@@ -94,12 +82,11 @@ class Running:
     home: Path
     process: subprocess.Popen[str]
     ready: dict[str, Any]
-    ready_after_s: float
 
     def end(self, number: int = signal.SIGINT) -> tuple[int, dict[str, Any]]:
         """Send it a signal, and give its exit code and last line."""
         self.process.send_signal(number)
-        out, _ = self.process.communicate(timeout=TIMEOUT_S)
+        out, _ = self.process.communicate(timeout=PATIENCE_S)
         [line] = out.splitlines()
         return self.process.returncode, json.loads(line)
 
@@ -107,7 +94,6 @@ class Running:
 @contextmanager
 def running(home: Path, *words: str) -> Iterator[Running]:
     """Start an installation and wait for its first line; it is ended on leaving, whatever happens."""
-    begun = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "homeward", *words, "--json"],
         env=environment(home),
@@ -120,8 +106,8 @@ def running(home: Path, *words: str) -> Iterator[Running]:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line, process.communicate()[1]
-        yield Running(home, process, json.loads(line), time.monotonic() - begun)
+        yield Running(home, process, json.loads(line))
     finally:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=TIMEOUT_S)
+            process.communicate(timeout=PATIENCE_S)

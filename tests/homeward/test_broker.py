@@ -11,8 +11,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from homeward.broker_accounts import BrokerAccounts
 from homeward.local import SetupError
 from tests.conftest import TestBroker
-
-WAIT_S = 10.0
+from tests.waiting import PATIENCE_S
 
 
 class Peer:
@@ -34,17 +33,17 @@ class Peer:
         address = urlsplit(broker.url)
         self.client.connect(address.hostname, address.port)
         self.client.loop_start()
-        self.outcome = self.connected.get(timeout=WAIT_S)
+        self.outcome = self.connected.get(timeout=PATIENCE_S)
 
     def publish(self, topic: str, payload: bytes = b"{}") -> str:
         """Publish at QoS 1 and return the broker's reason."""
         self.client.publish(topic, payload, qos=1)
-        return self.receipts.get(timeout=WAIT_S)
+        return self.receipts.get(timeout=PATIENCE_S)
 
     def subscribe(self, topic: str) -> None:
         """Subscribe at QoS 1 and wait for the answer."""
         self.client.subscribe(topic, qos=1)
-        self.subscribed.get(timeout=WAIT_S)
+        self.subscribed.get(timeout=PATIENCE_S)
 
     def close(self) -> None:
         """Disconnect."""
@@ -73,7 +72,7 @@ def test_a_device_publishes_on_its_own_topic_only(peers: dict[str, Peer]) -> Non
     # nor what a display on a wall takes for the notifier's, even where a site had the device's code for its number
     assert peers["cuff-7"].publish("homeward/v1/sites/cuff-7/alerts") == "Not authorized"
     assert peers["cuff-7"].publish("homeward/v1/3/cuff-7/observations") == "Success"
-    assert peers["service"].messages.get(timeout=WAIT_S).topic == "homeward/v1/3/cuff-7/observations"
+    assert peers["service"].messages.get(timeout=PATIENCE_S).topic == "homeward/v1/3/cuff-7/observations"
     assert peers["service"].messages.empty()
 
 
@@ -82,7 +81,7 @@ def test_a_device_receives_its_own_receipts_only(peers: dict[str, Peer]) -> None
     assert peers["cuff-7"].publish("homeward/v1/3/cuff-7/observations").startswith(("Success", "No matching"))
     for device in ("cuff-7", "cuff-8"):
         peers["service"].publish(f"homeward/v1/3/{device}/receipts")
-    assert peers["cuff-8"].messages.get(timeout=WAIT_S).topic == "homeward/v1/3/cuff-8/receipts"
+    assert peers["cuff-8"].messages.get(timeout=PATIENCE_S).topic == "homeward/v1/3/cuff-8/receipts"
     assert peers["cuff-8"].messages.empty()
 
 
@@ -92,7 +91,7 @@ def test_a_service_does_not_pose_as_a_device(peers: dict[str, Peer]) -> None:
 
 def test_a_payload_of_ten_megabytes_is_refused(peers: dict[str, Peer]) -> None:
     peers["cuff-7"].client.publish("homeward/v1/3/cuff-7/observations", b"x" * 10_000_000, qos=1)
-    assert peers["cuff-7"].gone.get(timeout=WAIT_S) != "Normal disconnection"
+    assert peers["cuff-7"].gone.get(timeout=PATIENCE_S) != "Normal disconnection"
 
 
 def test_an_unknown_login_and_a_name_with_wildcards_are_refused(broker: TestBroker) -> None:
@@ -110,7 +109,7 @@ def test_an_account_can_be_given_again_and_taken_away(broker: TestBroker) -> Non
     assert new.outcome == "Success"
     broker.accounts.remove("scale-1")
     broker.accounts.remove("scale-1")
-    assert new.gone.get(timeout=WAIT_S)
+    assert new.gone.get(timeout=PATIENCE_S)
     old.close()
     new.close()
 

@@ -19,9 +19,7 @@ from homeward.local.watchdog import Watchdog
 from schemas.topic import topic_of
 from tests.conftest import TestBroker
 from tests.device_sim.receipt_writer import ReceiptWriter
-from tests.homeward.running import wait_until
-
-WAIT_S = 10.0
+from tests.waiting import PATIENCE_S, wait_until
 
 
 class Hub:
@@ -40,12 +38,12 @@ class Hub:
         self.client.on_disconnect = lambda *a: (self.gone.put(str(a[3])), self.connected.put(f"gone: {a[3]}"))
         self.client.connect(address.host, address.port)
         self.client.loop_start()
-        self.outcome = self.connected.get(timeout=WAIT_S)
+        self.outcome = self.connected.get(timeout=PATIENCE_S)
 
     def publish(self, topic: str) -> str:
         """Publish at QoS 1 and return the broker's reason."""
         self.client.publish(topic, b"{}", qos=1)
-        return self.published.get(timeout=WAIT_S)
+        return self.published.get(timeout=PATIENCE_S)
 
     def close(self) -> None:
         """Disconnect."""
@@ -117,7 +115,7 @@ def test_a_certificate_signs_a_device_in_without_a_password_until_it_is_revoked(
     posing.close()
     broker.server.revoke("cuff-c")
     broker.accounts.remove("cuff-c")
-    assert hub.gone.get(timeout=WAIT_S)
+    assert hub.gone.get(timeout=PATIENCE_S)
     hub.close()
     wait_until(lambda: outcome(broker.server.hubs_with_certificate, by_certificate) != "Success")
     # others are let in as before
@@ -192,5 +190,5 @@ def test_a_hub_of_ours_publishes_over_tls_and_gets_its_receipts(broker: TestBrok
         Publisher(trusted, "hub-s", broker.add_device("hub-s")) as publisher,
     ):
         assert publisher.publish(b'{"time": "2026-01-01T00:00:00Z", "values": {"pulse": 60}}', 1)
-        assert publisher.wait_for_receipts(WAIT_S)
+        assert publisher.wait_for_receipts(PATIENCE_S)
         assert publisher.tally.unaccounted == 0

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import httpx
@@ -24,11 +23,9 @@ from homeward.entry import other_ways_in
 from ingest.http import PATH
 from ingest.limits import LARGEST_PAYLOAD
 from schemas.database import acting_for
+from tests import waiting
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Served, make_trusts, serve
-
-# as long as anything may take on a machine that does other things too
-POST, GET = partial(httpx.post, timeout=60), partial(httpx.get, timeout=60)
 
 
 @contextmanager
@@ -93,7 +90,7 @@ def test_a_device_sends_with_its_token_in_either_form(house: Served, token: str)
     code = code_of(house, 0)
     for credential in ({"headers": {"Authorization": f"Bearer {token}"}}, {"auth": (code, token)}):
         message = one(spo2=95)
-        answer = POST(house.url + PATH, json=message, **credential)
+        answer = waiting.post(house.url + PATH, json=message, **credential)
         assert answer.status_code == 200, answer.text
         assert answer.json()["items"] == [{"stored": 1, "duplicate": 0, "quarantined": 0, "why": []}]
         assert stored(house, message) == 1
@@ -102,27 +99,29 @@ def test_a_device_sends_with_its_token_in_either_form(house: Served, token: str)
 @pytest.mark.parametrize("auth", [("oximeter-2", "TOKEN"), ("oximeter-1", "hwd_wrong"), ("x", "y")])
 def test_another_credential_is_refused(house: Served, token: str, auth: tuple[str, str]) -> None:
     given = (auth[0], auth[1].replace("TOKEN", token))
-    answer = POST(house.url + PATH, json=one(spo2=95), auth=given)
+    answer = waiting.post(house.url + PATH, json=one(spo2=95), auth=given)
     assert answer.status_code == 401
     assert "Basic" in answer.headers["WWW-Authenticate"]
     # and a device's token opens nothing but the way in
-    assert GET(house.url + f"{PREFIX}/patients", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    assert (
+        waiting.get(house.url + f"{PREFIX}/patients", headers={"Authorization": f"Bearer {token}"}).status_code == 401
+    )
 
 
 def test_a_new_token_voids_the_old_one_and_only_its_digest_is_kept(house: Served) -> None:
     code = code_of(house, 1)
     old, new = make_token(house, code), make_token(house, code)
-    assert POST(house.url + PATH, json=one(spo2=95), auth=(code, old)).status_code == 401
-    assert POST(house.url + PATH, json=one(spo2=95), auth=(code, new)).status_code == 200
+    assert waiting.post(house.url + PATH, json=one(spo2=95), auth=(code, old)).status_code == 401
+    assert waiting.post(house.url + PATH, json=one(spo2=95), auth=(code, new)).status_code == 200
     assert house.ask("select 1 from device_token where token_hash = %s", hashlib.sha256(new.encode()).digest())
     with administrator(house) as connection:
         take_token(connection, house.trusts.north.organisation_id, code)
-    assert POST(house.url + PATH, json=one(spo2=95), auth=(code, new)).status_code == 401
+    assert waiting.post(house.url + PATH, json=one(spo2=95), auth=(code, new)).status_code == 401
 
 
 def test_each_item_has_its_own_fate(house: Served, token: str) -> None:
     good = one(spo2=95)
-    answer = POST(
+    answer = waiting.post(
         house.url + PATH,
         json=[good, good, one(spo2=3), one(spo2={"value": 95, "unit": "mm[Hg]"}), {"values": {"spo2": 95}}, 7],
         headers={"Authorization": f"Bearer {token}"},
@@ -147,11 +146,11 @@ def test_each_item_has_its_own_fate(house: Served, token: str) -> None:
 def test_a_request_sent_again_is_answered_as_before_and_stored_once(house: Served, token: str) -> None:
     message = one(spo2=95)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "again-1"}
-    first, second = (POST(house.url + PATH, json=message, headers=headers) for _ in range(2))
+    first, second = (waiting.post(house.url + PATH, json=message, headers=headers) for _ in range(2))
     assert first.json() == second.json()
     assert first.json()["stored"] == 1
     assert (first.headers.get("Idempotent-Replayed"), second.headers.get("Idempotent-Replayed")) == (None, "true")
-    other = POST(house.url + PATH, json=one(spo2=95), headers=headers)
+    other = waiting.post(house.url + PATH, json=one(spo2=95), headers=headers)
     assert other.status_code == 422
     assert "Idempotency-Key" in other.text
 
@@ -159,7 +158,9 @@ def test_a_request_sent_again_is_answered_as_before_and_stored_once(house: Serve
 def test_the_key_belongs_to_its_sender(house: Served, token: str) -> None:
     patient = house.trusts.north.patients[0].patient_id
     key = {"Idempotency-Key": "shared"}
-    assert POST(house.url + PATH, json=one(spo2=95), headers={"Authorization": f"Bearer {token}"} | key).is_success
+    assert waiting.post(
+        house.url + PATH, json=one(spo2=95), headers={"Authorization": f"Bearer {token}"} | key
+    ).is_success
     with house.client("nurse") as nurse:
         answer = nurse.post(f"{PATH}?patient={patient}", json=one(spo2=95), headers=key)
     assert answer.status_code == 200
@@ -172,7 +173,7 @@ def test_the_same_request_twice_at_once_is_stored_once(house: Served, token: str
     answers: list[httpx.Response] = []
 
     def send() -> None:
-        answers.append(POST(house.url + PATH, json=message, headers=headers, timeout=30))
+        answers.append(waiting.post(house.url + PATH, json=message, headers=headers, timeout=30))
 
     threads = [threading.Thread(target=send) for _ in range(4)]
     for thread in threads:
@@ -188,9 +189,9 @@ def test_the_same_request_twice_at_once_is_stored_once(house: Served, token: str
 def test_answers_are_kept_for_a_day(house: Served, token: str) -> None:
     message = one(spo2=95)
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "old"}
-    assert POST(house.url + PATH, json=message, headers=headers).json()["stored"] == 1
+    assert waiting.post(house.url + PATH, json=message, headers=headers).json()["stored"] == 1
     house.ask("update answered_request set answered_at = now() - interval '25 hours' where key = 'old'")
-    answer = POST(house.url + PATH, json=message, headers=headers).json()
+    answer = waiting.post(house.url + PATH, json=message, headers=headers).json()
     assert (answer["stored"], answer["duplicate"]) == (0, 1)
 
 
@@ -202,7 +203,7 @@ def test_too_much_from_one_sender_is_put_off_and_the_others_get_in(house: Served
 
     def send(message: dict[str, Any]) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        answers.append(POST(house.url + PATH, json=message, headers=headers, timeout=30))
+        answers.append(waiting.post(house.url + PATH, json=message, headers=headers, timeout=30))
 
     threads = [threading.Thread(target=send, args=(m,)) for m in messages]
     with psycopg.connect(house.database.url, options="-c search_path=homeward,public") as connection:
@@ -213,7 +214,7 @@ def test_too_much_from_one_sender_is_put_off_and_the_others_get_in(house: Served
         deadline = datetime.now(UTC) + timedelta(seconds=20)
         while house.ask(blocked)[0][0] < 4:
             assert datetime.now(UTC) < deadline
-        answer = POST(house.url + PATH, json=one(spo2=95), headers={"Authorization": f"Bearer {token}"})
+        answer = waiting.post(house.url + PATH, json=one(spo2=95), headers={"Authorization": f"Bearer {token}"})
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "1")
         with house.client("nurse") as nurse:
             other = house.trusts.north.patients[1].patient_id
@@ -227,7 +228,7 @@ def test_too_much_from_one_sender_is_put_off_and_the_others_get_in(house: Served
 
 def test_a_body_that_is_too_large_is_refused_whole(house: Served, token: str) -> None:
     content = b"[" + b" " * LARGEST_PAYLOAD + b"]"
-    answer = POST(house.url + PATH, content=content, headers={"Authorization": f"Bearer {token}"})
+    answer = waiting.post(house.url + PATH, content=content, headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 413
 
 
@@ -237,12 +238,12 @@ def test_a_database_that_takes_nothing_is_said_and_nothing_is_lost(database: Tes
         message = one(spo2=95)
         house.ask(f"alter role homeward_ingest in database {database.name} set default_transaction_read_only = on")
         house.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'homeward_ingest'")
-        statuses = {POST(house.url + PATH, json=message, headers=headers).status_code for _ in range(8)}
+        statuses = {waiting.post(house.url + PATH, json=message, headers=headers).status_code for _ in range(8)}
         assert statuses == {503}
         house.ask(f"alter role homeward_ingest in database {database.name} reset default_transaction_read_only")
         house.ask("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'homeward_ingest'")
         deadline = datetime.now(UTC) + timedelta(seconds=30)
-        while (answer := POST(house.url + PATH, json=message, headers=headers)).status_code == 503:
+        while (answer := waiting.post(house.url + PATH, json=message, headers=headers)).status_code == 503:
             assert answer.headers["Retry-After"] == "5"
             assert datetime.now(UTC) < deadline
         assert answer.json()["stored"] == 1

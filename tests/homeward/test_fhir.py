@@ -23,6 +23,7 @@ from fhir.resources.R4B.patient import Patient
 from fhirpy import AsyncFHIRClient, SyncFHIRClient
 
 from schemas.fhir import CATEGORY, MEDIA_TYPE, NHS_NUMBER, PREFIX
+from tests import waiting
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import PASSWORD, Served
 from tests.homeward.test_entry import code_of, make_token, running
@@ -50,7 +51,7 @@ def house(module_database: TestDatabase) -> Iterator[Served]:
 @pytest.fixture(scope="module")
 def token(house: Served) -> str:
     """The nurse's token."""
-    answer = httpx.post(f"{house.url}/api/v1/sign-in", json={"sign_in": "nurse", "password": PASSWORD})
+    answer = waiting.post(f"{house.url}/api/v1/sign-in", json={"sign_in": "nurse", "password": PASSWORD})
     return str(answer.json()["token"])
 
 
@@ -58,7 +59,7 @@ def token(house: Served) -> str:
 def nurse(house: Served, token: str) -> Iterator[httpx.Client]:
     """A client that speaks as the nurse."""
     headers = {"Authorization": f"Bearer {token}", "Content-Type": MEDIA_TYPE}
-    with httpx.Client(base_url=house.url + PREFIX, headers=headers, timeout=30) as client:
+    with httpx.Client(base_url=house.url + PREFIX, headers=headers, timeout=waiting.PATIENCE_S) as client:
         yield client
 
 
@@ -193,10 +194,10 @@ def test_a_hub_writes_with_its_token_and_does_not_write_for_another_person(house
     [mine, other] = [p.patient_id for p in house.trusts.north.patients[:2]]
     auth = (code_of(house, 0), make_token(house, code_of(house, 0)))
     where = f"{house.url}{PREFIX}/Observation"
-    assert httpx.post(where, json=pulse(mine), auth=auth).status_code == 201
+    assert waiting.post(where, json=pulse(mine), auth=auth).status_code == 201
     without = {name: value for name, value in pulse(mine).items() if name != "subject"}
-    assert httpx.post(where, json=without, auth=auth).status_code == 201
-    answer = httpx.post(where, json=pulse(other), auth=auth)
+    assert waiting.post(where, json=without, auth=auth).status_code == 201
+    answer = waiting.post(where, json=pulse(other), auth=auth)
     assert "not whose the device was" in refused(answer, 422, "forbidden")
     assert house.ask("select reason from quarantine where sender = %s", auth[0]) == [("not_permitted",)]
     with house.client("nurse") as client:
@@ -204,7 +205,7 @@ def test_a_hub_writes_with_its_token_and_does_not_write_for_another_person(house
         done = client.post("/api/v1/quarantine/replay", json={"reason": "not_permitted"}).json()
     assert (done["messages"], done["waiting"], done["stored"]) == (1, 1, 0)
     # and a device reads nothing
-    refused(httpx.get(f"{where}?patient={mine}", auth=auth), 401, "login")
+    refused(waiting.get(f"{where}?patient={mine}", auth=auth), 401, "login")
 
 
 def test_a_device_named_in_a_bundle_is_found(house: Served) -> None:
@@ -219,7 +220,7 @@ def test_a_device_named_in_a_bundle_is_found(house: Served) -> None:
     )  # fmt: skip
     device = {"resourceType": "Device", "id": "d1", "identifier": [{"value": code_of(house, 0)}]}
     measured = pulse(house.trusts.north.patients[0].patient_id) | {"device": {"reference": "Device/d1"}}
-    answer = httpx.post(
+    answer = waiting.post(
         f"{house.url}{PREFIX}", json=bundle("batch", device, measured), auth=(hub, make_token(house, hub))
     )
     assert [e["response"]["status"] for e in answer.json()["entry"]] == ["200 OK", "201 Created"]
@@ -308,10 +309,10 @@ def test_every_refusal_is_an_operation_outcome(
 
 def test_nobody_is_told_to_sign_in_and_the_capabilities_are_for_anybody(house: Served) -> None:
     base = house.url + PREFIX
-    refused(httpx.get(f"{base}/Patient/1"), 401, "login")
-    refused(httpx.post(f"{base}/Observation", json={}), 401, "login")
-    refused(httpx.post(f"{base}/Observation", json={}, headers={"Origin": "https://evil.example"}), 403, "forbidden")
-    statement = CapabilityStatement.model_validate(httpx.get(f"{base}/metadata").json())
+    refused(waiting.get(f"{base}/Patient/1"), 401, "login")
+    refused(waiting.post(f"{base}/Observation", json={}), 401, "login")
+    refused(waiting.post(f"{base}/Observation", json={}, headers={"Origin": "https://evil.example"}), 403, "forbidden")
+    statement = CapabilityStatement.model_validate(waiting.get(f"{base}/metadata").json())
     assert statement.fhirVersion == "4.0.1"
     with house.client("technician") as client:
         refused(client.get(f"{PREFIX}/Patient/1"), 403, "forbidden")

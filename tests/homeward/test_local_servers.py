@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,6 +18,7 @@ from homeward.local.broker import PrivateBroker
 from homeward.local.postgres import PrivatePostgres
 from homeward.local.programs import Programs
 from homeward.local.watchdog import Watchdog, WatchdogError, is_gone
+from tests.waiting import PATIENCE_S, wait_until
 
 PARENT = """
 import json, signal, sys, time
@@ -44,15 +44,6 @@ def postgres(service_folder: Path, programs: Programs, request: pytest.FixtureRe
     server = PrivatePostgres(service_folder / request.node.name / "postgres", programs, durable=False)
     yield server
     server.stop()
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    """Wait until the condition holds; fail when it does not come to hold."""
-    deadline = time.monotonic() + timeout_s
-    pause = psutil.Process()
-    while not condition():
-        assert time.monotonic() < deadline, "the awaited condition did not come to hold"
-        pause.cpu_percent(interval=0.05)
 
 
 def kill_a_parent(folder: Path, how: str) -> list[int]:
@@ -153,7 +144,7 @@ def test_a_start_recovers_from_a_server_killed_at_work(postgres: PrivatePostgres
 def test_a_killed_parent_leaves_no_process(service_folder: Path, programs: Programs) -> None:
     pids = kill_a_parent(service_folder / "killed", "watched")
     assert len(pids) > 5
-    wait_for(lambda: all(is_gone(pid) for pid in pids))
+    wait_until(lambda: all(is_gone(pid) for pid in pids))
 
 
 @pytest.mark.slow
@@ -168,7 +159,7 @@ def test_a_start_ends_what_a_killed_parent_left(service_folder: Path, programs: 
         broker.start()
         assert postgres.is_running()
         assert broker.is_running()
-        wait_for(lambda: all(is_gone(pid) for pid in left))
+        wait_until(lambda: all(is_gone(pid) for pid in left))
     finally:
         broker.stop()
         postgres.stop()
@@ -186,8 +177,8 @@ def test_watchdog_stops_in_stages_and_kills_what_does_not_listen() -> None:
     watchdog.watch(server.pid, stage=0)
     watchdog.watch(service.pid, stage=1, grace_s=0.2)
     watchdog.end_all()
-    assert service.wait(1) == -signal.SIGKILL
-    assert server.wait(1) == -signal.SIGTERM
+    assert service.wait(PATIENCE_S) == -signal.SIGKILL
+    assert server.wait(PATIENCE_S) == -signal.SIGTERM
     service.stdout.close()
     server.stdout.close()
 
@@ -213,13 +204,13 @@ def test_watchdog_ends_a_group_that_lost_its_leader() -> None:
     leader.wait()
     leader.stdout.close()
     watchdog.end_all()
-    wait_for(lambda: is_gone(child))
+    wait_until(lambda: is_gone(child))
 
 
 def test_a_dead_watchdog_is_noticed() -> None:
     watchdog = Watchdog()
     psutil.Process(watchdog.pid).kill()
-    wait_for(lambda: not watchdog.is_alive())
+    wait_until(lambda: not watchdog.is_alive())
     with pytest.raises(WatchdogError, match="start the installation again"):
         watchdog.watch(os.getpid())
     watchdog.end_all()

@@ -15,6 +15,7 @@ from homeward.provisioning import ProvisioningError
 from homeward.sms_numbers import add_gateway, add_phone, phones, remove_phone
 from ingest.sms_http import PATH, WINDOW_S, signature
 from schemas.observation import Flag
+from tests import waiting
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Served
 from tests.homeward.test_entry import administrator, running
@@ -66,7 +67,7 @@ def hand_in(house: Served, secret: str, message: dict[str, Any], **headers: str)
         "Homeward-Timestamp": stamp,
         "Homeward-Signature": signature(secret, headers.get("Homeward-Timestamp", stamp), body),
     }
-    return httpx.post(house.url + PATH, content=body, headers=signed | headers, timeout=30)
+    return waiting.post(house.url + PATH, content=body, headers=signed | headers)
 
 
 def of(house: Served, message: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -182,11 +183,11 @@ def test_what_is_not_signed_now_by_a_known_gateway_is_refused(house: Served, sec
             "Homeward-Timestamp": stamp,
             "Homeward-Signature": signature(secret, stamp, b"{}"),
         }
-        answer = httpx.post(house.url + PATH, json=message, headers=signed)
+        answer = waiting.post(house.url + PATH, json=message, headers=signed)
     elif fault == "not ascii":
         body = json.dumps(message).encode()
         signed = {"Homeward-Gateway": "notify", "Homeward-Timestamp": "2²".encode(), "Homeward-Signature": "é".encode()}
-        answer = httpx.post(house.url + PATH, content=body, headers=signed)  # type: ignore[arg-type]
+        answer = waiting.post(house.url + PATH, content=body, headers=signed)  # type: ignore[arg-type]
     else:
         answer = hand_in(house, secret, message, **headers)
     assert answer.status_code == 401, answer.text

@@ -11,7 +11,7 @@ import pytest
 
 from homeward.local.watchdog import Watchdog
 from homeward.supervisor import ATTEMPTS, Service, SupervisionError, Supervisor
-from tests.homeward.running import wait_until
+from tests.waiting import wait_until
 
 WAITS = "import signal; signal.pause()"
 

@@ -22,7 +22,10 @@ from schemas.status import DeviceStatus, read_status, status_json_schema
 from schemas.topic import lane_of, status_topic
 from tests.conftest import TestBroker
 from tests.ingest.conftest import Desk
-from tests.ingest.test_service import clean_lanes  # noqa: F401 - a fixture
+from tests.ingest.workers import clean_lanes
+from tests.waiting import PATIENCE_S, wait_until
+
+__all__ = ["clean_lanes"]  # a fixture
 
 NOW = time.time_ns() // 1000
 SECOND = 1_000_000
@@ -161,17 +164,17 @@ def test_what_is_put_back_comes_before_what_has_come_since() -> None:
 
 
 @pytest.fixture
-def ingest(desk: Desk, broker: TestBroker, clean_lanes: None) -> Iterator[None]:  # noqa: F811 - the fixture above
+def ingest(desk: Desk, broker: TestBroker, clean_lanes: None) -> Iterator[None]:
     """An ingest worker in this process."""
     stop, ready = threading.Event(), threading.Event()
     login = ("homeward-ingest", broker.add_service("homeward-ingest"))
     url = desk.database.url_for("homeward_ingest")
     thread = threading.Thread(target=service.run, args=(url, broker.url, *login, stop, ready.set))
     thread.start()
-    assert ready.wait(60)
+    assert ready.wait(PATIENCE_S)
     yield
     stop.set()
-    thread.join(60)
+    thread.join(PATIENCE_S)
 
 
 def test_the_broker_tells_that_a_device_is_gone(standing: Standing, broker: TestBroker, ingest: None) -> None:
@@ -182,7 +185,9 @@ def test_the_broker_tells_that_a_device_is_gone(standing: Standing, broker: Test
     client.will_set(topic, b'{"online": false, "session": "s"}', qos=1, retain=True)
     client.connect(address.hostname or "", address.port or 0)
     client.loop_start()
-    client.publish(topic, b'{"online": true, "session": "s", "battery": 33}', qos=1, retain=True).wait_for_publish(10)
+    client.publish(topic, b'{"online": true, "session": "s", "battery": 33}', qos=1, retain=True).wait_for_publish(
+        PATIENCE_S
+    )
     wait_until(lambda: standing.of(device).get("online"))
     assert standing.of(device)["battery"] == 33
     sock = client.socket()
@@ -192,11 +197,3 @@ def test_the_broker_tells_that_a_device_is_gone(standing: Standing, broker: Test
     wait_until(lambda: standing.of(device)["online"] is False)
     rows = standing.desk.ask("select count(*) from quarantine")
     assert rows == [(0,)]
-
-
-def wait_until(condition: Callable[[], Any]) -> None:
-    """Wait for a condition, with a limit."""
-    end, pause = time.monotonic() + 60, threading.Event()
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        pause.wait(0.05)

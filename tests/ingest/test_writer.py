@@ -19,6 +19,7 @@ from schemas.observation import Flag
 from schemas.vital_signs import BY_NAME
 from tests.ingest.conftest import Desk
 from tests.ingest.ward import payload
+from tests.waiting import PATIENCE_S
 
 WELL = {
     "respiration_rate": 16,
@@ -327,7 +328,7 @@ def test_dashboards_are_told_with_the_commit(desk: Desk) -> None:
     with psycopg.connect(desk.database.url, autocommit=True) as listener:
         listener.execute("listen homeward_live")
         desk.write(desk.message(0, 0, ILL), desk.message(2, 0, WELL))
-        (notice,) = listener.notifies(timeout=10, stop_after=1)
+        (notice,) = listener.notifies(timeout=PATIENCE_S, stop_after=1)
     assert json.loads(notice.payload) == {
         "organisation": desk.ward.organisation,
         "patients": [desk.ward.patients[0], desk.ward.patients[2]],

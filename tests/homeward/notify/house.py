@@ -6,7 +6,7 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -24,6 +24,7 @@ from homeward.notify.ways import Ways
 from schemas import sealed
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Trusts, connect, make_trusts
+from tests.waiting import PATIENCE_S
 
 PRIVATE = sealed.new_private_key()
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -45,9 +46,17 @@ class Mailbox:
 
     def start(self) -> None:
         """Listen, on the same port as before."""
-        self._controller = Controller(self, hostname="127.0.0.1", port=self.port or _free_port())
-        self._controller.start()
-        self.port = self._controller.port
+        wanted = self.port
+        while self._controller is None:
+            port = wanted or _free_port()
+            controller = Controller(self, hostname="127.0.0.1", port=port, ready_timeout=PATIENCE_S)
+            try:
+                controller.start()
+            except OSError:  # another program may just have taken the port that was free
+                if wanted:
+                    raise
+            else:
+                self._controller, self.port = controller, port
 
     def stop(self) -> None:
         """Be away."""
@@ -306,12 +315,3 @@ def by_mail(address: str) -> dict[str, Any]:
 
 def minutes(count: float) -> timedelta:
     return timedelta(minutes=count)
-
-
-def wait_until(condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
-    """Wait for something to become true, and give it."""
-    end, tick = time.monotonic() + timeout_s, threading.Event()
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not become true in time"
-        tick.wait(0.02)
-    return found

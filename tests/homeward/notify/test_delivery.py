@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 
-import paho.mqtt.client as mqtt
 import psycopg
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from homeward.broker_accounts import BrokerAccounts
 from homeward.local.broker import NOTIFIER_ROLE
 from homeward.notify import sending
 from homeward.notify.channels import team
@@ -25,8 +22,8 @@ from homeward.notify.message import Message
 from homeward.notify.outgoing import Outgoing
 from homeward.notify.ways import Outside, Ways
 from schemas import sealed
-from schemas.topic import site_alerts_topic
 from tests.conftest import TestBroker, TestDatabase
+from tests.homeward.notify.display import display
 from tests.homeward.notify.house import (
     NOW,
     PRIVATE,
@@ -37,8 +34,8 @@ from tests.homeward.notify.house import (
     minutes,
     open_house,
     tier,
-    wait_until,
 )
+from tests.waiting import wait_until
 
 URL = "https://homeward.trust.example"
 LOOPBACK = ("127.0.0.0/8",)
@@ -332,44 +329,23 @@ def test_a_channel_sealed_for_another_key_says_so(house: House, receiver: Receiv
 def test_the_wall_hears_opaque_numbers_on_its_sites_topic_and_no_other(house: House, broker: TestBroker) -> None:
     password = broker.server.credentials("homeward-notify").password
     broker.accounts.add_service("homeward-notify", password, NOTIFIER_ROLE)
-    heard: dict[int, list[dict[str, Any]]] = {}
-    displays = []
-    for site in house.trusts.north.sites.values():
-        displays.append(_display(broker, broker.accounts, site, house.site, heard.setdefault(site, [])))
     house.channel("wall", "Wall", {}, identity="name")
     raise_and_plan(house, {"kind": "wall"})
     out = ways(mqtt_url=broker.url, mqtt_user="homeward-notify", mqtt_password=password)
-    assert [a.status for a in house.send(out, NOW)] == ["delivered"]
-    own = heard[house.site]
-    wait_until(lambda: own)
+    with contextlib.ExitStack() as displays:
+        # each tries to hear what this site hears, and only its own display may
+        heard = {
+            site: displays.enter_context(display(broker, site, listens_to=house.site))
+            for site in house.trusts.north.sites.values()
+        }
+        assert [a.status for a in house.send(out, NOW)] == ["delivered"]
+        own = heard[house.site]
+        wait_until(lambda: own, "the display of the site hears it")
     assert own[0]["severity"] == "red"
     assert own[0]["site"] == house.site
     assert set(own[0]["episodes"][0]) == {"episode", "patient", "severity", "since", "link"}
     assert [messages for site, messages in heard.items() if site != house.site] == [[]]
     out.close()
-    for display in displays:
-        display.disconnect()
-        display.loop_stop()
-
-
-def _display(
-    broker: TestBroker, accounts: BrokerAccounts, login_site: int, topic_site: int, heard: list[dict[str, Any]]
-) -> mqtt.Client:
-    user = f"display-{login_site}"
-    password = broker.server.credentials(user).password
-    accounts.add_display(user, password, site_alerts_topic(login_site))
-    host, port = broker.url.removeprefix("mqtt://").split(":")
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    client.username_pw_set(user, password)
-    client.on_message = lambda _c, _u, m: heard.append(json.loads(m.payload))
-    subscribed = threading.Event()
-    client.on_subscribe = lambda *_: subscribed.set()
-    client.connect(host, int(port))
-    client.loop_start()
-    wait_until(client.is_connected)
-    client.subscribe(site_alerts_topic(topic_site), qos=1)
-    assert subscribed.wait(10)
-    return client
 
 
 def test_pauses_grow_differ_and_end() -> None:

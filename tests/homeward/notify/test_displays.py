@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import threading
 from collections.abc import Iterator
 from typing import Any, cast
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
 from homeward.local.broker import NOTIFIER_ROLE
 from homeward.notify import displays
 from homeward.notify.channels.wall import NO_DISPLAY, PRESENCE
 from homeward.notify.ways import Outside, Ways
-from schemas.topic import site_alerts_topic
 from tests.conftest import TestBroker, TestDatabase
-from tests.homeward.notify.house import NOW, PRIVATE, House, by_mail, minutes, open_house, tier, wait_until
+from tests.homeward.notify.display import display
+from tests.homeward.notify.house import NOW, PRIVATE, House, by_mail, minutes, open_house, tier
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -37,27 +33,6 @@ def ways(broker: TestBroker) -> Iterator[Ways]:
     )
     yield out
     out.close()
-
-
-@contextlib.contextmanager
-def display(broker: TestBroker, site: int) -> Iterator[list[dict[str, Any]]]:
-    """Be the display of a site."""
-    user, heard, subscribed = f"display-{site}", [], threading.Event()  # type: ignore[var-annotated]
-    password = broker.server.credentials(user).password
-    broker.accounts.add_display(user, password, site_alerts_topic(site))
-    host, port = broker.url.removeprefix("mqtt://").split(":")
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    client.username_pw_set(user, password)
-    client.on_message = lambda _c, _u, m: heard.append(json.loads(m.payload))
-    client.on_subscribe = lambda *_: subscribed.set()
-    client.connect(host, int(port))
-    client.loop_start()
-    wait_until(client.is_connected)
-    client.subscribe(site_alerts_topic(site), qos=1)
-    assert subscribed.wait(10)
-    yield heard
-    client.disconnect()
-    client.loop_stop()
 
 
 def look(house: House, ways: Ways, now: Any) -> int:
