@@ -82,8 +82,8 @@ def preview(found: Setup, ladder: Ladder, site: int | None, severity: Severity, 
     ]
 
 
-async def publish_ladder(site: int | None, document: dict[str, Any], reason: str) -> int:
-    """Put the next version of a ladder in force."""
+async def publish_ladder(site: int | None, document: dict[str, Any], reason: str, after: int | None = None) -> int:
+    """Put the next version of a ladder in force; with ``after``, only where that version is still the newest."""
     try:
         ladder = ladders.read(document)
     except LadderError as exc:
@@ -94,7 +94,8 @@ async def publish_ladder(site: int | None, document: dict[str, Any], reason: str
     for tier in ladder.tiers:
         for receiver in tier.receivers:
             _check_receiver(found, receiver, tier.name)
-    return await _publish("ladder", {"site": site}, _tidied(document), reason, f"ladder/{site or 'organisation'}")
+    which, subject = {"site": site}, f"ladder/{site or 'organisation'}"
+    return await _publish("ladder", which, _tidied(document), reason, subject, after)
 
 
 async def ladder_versions(site: int | None) -> list[Row]:
@@ -126,8 +127,8 @@ def _tidied_receiver(receiver: dict[str, Any]) -> dict[str, Any]:
     return {**receiver, "address": checked_address(receiver["by"], receiver["address"])}
 
 
-async def publish_rota(name: str, document: dict[str, Any], reason: str) -> int:
-    """Put the next version of a rota in force."""
+async def publish_rota(name: str, document: dict[str, Any], reason: str, after: int | None = None) -> int:
+    """Put the next version of a rota in force; with ``after``, only where that version is still the newest."""
     tidy = " ".join(name.split())
     if not 1 <= len(tidy) <= 80:
         raise InvalidActionError("A rota's name has 1 to 80 characters.")
@@ -139,10 +140,12 @@ async def publish_rota(name: str, document: dict[str, Any], reason: str) -> int:
     asked: Sequence[int | None] = [*(s.account for s in rota.shifts), *(o.account for o in rota.overrides)]
     if any(account is not None and account not in found.people for account in asked):
         raise InvalidActionError("Somebody in this rota may no longer sign in; choose somebody else.")
-    return await _publish("rota", {"name": tidy}, document, reason, f"rota/{tidy}")
+    return await _publish("rota", {"name": tidy}, document, reason, f"rota/{tidy}", after)
 
 
-async def _publish(kind: str, which: dict[str, Any], document: dict[str, Any], reason: str, subject: str) -> int:
+async def _publish(
+    kind: str, which: dict[str, Any], document: dict[str, Any], reason: str, subject: str, after: int | None
+) -> int:
     person = identity.current()
     require(person, Permission.SET_UP_MESSAGES)
     why = reason.strip()
@@ -151,6 +154,11 @@ async def _publish(kind: str, which: dict[str, Any], document: dict[str, Any], r
     async with store.transaction() as connection:
         given = {"organisation": person.organisation_id, **which}
         [following] = await _run(connection, f"next_{kind}", **given)
+        if after is not None and after != following["version"] - 1:
+            raise InvalidActionError(
+                f"Somebody has put version {following['version'] - 1} in force since this form was filled: reload the "
+                "page and look at it first."
+            )
         try:
             async with connection.transaction():
                 await _run(

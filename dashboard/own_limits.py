@@ -26,6 +26,7 @@ from schemas.episode import Severity
 from schemas.observation import ObservationBatch
 
 FILE = "own_limits.sql"
+OVERTAKEN = "Somebody has changed these limits since this page was opened: open the page anew and look at them first."
 PREVIEW = timedelta(days=14)
 MOST_OBSERVATIONS = 400_000
 WORDS = ("yellow", "amber", "red")
@@ -139,8 +140,11 @@ def _batch(rows: list[Row]) -> ObservationBatch:
     )
 
 
-async def put_in_force(patient_id: int, draft: Override, reason: str) -> int | None:
-    """Give a patient these limits from now on; the version, or ``None`` where there is no such patient on a policy."""
+async def put_in_force(patient_id: int, draft: Override, reason: str, after: int | None = None) -> int | None:
+    """Give a patient these limits from now on; the version, or ``None`` where there is no such patient on a policy.
+
+    With ``after``, only where that version is still the newest: a form of the morning undoes no change of noon.
+    """
     person = identity.current()
     require(person, Permission.SET_LIMITS)
     reason = checked_note(reason)
@@ -152,6 +156,8 @@ async def put_in_force(patient_id: int, draft: Override, reason: str) -> int | N
         if not found:
             return None
         row = found[0]
+        if after is not None and after != row["last_override"]:
+            raise InvalidActionError(OVERTAKEN)
         policy = parse_version(row["document"], row["policy_id"], row["version"])
         _own(policy, draft, row["usual_news2"])
         given = {

@@ -7,7 +7,7 @@ from typing import Any
 import dash_mantine_components as dmc
 import psycopg
 import psycopg_pool
-from dash import ALL, Dash, Input, Output, State, html, no_update
+from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 
 from alerts.documents import Rule
 from alerts.overrides import Override
@@ -50,6 +50,7 @@ def _form(patient: Row) -> list[Any]:
     target = own.target_saturation
     chosen = f"{target.lowest:g}-{target.highest:g}" if target else ""
     return [
+        dcc.Store(id="limits-version", data=patient["own_version"]),
         *listed,
         dmc.NumberInput(id="limits-usual", label=words.USUAL_NEWS2, min=0, max=20, size="sm",
                         value="" if own.usual_news2 is None else own.usual_news2),
@@ -128,18 +129,20 @@ _LEVELS = (Severity.RED, Severity.AMBER, Severity.YELLOW)
 
 async def save(
     _: Any, patient_id: int, values: list[Any], names: list[dict[str, str]], usual: Any, target: str | None,
-    reason: str | None, acts: int,
-) -> tuple[Any, Any]:  # fmt: skip
+    reason: str | None, before: int, acts: int,
+) -> tuple[Any, Any, Any]:  # fmt: skip
     """Put the limits in force."""
     if not (reason or "").strip():
-        return html.P(words.LIMITS_NEED_REASON, className="caution"), no_update
+        return html.P(words.LIMITS_NEED_REASON, className="caution"), no_update, no_update
     try:
-        version = await own_limits.put_in_force(patient_id, _draft(values, names, usual, target), reason or "")
+        version = await own_limits.put_in_force(patient_id, _draft(values, names, usual, target), reason or "", before)
     except (InvalidActionError, NotPermittedError, ValueError) as exc:
-        return html.P(str(exc), className="caution"), no_update
+        return html.P(str(exc), className="caution"), no_update, no_update
     except UNREADABLE:
-        return trouble(words.NOT_STORED), no_update
-    return html.P(text.UNKNOWN_PATIENT if version is None else words.LIMITS_SAVED), acts + 1
+        return trouble(words.NOT_STORED), no_update, no_update
+    if version is None:
+        return html.P(text.UNKNOWN_PATIENT), no_update, no_update
+    return html.P(words.LIMITS_SAVED), acts + 1, version
 
 
 def register(app: Dash) -> None:
@@ -157,9 +160,11 @@ def register(app: Dash) -> None:
     app.callback(
         Output("limits-said", "children", allow_duplicate=True),
         Output("patient-acts", "data", allow_duplicate=True),
+        Output("limits-version", "data"),
         Input("limits-save", "n_clicks"),
         *form,
         State("limits-reason", "value"),
+        State("limits-version", "data"),
         State("patient-acts", "data"),
         prevent_initial_call=True,
     )(save)

@@ -60,8 +60,8 @@ order by q.patient_id, q.vital, b.at;
 -- name: patient
 select p.patient_id, p.family_name, p.given_name, p.nhs_number, p.born_on, p.sex, p.room, p.contact, p.allergies,
        p.resuscitation, coalesce(o.spo2_scale, p.spo2_scale) as spo2_scale,
-       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, p.discharged_at, p.site_id, s.name as site, s.time_zone,
-       s.kind as site_kind,
+       coalesce(o.usual_news2, p.usual_news2) as usual_news2, o.own, coalesce(o.version, 0) as own_version,
+       p.discharged_at, p.site_id, s.name as site, s.time_zone, s.kind as site_kind,
        w.title as pathway, n.started_at as enrolled_at, y.policy_id, y.version, y.document, y.author,
        t.machine, t.last_observed_at, t.next_due_at, now() as now
 from patient p
@@ -70,7 +70,7 @@ left join enrolment n on n.patient_id = p.patient_id and n.ended_at is null
 left join pathway w using (pathway_id)
 left join policy y on y.policy_id = w.policy_id
 left join lateral (
-    select x.document::text as own, x.spo2_scale, x.usual_news2 from enrolment_override x
+    select x.document::text as own, x.version, x.spo2_scale, x.usual_news2 from enrolment_override x
     where x.enrolment_id = n.enrolment_id order by x.version desc limit 1
 ) o on true
 left join patient_state t on t.patient_id = p.patient_id

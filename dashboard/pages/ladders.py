@@ -53,6 +53,7 @@ def layout() -> Any:
         PATH,
         words.LADDERS_LEAD,
         dcc.Store(id="ladder-turn", data=0),
+        dcc.Store(id="ladder-version"),
         html.Div(
             parts.choice("ladder-site", words.SITE, {"": words.ORGANISATION}, "", searchable=True), className="m-row"
         ),
@@ -75,18 +76,18 @@ async def fill_sites(_: Any) -> Any:
     return [{"value": "", "label": words.ORGANISATION}, *own]
 
 
-async def fill(site: str | None, _: Any) -> tuple[Any, Any]:
-    """The ladder that holds for a site, and the form to change it."""
+async def fill(site: str | None, _: Any) -> tuple[Any, Any, Any]:
+    """The ladder that holds for a site, the form to change it, and of which version of the site's own that is."""
     if not may(identity.current(), Permission.SET_UP_MESSAGES):
-        return trouble(text.NOT_ALLOWED), None
+        return trouble(text.NOT_ALLOWED), None, None
     try:
         found = await escalations.setup()
     except _UNREADABLE:
-        return trouble(), None
+        return trouble(), None, None
     chosen = int(site) if site else None
     row = found.ladder_for(chosen)
     if row is None:
-        return none_in_force(found), ladder_form.form(found, None)
+        return none_in_force(found), ladder_form.form(found, None), 0
     ladder = ladders.read(row["document"])
     version = words.VERSION.format(
         version=row["version"],
@@ -105,7 +106,7 @@ async def fill(site: str | None, _: Any) -> tuple[Any, Any]:
         ],
         className="card section",
     )
-    return shown, ladder_form.form(found, ladder)
+    return shown, ladder_form.form(found, ladder), 0 if falls_back else row["version"]
 
 
 def none_in_force(found: Setup) -> Any:
@@ -206,14 +207,20 @@ def _coming(day: Day, hour: int, minute: int, zone: str, now: datetime) -> datet
 
 
 async def publish(
-    clicks: int, site: str | None, reason: str | None, turn: int, values: list[Any], names: list[dict[str, Any]]
+    clicks: int,
+    site: str | None,
+    reason: str | None,
+    turn: int,
+    before: int | None,
+    values: list[Any],
+    names: list[dict[str, Any]],
 ) -> tuple[Any, Any]:
     """Put the ladder of the form in force."""
     if not clicks:
         return no_update, no_update
     try:
         document = ladder_form.document({(n["tier"], n["field"]): v for n, v in zip(names, values, strict=True)})
-        version = await escalations.publish_ladder(int(site) if site else None, document, reason or "")
+        version = await escalations.publish_ladder(int(site) if site else None, document, reason or "", before)
     except (InvalidActionError, NotPermittedError) as exc:
         return parts.said(str(exc), good=False), no_update
     except _UNREADABLE:
@@ -227,6 +234,7 @@ def register(app: Dash) -> None:
     app.callback(
         Output("ladder-shown", "children"),
         Output("ladder-form", "children"),
+        Output("ladder-version", "data"),
         Input("ladder-site", "value"),
         Input("ladder-turn", "data"),
     )(fill)
@@ -245,6 +253,7 @@ def register(app: Dash) -> None:
         State("ladder-site", "value"),
         State("ladder-reason", "value"),
         State("ladder-turn", "data"),
+        State("ladder-version", "data"),
         State({"type": "ladder-field", "tier": ALL, "field": ALL}, "value"),
         State({"type": "ladder-field", "tier": ALL, "field": ALL}, "id"),
         prevent_initial_call=True,

@@ -34,6 +34,7 @@ def layout() -> Any:
         [
             dcc.Store(id="policies-turn", data=0),
             dcc.Store(id="policy-name"),
+            dcc.Store(id="policy-begun"),
             html.Div(html.Div([html.H1(words.POLICIES), html.P(words.POLICIES_LEAD)]), className="page-head"),
             html.Div(
                 [
@@ -131,14 +132,15 @@ async def choose(_: Any) -> tuple[Any, Any]:
     return name, _shown(name, found)
 
 
-async def fill_draft(name: str | None) -> Any:
-    """The document in force, to be changed."""
+async def fill_draft(name: str | None) -> tuple[Any, Any]:
+    """The document in force, to be changed, and which version was the newest when that was begun."""
     if not name:
-        return no_update
+        return no_update, no_update
     try:
-        return next(v["document"] for v in await policies.versions(name) if v["in_force"])
+        found = await policies.versions(name)
+        return next(v["document"] for v in found if v["in_force"]), {"name": name, "version": found[0]["version"]}
     except (*_FAILURES, *_UNREADABLE, StopIteration):
-        return no_update
+        return no_update, no_update
 
 
 def _shown(name: str, found: list[dict[str, Any]]) -> Any:
@@ -259,27 +261,37 @@ def _differences(found: list[Difference]) -> Any:
 
 
 async def publish(
-    _: Any, __: Any, document: str | None, author: str | None, reason: str | None, turn: int
-) -> tuple[Any, Any]:
+    _: Any,
+    __: Any,
+    document: str | None,
+    author: str | None,
+    reason: str | None,
+    begun: dict[str, Any] | None,
+    turn: int,
+) -> tuple[Any, Any, Any]:
     """Say what the draft changes, or put it in force."""
     if not ctx.triggered or not ctx.triggered[0]["value"]:
-        return no_update, no_update
+        return no_update, no_update, no_update
     try:
         if ctx.triggered_id == "policy-check":
-            return await _checked(document or ""), no_update
-        after = await _newest(document or "")
+            return await _checked(document or ""), no_update, no_update
+        after = await _newest(document or "", begun or {})
         name, version = await policies.publish(document or "", author=author or "", reason=reason or "", after=after)
     except PolicyError as exc:
-        return bad(str(exc)), no_update
+        return bad(str(exc)), no_update, no_update
     except _FAILURES as exc:
-        return bad(str(exc)), no_update
+        return bad(str(exc)), no_update, no_update
     except _UNREADABLE:
-        return trouble(), no_update
-    return good(words.IN_FORCE_NOW.format(name=name, version=version)), turn + 1
+        return trouble(), no_update, no_update
+    said = good(words.IN_FORCE_NOW.format(name=name, version=version))
+    return said, turn + 1, {"name": name, "version": version}
 
 
-async def _newest(text_: str) -> int:
+async def _newest(text_: str, begun: dict[str, Any]) -> int:
+    """Say which version the draft was begun from: one that came since must be read first."""
     name = documents.parse(text_, file=words.DRAFT).document.name
+    if begun.get("name") == name:
+        return int(begun["version"])
     try:
         return int((await policies.versions(name))[0]["version"])
     except NotThereError:
@@ -306,9 +318,12 @@ def register(app: Dash) -> None:
         Input({"type": "policy-open", "name": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )(choose)
-    app.callback(Output("policy-document", "value"), Input("policy-name", "data"), prevent_initial_call=True)(
-        fill_draft
-    )
+    app.callback(
+        Output("policy-document", "value"),
+        Output("policy-begun", "data"),
+        Input("policy-name", "data"),
+        prevent_initial_call=True,
+    )(fill_draft)
     app.callback(
         Output("compare-result", "children"),
         Input("compare-before", "value"),
@@ -318,11 +333,13 @@ def register(app: Dash) -> None:
     app.callback(
         Output("policy-said", "children"),
         Output("policies-turn", "data"),
+        Output("policy-begun", "data", allow_duplicate=True),
         Input("policy-check", "n_clicks"),
         Input("policy-publish", "n_clicks"),
         State("policy-document", "value"),
         State("policy-author", "value"),
         State("policy-reason", "value"),
+        State("policy-begun", "data"),
         State("policies-turn", "data"),
         prevent_initial_call=True,
     )(publish)

@@ -34,6 +34,7 @@ def layout() -> Any:
         PATH,
         words.ROTAS_LEAD,
         dcc.Store(id="rota-turn", data=0),
+        dcc.Store(id="rota-version"),
         html.Div(parts.choice("rota-chosen", words.ROTA, {"": words.NEW_ROTA}, ""), className="m-row"),
         parts.loading("rota-shown"),
         html.Details([html.Summary(words.CHANGE_ROTA), html.Div(id="rota-form")], className="card section"),
@@ -53,18 +54,18 @@ async def fill_names(_: Any) -> tuple[Any, Any]:
     return [*listed, {"value": "", "label": words.NEW_ROTA}], names[0] if names else ""
 
 
-async def fill(name: str | None, _: Any) -> tuple[Any, Any]:
-    """This week of a rota and the next, and the form to change it."""
+async def fill(name: str | None, _: Any) -> tuple[Any, Any, Any]:
+    """This week of a rota and the next, the form to change it, and of which version that is."""
     if not may(identity.current(), Permission.SET_UP_MESSAGES):
-        return trouble(text.NOT_ALLOWED), None
+        return trouble(text.NOT_ALLOWED), None, None
     try:
         found = await escalations.setup()
     except _UNREADABLE:
-        return trouble(), None
+        return trouble(), None, None
     row = found.rotas.get(name or "")
     if row is None:
         empty = None if found.rotas else html.Div(words.NO_ROTAS, className="card empty")
-        return empty, rota_form.form(found, "", None)
+        return empty, rota_form.form(found, "", None), None
     rota, now = rotas.read(row["document"]), datetime.now(UTC)
     # twenty thousand minutes are looked at one by one
     days = await asyncio.to_thread(_two_weeks, rota, now)
@@ -84,7 +85,7 @@ async def fill(name: str | None, _: Any) -> tuple[Any, Any]:
         ],
         className="card section",
     )
-    return shown, rota_form.form(found, row["name"], rota)
+    return shown, rota_form.form(found, row["name"], rota), row["version"]
 
 
 def _two_weeks(rota: Rota, now: datetime) -> list[tuple[datetime, list[Span]]]:
@@ -155,6 +156,7 @@ async def publish(
     reason: str | None,
     chosen: str | None,
     turn: int,
+    version_before: int | None,
     values: list[Any],
     names: list[dict[str, Any]],
 ) -> tuple[Any, Any]:
@@ -166,7 +168,9 @@ async def publish(
         found = await escalations.setup()
         before = found.rotas.get(chosen or "")
         zone = rotas.read(before["document"]).zone if before else found.zone_of(None)
-        version = await escalations.publish_rota(name or "", rota_form.document(given, zone), reason or "")
+        # under another name it is another rota, whose versions are its own
+        after = version_before if before and name == before["name"] else None
+        version = await escalations.publish_rota(name or "", rota_form.document(given, zone), reason or "", after)
     except (InvalidActionError, NotPermittedError) as exc:
         return parts.said(str(exc), good=False), no_update
     except _UNREADABLE:
@@ -180,6 +184,7 @@ def register(app: Dash) -> None:
     app.callback(
         Output("rota-shown", "children"),
         Output("rota-form", "children"),
+        Output("rota-version", "data"),
         Input("rota-chosen", "value"),
         Input("rota-turn", "data"),
     )(fill)
@@ -191,6 +196,7 @@ def register(app: Dash) -> None:
         State("rota-reason", "value"),
         State("rota-chosen", "value"),
         State("rota-turn", "data"),
+        State("rota-version", "data"),
         State({"type": "rota-field", "part": ALL, "row": ALL, "field": ALL}, "value"),
         State({"type": "rota-field", "part": ALL, "row": ALL, "field": ALL}, "id"),
         prevent_initial_call=True,

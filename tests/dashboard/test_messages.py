@@ -177,6 +177,22 @@ def test_a_ladder_names_only_what_is_there_in_this_organisation(served: Served) 
     assert served.ask("select count(*) from ladder") == [(0,)]
 
 
+def test_a_form_that_was_filled_before_another_version_came_undoes_nothing(served: Served) -> None:
+    site = next(iter(served.trusts.north.sites.values()))
+    ladder, rota = ladder_for({"kind": "wall"}), {"zone": "Europe/London", "shifts": [], "overrides": []}
+    said = acting(
+        served,
+        "admin",
+        lambda: escalations.publish_ladder(site, ladder, "first", 0),
+        lambda: escalations.publish_ladder(site, ladder, "overtaken", 0),
+        lambda: escalations.publish_ladder(site, ladder, "seen", 1),
+        lambda: escalations.publish_rota("Nights", rota, "first", 0),
+        lambda: escalations.publish_rota("Nights", rota, "overtaken", 0),
+    )
+    assert [said[n] for n in (0, 2, 3)] == [1, 2, 1]
+    assert all("Somebody has put version 1 in force since" in said[n] for n in (1, 4))
+
+
 def test_two_administrators_who_publish_at_once_do_not_overwrite_each_other(served: Served) -> None:
     ladder = {"tiers": [{"name": "x", "receivers": [{"kind": "wall"}]}]}
     said = acting(

@@ -108,7 +108,7 @@ def test_a_pause_begins_is_told_and_ends(house: House, browser: Browser) -> None
 
 def test_limits_change_with_a_preview_and_a_reason(house: House, browser: Browser) -> None:
     patient = house.seeded.patients[2]  # on pulse oximetry at home
-    page = open_patient(house, browser, patient)
+    page, stale = open_patient(house, browser, patient), open_patient(house, browser, patient)
     page.locator("#patient-limits summary").click()
     amber = page.locator("#patient-limits fieldset", has_text="saturation").get_by_label(re.compile("Amber"))
     amber.fill("12")
@@ -133,6 +133,16 @@ def test_limits_change_with_a_preview_and_a_reason(house: House, browser: Browse
     assert row is not None
     assert row[1:] == ("Rosa Mbeki", "Known to desaturate late")
     assert [limits["amber"] for limits in row[0]["limits"].values()] == [96.0]
+    # who goes on from here may change them again; a form that was filled before may not take the change back
+    page.locator("#limits-reason").fill("Again")
+    page.locator("#limits-save").click()
+    expect(page.locator("#patient-timeline")).to_contain_text("Again")
+    stale.locator("#patient-limits summary").click()
+    stale.locator("#limits-reason").fill("From this morning")
+    stale.locator("#limits-save").click()
+    expect(stale.locator("#limits-said")).to_contain_text("Somebody has changed these limits since")
+    expect(stale.locator("#limits-reason")).to_have_value("From this morning")
+    stale.context.close()
     page.context.close()
     carer = house.sign_in(browser, "carer")
     carer.goto(f"{house.url}/patients/{house.seeded.patients[0]}")
