@@ -1,0 +1,50 @@
+// What does a second press on a button do whose first has not been answered? Nothing: what is done twice, such as a note
+// or a signature, is there twice. A button that waits for its answer says so.
+(function () {
+  "use strict";
+  const TWICE_MS = 400, DRAWN_MS = 150, ASKED = "_dash-update-component", PRESSED = ".n_clicks";
+  const pressed = new Map(), waiting = new Map(), fetchOnly = window.fetch;
+
+  function show(id) {
+    const button = document.getElementById(id);
+    if (button && waiting.has(id)) button.setAttribute("aria-busy", "true");
+    else if (button) button.removeAttribute("aria-busy");
+  }
+
+  function wait(id, more) {
+    const count = (waiting.get(id) || 0) + more;
+    if (count > 0) waiting.set(id, count); else waiting.delete(id);
+    show(id);
+  }
+
+  // the buttons whose press a request of Dash is about, by the ids that they have in the page
+  function buttons(resource, options) {
+    const body = options && options.body;
+    if (String(resource).indexOf(ASKED) < 0 || typeof body !== "string" || body.indexOf(PRESSED) < 0) return [];
+    return (JSON.parse(body).changedPropIds || []).filter(function (name) { return name.endsWith(PRESSED); })
+      .map(function (name) { return name.slice(0, -PRESSED.length); });
+  }
+
+  window.fetch = function (resource, options) {
+    const answer = fetchOnly.apply(this, arguments), ids = buttons(resource, options);
+    ids.forEach(function (id) { wait(id, 1); });
+    if (ids.length) {
+      // what the answer changes is drawn a moment after it has come
+      const end = function () { window.setTimeout(function () { ids.forEach(function (id) { wait(id, -1); }); }, DRAWN_MS); };
+      answer.then(end, end);
+    }
+    return answer;
+  };
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest && event.target.closest(":is(#page, [role=dialog]) button[id]");
+    if (!button) return;
+    const now = Date.now(), before = pressed.get(button.id);
+    if (waiting.has(button.id) || (before !== undefined && now - before < TWICE_MS)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+    pressed.set(button.id, now);
+  }, true);
+})();
