@@ -32,6 +32,7 @@ from dashboard.provider import Provider
 from dashboard.seal import Seal
 from dashboard.second_factor import Answer, Enrolment, SecondFactor
 from dashboard.sessions import LIFETIME, Sessions
+from dashboard.text import kept
 from dashboard.text import sign_in as words
 from dashboard.throttle import Throttle
 from schemas.database import acting_for_async
@@ -44,6 +45,7 @@ LONGEST_NAME, LONGEST_PASSWORD = 200, 1000
 # Long enough to install an app and scan a picture.
 TICKET_VALID = timedelta(minutes=15)
 _TICKET = "sign-in ticket"
+_ENDED = {"session": kept.ENDED, "kept": kept.ENDED_KEPT}
 
 
 @dataclass(frozen=True)
@@ -222,8 +224,9 @@ def routes(sign_in: SignIn, sessions: Sessions, cookie: Cookie, pages: Forms, pr
         target = local_path(request.query_params.get("next", "/"))
         if identity.current_or_none():
             return RedirectResponse(target, status_code=303)
-        leave = provider.leave_address if provider and request.query_params.get("ended") == "provider" else ""
-        return HTMLResponse(page.render(target, leave=leave))
+        ended = request.query_params.get("ended", "")
+        leave = provider.leave_address if provider and ended == "provider" else ""
+        return HTMLResponse(page.render(target, leave=leave, ended=_ENDED.get(ended, "")))
 
     @router.post("/sign-in")
     async def take(request: Request) -> Response:
@@ -259,13 +262,13 @@ class SignInPage:
         self._styles = styles
         self._provider = provider
 
-    def render(self, target: str, *, sign_in: str = "", error: str = "", leave: str = "") -> str:
-        """Write the page; ``error`` is announced and tied to both fields."""
+    def render(self, target: str, *, sign_in: str = "", error: str = "", leave: str = "", ended: str = "") -> str:
+        """Write the page; ``error`` is announced and tied to both fields, ``ended`` says why one is here again."""
         return self._template.substitute(
             styles=self._styles,
             next=html.escape(target),
             sign_in=html.escape(sign_in[:LONGEST_NAME]),
-            error=forms.alert(error) + self._leave(leave),
+            error=forms.alert(error) + forms.status(ended) + self._leave(leave),
             described=' aria-invalid="true" aria-describedby="error"' if error else "",
             provider=self._way_in(target),
         )

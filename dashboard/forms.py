@@ -58,6 +58,11 @@ def alert(error: str) -> str:
     return f'<p class="error" role="alert" id="error">{html.escape(error)}</p>' if error else ""
 
 
+def status(words: str) -> str:
+    """Write what has happened before; nothing where there is nothing."""
+    return f'<p role="status">{html.escape(words)}</p>' if words else ""
+
+
 def form(
     action: str, fields: Sequence[Field], button: str, *, hidden: dict[str, str] | None = None, error: str = ""
 ) -> str:

@@ -11,7 +11,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, dcc, html, no_u
 
 from dashboard import identity, queries, text
 from dashboard.permissions import Permission, may
-from dashboard.text import accounts, messages
+from dashboard.text import accounts, kept, messages
 from dashboard.text import audit as audit_text
 from dashboard.wording import initials
 
@@ -108,9 +108,11 @@ def layout() -> Any:
         children=[
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="scheme"),
-            dcc.Store(id="live-counts", data=0),
+            dcc.Store(id="live-beat", data=0),
             dcc.Store(id="live-patient"),
             html.A(text.SKIP, href="#main", className="skip"),
+            html.Div(id="kept-words", hidden=True, **{"data-back": kept.PUT_BACK, "data-rest": kept.NOT_PUT_BACK,
+                                                      "data-close": kept.CLOSE}),
             dmc.AppShell(
                 [
                     dmc.AppShellHeader(_top()),
@@ -178,13 +180,18 @@ def _top() -> Any:
     )
 
 
-async def fill_person(_: Any) -> tuple[Any, list[dict[str, str]], Any]:
-    """The person's menu, and the sites that they may choose from."""
+async def fill_person(_: Any, before: str | None) -> tuple[Any, list[dict[str, str]], Any]:
+    """The person's menu, and the sites that they may choose from.
+
+    The tab remembers the choice of whoever was here before; of a site that is none of this person's it would show
+    nobody, as if nobody were there.
+    """
     person = identity.current()
     sites = [{"value": str(s["site_id"]), "label": s["name"]} for s in await queries.sites()]
     # who works for one site has nothing to choose
     options = sites if len(sites) == 1 else [{"value": "", "label": text.ALL_SITES}, *sites]
-    return _menu(person), options, options[0]["value"] if len(options) == 1 else no_update
+    chosen = no_update if before in {option["value"] for option in options} else options[0]["value"]
+    return _menu(person), options, options[0]["value"] if len(options) == 1 else chosen
 
 
 def _menu(person: identity.Person) -> Any:
@@ -219,6 +226,7 @@ def _menu(person: identity.Person) -> Any:
             ),
         ],
         className="person-menu",
+        **{"data-account": str(person.account_id)},
     )
 
 
@@ -252,7 +260,11 @@ def _link(href: str, name: str, words: str, pathname: str) -> Any:
 def register(app: Dash) -> None:
     """Wire the frame."""
     app.callback(
-        Output("person", "children"), Output("site", "data"), Output("site", "value"), Input("provider", "id")
+        Output("person", "children"),
+        Output("site", "data"),
+        Output("site", "value"),
+        Input("provider", "id"),
+        State("site", "value"),
     )(fill_person)
     app.callback(Output("navigation", "children"), Input("url", "pathname"))(fill_navigation)
     app.clientside_callback(

@@ -9,7 +9,7 @@
   });
 
   const SILENCE_MS = 25000, LONGEST_WAIT_MS = 15000;
-  let socket = null, failures = 0, lastHeard = 0, silence = null, patients = 0, isLeaving = false;
+  let socket = null, failures = 0, lastHeard = 0, silence = null, patients = 0, beats = 0, isLeaving = false;
   const listeners = [];
 
   function setProps(id, props) {
@@ -58,6 +58,11 @@
     lastHeard = Date.now();
     failures = 0;
     say(true);
+    listen();
+  }
+
+  // also while the connection is being made: one that is neither made nor refused would say so for ever
+  function listen() {
     window.clearTimeout(silence);
     silence = window.setTimeout(function () {
       say(false);
@@ -69,6 +74,7 @@
     if (socket || isLeaving) return;
     const scheme = window.location.protocol === "https:" ? "wss://" : "ws://";
     socket = new WebSocket(scheme + window.location.host + "/live");
+    listen();
     socket.onopen = function () {
       heard();
       changed(null, true, null); // whatever happened meanwhile
@@ -78,6 +84,7 @@
       const message = JSON.parse(event.data);
       if (message.type === "signed_out") return signIn();
       if (message.type === "changed") changed(message.patients, message.episodes, message.sites);
+      if (message.type === "heartbeat") beat();
     };
     socket.onclose = function () {
       socket = null;
@@ -100,20 +107,27 @@
   function signIn() {
     if (isLeaving) return;
     isLeaving = true;
-    window.location.assign("/sign-in?next=" + encodeURIComponent(window.location.pathname));
+    const ended = window.homewardKept.keep() ? "kept" : "session";
+    window.location.assign("/sign-in?next=" + encodeURIComponent(window.location.pathname) + "&ended=" + ended);
   }
 
   // ------------------------------------------------------------------------------------------- asking again
 
   function changed(named, episodes, sites) {
     // other pages listen for it; null stands for everybody, and for every site
-    document.dispatchEvent(new CustomEvent("homeward:changed", { detail: named }));
+    document.dispatchEvent(new CustomEvent("homeward:changed", { detail: { patients: named, episodes: episodes, sites: sites } }));
     const open_ = /^\/patients\/(\d+)/.exec(window.location.pathname);
     if (open_ && (named === null || named.indexOf(Number(open_[1])) >= 0)) {
       patients += 1;
       setProps("live-patient", { data: { patient: Number(open_[1]), turn: patients } });
     }
     listeners.forEach(function (listener) { listener(named, episodes, sites); });
+  }
+
+  // what changes without a patient, such as a service that has stopped, is asked for again with each heartbeat
+  function beat() {
+    beats += 1;
+    if (!document.hidden) setProps("live-beat", { data: beats });
   }
 
   function go(href) {

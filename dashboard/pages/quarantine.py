@@ -201,7 +201,7 @@ def register(app: Dash) -> None:
     app.clientside_callback(
         ClientsideFunction("homewardQuarantine", "turn"),
         Output("quarantine-turn", "data"),
-        Input("live-counts", "data"),
+        Input("live-beat", "data"),
         State("quarantine-turn", "data"),
         prevent_initial_call=True,
     )

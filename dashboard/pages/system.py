@@ -136,5 +136,5 @@ def register(app: Dash) -> None:
     async def opened(_: Any) -> Any:
         return await fill_certificates(logins)
 
-    app.callback(Output("system-list", "children"), Input("live-counts", "data"))(fill)
+    app.callback(Output("system-list", "children"), Input("live-beat", "data"))(fill)
     app.callback(Output("system-certificates", "children"), Input("system-certificates", "id"))(opened)

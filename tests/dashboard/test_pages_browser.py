@@ -16,6 +16,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from dashboard import push, text
 from tests.conftest import TestDatabase
 from tests.dashboard import seed
 from tests.dashboard.conftest import connect, serve
@@ -209,6 +210,24 @@ def test_a_new_red_reaches_the_list_in_two_seconds_without_losing_the_place(hous
     expect(focused).to_have_text(before[2].split("|")[0])
     assert any(row.startswith(name) for row in rows_shown(page))
     resolve(house, episode)
+    page.context.close()
+
+
+def test_the_systems_page_says_by_itself_that_a_service_has_gone_silent(
+    house: House, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(push, "HEARTBEAT_S", 0.5)
+    with connect(house.database) as connection:
+        connection.execute("insert into service_instance (instance_id, service) values (gen_random_uuid(), 'notify')")
+    page = house.sign_in(browser)
+    page.goto(f"{house.url}/system")
+    row = page.locator("#system-list tr", has=page.get_by_text("notify", exact=True))
+    expect(row).to_contain_text(text.RUNNING)
+    with connect(house.database) as connection:
+        connection.execute("update service_instance set seen_at = now() - interval '5 min' where service = 'notify'")
+    expect(row).to_contain_text(text.SILENT)
+    with connect(house.database) as connection:
+        connection.execute("delete from service_instance where service = 'notify'")
     page.context.close()
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.dashboard import seed
 from tests.dashboard.bedside import browser, house, sign_in, violations
 from tests.dashboard.conftest import connect
-from tests.dashboard.test_pages_browser import House
+from tests.dashboard.test_pages_browser import ROW, House
 
 __all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser
@@ -65,4 +66,34 @@ def test_who_works_at_one_site_has_nothing_to_choose(house: House, browser: Brow
     page.goto(f"{house.url}/residents")
     expect(page.locator("h1")).to_have_text("Residents: Willow Court")
     expect(page.locator(".site-choice")).to_have_count(0)
+    page.context.close()
+
+
+def test_the_choice_of_whoever_was_here_before_hides_nobody(house: House, browser: Browser) -> None:
+    with connect(house.database) as connection:
+        connection.execute(
+            "with locum as (insert into account (organisation_id, sign_in, name, role, all_sites, password_hash) "
+            "select organisation_id, 'locum', 'Ada Nwosu', 'clinician', false, password_hash from account "
+            "where sign_in = 'nurse' returning account_id, organisation_id) "
+            "insert into account_site (account_id, site_id, organisation_id) "
+            "select account_id, site_id, organisation_id from locum join site using (organisation_id) "
+            "where site.name <> 'Virtual ward'"
+        )
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    page.set_default_timeout(20_000)
+    for name in ("nurse", "locum"):
+        page.goto(f"{house.url}/sign-in")
+        page.fill("#sign_in", name)
+        page.fill("#password", seed.PASSWORD)
+        page.click("button[type=submit]")
+        expect(page.locator(f"{ROW} .cell-name").first).to_be_visible()
+        expect(page.locator("#site")).to_have_value("All sites")
+        if name == "nurse":
+            page.locator("#site").click()
+            page.get_by_role("option", name="Virtual ward").click()
+            expect(page.locator("#site")).to_have_value("Virtual ward")
+            page.wait_for_function("JSON.stringify(sessionStorage).includes('site.value')")
+            page.locator(".person-menu summary").click()
+            page.locator("#sign-out").click()
+            page.wait_for_url(f"{house.url}/sign-in")
     page.context.close()
