@@ -68,6 +68,8 @@ def _card(resident: Resident, now: datetime, acts: bool, telling: Telling | None
             _taken(resident, now),
             _acts(resident, acts),
         ],
+        # whoever moves in the list takes their card along, and with it the focus that is in it
+        id={"kind": "resident", "patient": resident.patient_id},
         className=f"card resident level-{level}",
     )
 
@@ -146,5 +148,6 @@ def _line(resident: Resident, acts: bool) -> Any:
                 className="resident-acts",
             ) if acts else None,
         ],
+        id={"kind": "resident", "patient": resident.patient_id},
         className="resident-line",
     )  # fmt: skip

@@ -1,22 +1,113 @@
-// How do the pages of residents and handovers stay true, print and copy? They are asked for again when something changed
-// and each minute, because a set falls due without anything happening.
+// How do the pages of residents and handovers stay true under hands, print and copy? They are asked for again when
+// something changed and each minute, because a set falls due without anything happening. Whoever is in a list keeps
+// their place in it, and where something has just come to lie a finger presses nothing.
 (function () {
   "use strict";
-  const SPACING_MS = 600, MINUTE_MS = 60000;
-  let turn = 0, waiting = null;
+  const SPACING_MS = 600, QUIET_MS = 5000, MINUTE_MS = 60000, MOVED_MS = 500, MOVED_PX = 8;
+  const LISTS = [["residents-list", "residents-turn", "residents-list"], ["shift-list", "shift-turn", "shift-changed"]];
+  const CARD = ".resident, .resident-line";
+  let turn = 0, timer = null, due = 0, asked = 0;
+  let tops = new Map(), inside = null, isMeasured = true;
+
+  function shown() {
+    return LISTS.find(function (names) { return document.getElementById(names[0]) !== null; });
+  }
+
+  // ------------------------------------------------------------------------------------------- asking again
+
+  // an alert is shown at once; values alone come all the time where many devices are, and change little here
+  function plan(spacing) {
+    const at = Math.max(Date.now(), asked + spacing);
+    if (timer !== null && at >= due) return;
+    window.clearTimeout(timer);
+    due = at;
+    timer = window.setTimeout(again, at - Date.now());
+  }
 
   function again() {
-    waiting = null;
+    timer = null;
+    const names = shown();
+    // a page that nobody sees asks when it is seen again
+    if (!names || document.hidden) return;
+    asked = Date.now();
+    // one question at a time, however slow its answer
+    if (document.getElementById(names[2]).dataset.dashIsLoading) return plan(SPACING_MS);
     turn += 1;
-    [["residents-list", "residents-turn"], ["shift-list", "shift-turn"]].forEach(function (pair) {
-      if (document.getElementById(pair[0])) window.dash_clientside.set_props(pair[1], { data: turn });
+    window.dash_clientside.set_props(names[1], { data: turn });
+  }
+
+  // what happens at another site changes nothing here, unless its alerts are counted beside this one's
+  function concerns(sites, episodes) {
+    const names = shown(), site = names && document.getElementById(names[0]).dataset.site;
+    if (!site || sites === null || sites.indexOf(Number(site)) >= 0) return Boolean(names);
+    return episodes && document.querySelector(".site-choice") !== null;
+  }
+
+  document.addEventListener("homeward:changed", function (event) {
+    const told = event.detail;
+    if (concerns(told.sites, told.episodes)) plan(told.episodes ? SPACING_MS : QUIET_MS);
+  });
+  document.addEventListener("visibilitychange", function () { if (!document.hidden) plan(SPACING_MS); });
+  window.setInterval(function () { plan(SPACING_MS); }, MINUTE_MS);
+
+  // --------------------------------------------------------------------------------------- focus and fingers
+
+  function cards() {
+    return document.querySelectorAll("#residents-list :is(" + CARD + ")");
+  }
+
+  // a card that lies elsewhere than a moment ago was not yet seen there: the tap on its way was meant for another
+  function measure(isChange) {
+    const found = new Map();
+    cards().forEach(function (card) {
+      const top = card.getBoundingClientRect().top, before = tops.get(card.id);
+      found.set(card.id, top);
+      if (isChange && tops.size && !(Math.abs(top - before) <= MOVED_PX)) hold(card);
+    });
+    tops = found;
+  }
+
+  function hold(card) {
+    card.dataset.moved = "1";
+    window.setTimeout(function () { delete card.dataset.moved; }, MOVED_MS);
+  }
+
+  function onFocus(event) {
+    const card = event.target.closest("#residents-list :is(" + CARD + ")");
+    if (card) inside = { id: event.target.id, card: card.id };
+    else if (event.target !== document.body) inside = null;
+  }
+
+  // who has gone to another group has a new card: the focus goes along
+  function follow() {
+    if (inside === null || (document.activeElement && document.activeElement !== document.body)) return;
+    const card = document.getElementById(inside.card);
+    const place = (inside.id && document.getElementById(inside.id)) || (card && card.querySelector("button, a"));
+    if (place) place.focus({ preventScroll: true });
+  }
+
+  function onChange() {
+    if (!isMeasured) return;
+    isMeasured = false;
+    window.requestAnimationFrame(function () {
+      isMeasured = true;
+      measure(true);
+      follow();
     });
   }
 
-  document.addEventListener("homeward:changed", function () {
-    if (waiting === null) waiting = window.setTimeout(again, SPACING_MS);
+  document.addEventListener("focusin", onFocus);
+  document.addEventListener("pointerdown", function () { inside = null; }, true);
+  window.addEventListener("scroll", function () { if (tops.size) measure(false); }, { passive: true });
+  window.addEventListener("resize", function () { if (tops.size) measure(false); });
+  window.addEventListener("load", function () {
+    new MutationObserver(function (changes) {
+      if (changes.some(function (c) { return c.target.closest && c.target.closest("#residents-list"); })) onChange();
+      else if (tops.size && !shown()) tops = new Map();
+    }).observe(document.documentElement, { childList: true, subtree: true });
   });
-  window.setInterval(again, MINUTE_MS);
+
+  // ------------------------------------------------------------------------------------------- print and copy
 
   // browsers give the clipboard to pages over TLS or on this machine only; the older way works elsewhere
   function copy(text) {
@@ -44,6 +135,18 @@
     });
     return [title + "\n"].concat(parts).join("\n");
   }
+
+  // what somebody has written in the boxes is replaced only where they say so
+  document.addEventListener("input", function (event) {
+    const form = event.target.closest(".handover-form");
+    if (form) form.dataset.written = "1";
+  });
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("#handover-anew, .handover-correct"), form = document.querySelector(".handover-form");
+    if (!button || !form || !form.dataset.written) return;
+    if (window.confirm(form.dataset.sure)) delete form.dataset.written;
+    else event.stopImmediatePropagation();
+  }, true);
 
   document.addEventListener("click", function (event) {
     if (event.target.closest(".print-page")) window.print();

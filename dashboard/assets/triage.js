@@ -5,7 +5,7 @@
   const hw = window.homeward, list = hw.list, setProps = hw.setProps, has = hw.has;
   const ANSWER_MS = 8000, NEW_MS = 8000, SEEN_MS = 30000, MOST_TOLD = 3, SOUND_MS = 10000, SOUND = "homeward-sound";
   const picked = (window.homewardPicked = new Map()), drafts = new Map();
-  let turn = 0, opened = null, lateTimer = null, newsAt = null, wanted = new Set(), wantsAll = false;
+  let turn = 0, sent = "", opened = null, lateTimer = null, newsAt = null, wanted = new Set(), wantsAll = false;
   let sounds = null, lastSound = 0;
   const told = new Map(), fresh = new Map();
 
@@ -14,6 +14,7 @@
   function act(given) {
     turn += 1;
     const data = Object.assign({ turn: turn, note: "" }, given);
+    sent = data.note;
     if (data.kind === "acknowledge" && data.episodes) window.homewardUnderway.add(data.episodes.join(","));
     setProps("triage-act", { data: data });
     window.clearTimeout(lateTimer);
@@ -334,7 +335,8 @@
       outcome(said.lines, said.done);
       if (said.done && said.patient && String(said.patient) === opened) {
         drafts.delete(opened);
-        setProps("panel-note", { value: "" });
+        // what was written since it was sent is not yet said
+        if (note() === sent) setProps("panel-note", { value: "" });
       }
       if (opened !== null) ask(opened);
       if (picked.size && !said.patient) clearPicked();

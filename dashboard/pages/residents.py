@@ -51,6 +51,7 @@ def layout() -> Any:
             dcc.Store(id="residents-turn", data=0),
             dcc.Store(id="residents-acts", data=0),
             dcc.Store(id="done-patient"),
+            dcc.Store(id="done-drafts", data={}),
             html.Div(
                 [
                     html.Div(
@@ -114,11 +115,11 @@ async def residents_of(site: str | None) -> tuple[Row | None, list[Resident]]:
     return chosen, resident_list.residents(found, episodes, known, datetime.now(UTC))
 
 
-async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
+async def fill(site: str | None, *_: Any) -> tuple[Any, Any, Any]:
     """Everybody in their group, or why there is nobody."""
     person = identity.current()
     if not may(person, Permission.SEE_PATIENTS):
-        return trouble(text.NOT_ALLOWED), no_update
+        return trouble(text.NOT_ALLOWED), no_update, no_update
     try:
         where, found = await residents_of(site)
         tellings, untold = await _told(where, found)
@@ -126,9 +127,9 @@ async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
         log.warning(
             "residents could not be read", extra={"action": "residents_unreadable", "error": type(exc).__name__}
         )
-        return trouble(), no_update
+        return trouble(), no_update, no_update
     if where is None or not found:
-        return html.P(words.NO_RESIDENTS, className="card empty"), no_update
+        return html.P(words.NO_RESIDENTS, className="card empty"), no_update, where and str(where["site_id"])
     now = datetime.now(UTC)
     lead = f"{where['name']}. {words.RESIDENTS_LEAD} {text.times_in(zone_name(where['time_zone'], now))}."
     acts = may(person, Permission.ACKNOWLEDGE)
@@ -137,7 +138,7 @@ async def fill(site: str | None, *_: Any) -> tuple[Any, Any]:
         for name, heading in _HEADINGS
     ]
     above = [told_parts.warnings(untold), trouble(words.too_many(MOST)) if len(found) >= MOST else None]
-    return [*above, *groups], lead
+    return [*above, *groups], lead, str(where["site_id"])
 
 
 async def _told(where: Row | None, found: list[Resident]) -> tuple[dict[int, Telling], list[str]]:
@@ -170,18 +171,23 @@ async def take(clicks: list[int | None], acts: int) -> tuple[Any, Any]:
     return (text.ACKNOWLEDGED if outcome.done else text.GONE), acts + 1
 
 
-async def ask_what_was_done(clicks: list[int | None]) -> tuple[Any, Any, Any, Any]:
-    """Open the box for the resident whose button was pressed."""
+async def ask_what_was_done(
+    clicks: list[int | None], before: int | None, body: str | None, drafts: dict[str, str] | None
+) -> tuple[Any, ...]:
+    """Open the box for the resident whose button was pressed, with what was begun about them and about nobody else."""
+    nothing = (no_update,) * 6
     if not ctx.triggered_id or not any(clicks):
-        return no_update, no_update, no_update, no_update
+        return nothing
     number = int(ctx.triggered_id["patient"])
     try:
         found = await store.fetch_from(FILE, "resident_name", patient=number)
     except UNREADABLE:
-        return no_update, no_update, no_update, no_update
+        return nothing
     if not found:
-        return no_update, no_update, no_update, no_update
-    return True, number, full_name(found[0]["given_name"], found[0]["family_name"]), ""
+        return nothing
+    kept = (drafts or {}) | ({} if before is None else {str(before): body or ""})
+    name = full_name(found[0]["given_name"], found[0]["family_name"])
+    return True, number, name, "", kept.get(str(number), ""), kept
 
 
 async def save_done(
@@ -206,6 +212,7 @@ def register(app: Dash) -> None:
     app.callback(
         Output("residents-list", "children"),
         Output("residents-lead", "children"),
+        Output("residents-list", "data-site"),
         Input("site", "value"),
         Input("residents-turn", "data"),
         Input("residents-acts", "data"),
@@ -222,12 +229,17 @@ def register(app: Dash) -> None:
         Output("done-patient", "data"),
         Output("done-name", "children"),
         Output("done-trouble", "children"),
+        Output("done-body", "value"),
+        Output("done-drafts", "data"),
         Input({"kind": "resident-done", "patient": ALL}, "n_clicks"),
+        State("done-patient", "data"),
+        State("done-body", "value"),
+        State("done-drafts", "data"),
         prevent_initial_call=True,
     )(ask_what_was_done)
     app.callback(
         Output("done-box", "opened", allow_duplicate=True),
-        Output("done-body", "value"),
+        Output("done-body", "value", allow_duplicate=True),
         Output("residents-said", "children", allow_duplicate=True),
         Output("residents-acts", "data", allow_duplicate=True),
         Output("done-trouble", "children", allow_duplicate=True),

@@ -64,27 +64,28 @@ def layout() -> Any:
     )
 
 
-async def fill(span: str, site: str | None, _acts: int) -> tuple[Any, Any, Any]:
+async def fill(span: str, site: str | None, _acts: int) -> tuple[Any, Any, Any, Any]:
     """Write the handover; the browser keeps what is typed meanwhile, with its patient, over any number of new ones."""
     person = identity.current()
     if not may(person, Permission.SEE_PATIENTS):
-        return trouble(text.NOT_ALLOWED), no_update, None
+        return trouble(text.NOT_ALLOWED), no_update, None, None
     now = datetime.now(UTC)
     try:
         where = await shift_store.site_of(site)
         if where is None:
-            return html.P(words.NO_SITE, className="card empty"), no_update, None
+            return html.P(words.NO_SITE, className="card empty"), no_update, None, None
         since = shift.since_of(span, now, where["shift_times"], where["time_zone"])
         told = await shift_store.draft(where, since, now)
     except InvalidActionError as exc:
-        return trouble(str(exc)), no_update, None
+        return trouble(str(exc)), no_update, None, None
     except UNREADABLE as exc:
         log.warning("shift not written", extra={"action": "shift_unreadable", "error": type(exc).__name__})
-        return trouble(), no_update, None
+        return trouble(), no_update, None, None
     lead = f"{where['name']}, {words.SINCE.lower()} {moment(since, where['time_zone'])}. "
     lead += f"{text.times_in(zone_name(where['time_zone'], now))}."
     draft = {"site": where["site_id"], "since": told["since"], "stamp": told["stamp"]}
-    return _document(told, str(where["site_id"]), may(person, Permission.SIGN_HANDOVERS)), lead, draft
+    number = str(where["site_id"])
+    return _document(told, number, may(person, Permission.SIGN_HANDOVERS)), lead, draft, number
 
 
 def _document(told: Row, site: str, signs: bool) -> Any:
@@ -250,6 +251,7 @@ def register(app: Dash) -> None:
         Output("shift-list", "children"),
         Output("shift-lead", "children"),
         Output("shift-draft", "data"),
+        Output("shift-list", "data-site"),
         Input("shift-span", "value"),
         Input("site", "value"),
         Input("shift-acts", "data"),

@@ -99,6 +99,53 @@ def test_what_happens_is_there_in_two_seconds_and_can_be_taken_on_and_done(house
     assert audited == (1,)
 
 
+def test_what_was_begun_about_one_resident_is_never_offered_for_another(house: House, page: Page) -> None:
+    done = page.get_by_role("button", name=re.compile("^Done: "))
+    box, body = page.get_by_role("dialog"), page.locator("#done-body")
+    first, second = (str(done.nth(n).get_attribute("aria-label")).removeprefix("Done: ") for n in (0, 1))
+    done.nth(0).tap()
+    expect(box).to_contain_text(first)
+    body.fill("Gave her water.")
+    page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    done.nth(1).tap()
+    expect(box).to_contain_text(second)
+    expect(body).to_have_value("")
+    page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    done.nth(0).tap()
+    expect(box).to_contain_text(first)
+    expect(body).to_have_value("Gave her water.")
+
+
+def test_who_is_in_the_list_keeps_their_place_when_somebody_comes_above(house: House, page: Page) -> None:
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    last = page.locator(".group-now .resident, .group-taken .resident").last
+    mine = last.get_by_role("button", name=re.compile("^Done: "))
+    label = mine.get_attribute("aria-label")
+    page.evaluate("""() => new MutationObserver((changes) => changes.forEach((c) => {
+        if (c.target.dataset.moved) (window.moved = window.moved || new Set()).add(c.target.id);
+    })).observe(document.body, { subtree: true, attributes: true, attributeFilter: ["data-moved"] })""")
+    moved = last.get_attribute("id")
+    mine.focus()
+    patient = next(p for p in house.seeded.patients[::3] if not open_episodes(house, p))
+    raise_amber(house, patient)
+    expect(page.locator(".group-now .resident", has_text=name_of(house, patient))).to_be_visible()
+    expect(page.locator(":focus")).to_have_attribute("aria-label", str(label))
+    # where another card has come to lie a tap that was on its way presses nothing
+    page.wait_for_function("id => window.moved && window.moved.has(id)", arg=moved)
+    expect(last).not_to_have_attribute("data-moved", "1")
+
+
+def open_episodes(house: House, patient: int) -> int:
+    with connect(house.database) as connection:
+        row = connection.execute(
+            "select count(*) from episode where patient_id = %s and phase = 'active'", [patient]
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def test_the_round_list_has_everybody_and_room_to_write(house: House, page: Page) -> None:
     page.get_by_role("link", name="Round list").tap()
     page.wait_for_url(f"{house.url}/residents/round")
