@@ -56,7 +56,10 @@ def run(
     draft = load_policy(policy)
     begin, end = _instant(since, "--since"), _instant(until, "--until") if until else _now()
     if end <= begin:
-        raise PolicyError(f"--until: {until} is not after --since {since}; exchange them")
+        raise PolicyError(f"--until: {until or 'now'} is not after --since {since}; exchange them")
+    if begin < _now():
+        # what has not happened yet would be overdue for everybody, and its days nobody's
+        end = min(end, _now())
     with administrator(organisation) as (connection, number):
         if pathway is None and not all_pathways:
             pathway = pathway_of(connection, number, draft.document.name)
@@ -184,7 +187,10 @@ def _instant(text: str, option: str) -> int:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise PolicyError(f"{option}: {text!r} is not a time; write 2026-03-01 or 2026-03-01T08:00:00Z") from None
-    return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+    instant = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+    if instant < 0:
+        raise PolicyError(f"{option}: {text!r} is before 1970, and nothing is stored of that; write a later time")
+    return instant
 
 
 def _now() -> int:

@@ -171,6 +171,7 @@ def test_a_draft_begins_with_what_is_in_force_or_with_the_template(
         (["--since", "2026-03-01", "--site", "Nowhere"], "nobody is enrolled at site 'Nowhere'"),
         (["--since", "soon"], "--since: 'soon' is not a time"),
         (["--since", "2026-03-02", "--until", "2026-03-01"], "is not after --since"),
+        (["--since", "0001-01-01"], "--since: '0001-01-01' is before 1970"),
     ],
 )
 def test_what_cannot_be_looked_at_is_said(
@@ -186,6 +187,20 @@ def test_what_cannot_be_looked_at_is_said(
     monkeypatch.setattr("sys.argv", ["homeward", "backtest", "--policy", "care_home_news2", *words])
     assert cli.main() == 1
     assert sentence in capsys.readouterr().err
+
+
+def test_days_that_have_not_been_are_nobodys(
+    module_database: TestDatabase, ward: Ward, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOMEWARD_DATABASE_URL", module_database.url)
+    now = datetime.now(UTC)
+    since, until = ((now + timedelta(days=days)).isoformat() for days in (-2, 400))
+    words = ["--policy", "care_home_news2", "--since", since, "--until", until, "--json"]
+    monkeypatch.setattr("sys.argv", ["homeward", "backtest", *words])
+    assert cli.main() == 0
+    found = json.loads(capsys.readouterr().out)
+    assert now <= datetime.fromisoformat(found["until"]) <= datetime.now(UTC)
+    assert found["patient_days"] <= 2.1 * len(ward.patients)
 
 
 def test_what_is_a_persons_own_goes_with_them_to_the_draft_as_far_as_it_permits(database: TestDatabase) -> None:
