@@ -182,6 +182,7 @@ def _first_view(address: str) -> dict[str, float]:
             page.wait_for_load_state("networkidle")
             found[f"{name}_kB"] = round(received[0] / 1000, 1)
             page.request.post(f"{address}/sign-out", headers={"Origin": address})
+            page.wait_for_url(f"{address}/sign-in**")  # which it hears of, and goes there by itself
         browser.close()
     return found
 

@@ -19,6 +19,8 @@ from fastapi import APIRouter, Response
 FETCHED_LATER = "plotly-basic"
 """What the names of those files begin with that a page fetches by itself, when it first needs them."""
 _ICON = re.compile(r'url\("(icons/[a-z-]+\.svg)"\)')
+# a line that is nothing but a remark; none of ours has text over several lines, in which it could be something else
+_REMARK = re.compile(r"^ *//.*\n", re.MULTILINE)
 # what may stand in an address between quotation marks: the fewer signs are escaped, the better it compresses
 _READABLE = " /:;,=()<>'!*~?&@+$"
 
@@ -48,11 +50,11 @@ def styles(assets: Path) -> Bundle:
 
 
 def scripts(assets: Path) -> Bundle:
-    """Put all scripts together but those that are fetched later."""
+    """Put all scripts together, without their remarks, but those that are fetched later."""
     files = (f for f in sorted(assets.glob("*.js")) if not f.name.startswith(FETCHED_LATER))
     # each is a function that is called at once; the semicolon keeps the next one from being its argument
     body = "\n;\n".join(f.read_text(encoding="utf-8") for f in files)
-    return Bundle("/assets/all.js", "text/javascript", body.encode())
+    return Bundle("/assets/all.js", "text/javascript", _REMARK.sub("", body).encode())
 
 
 def routes(bundles: Sequence[Bundle]) -> APIRouter:
