@@ -2,8 +2,8 @@
 // or a signature, is there twice. A button that waits for its answer says so.
 (function () {
   "use strict";
-  const TWICE_MS = 400, DRAWN_MS = 150, ASKED = "_dash-update-component", PRESSED = ".n_clicks";
-  const pressed = new Map(), waiting = new Map(), fetchOnly = window.fetch;
+  const DRAWN_MS = 150, ASKED = "_dash-update-component", PRESSED = ".n_clicks";
+  const waiting = new Map(), fetchOnly = window.fetch;
 
   function show(id) {
     const button = document.getElementById(id);
@@ -36,15 +36,11 @@
     return answer;
   };
 
+  // by keyboard: for a pointer it is out of reach (homeward.css)
   document.addEventListener("click", function (event) {
     const button = event.target.closest && event.target.closest(":is(#page, [role=dialog]) button[id]");
-    if (!button) return;
-    const now = Date.now(), before = pressed.get(button.id);
-    if (waiting.has(button.id) || (before !== undefined && now - before < TWICE_MS)) {
-      event.preventDefault();
-      event.stopPropagation();
-      return;
-    }
-    pressed.set(button.id, now);
+    if (!button || !waiting.has(button.id)) return;
+    event.preventDefault();
+    event.stopPropagation();
   }, true);
 })();
