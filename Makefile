@@ -27,7 +27,7 @@ demo: setup ## a demo trust with live simulated patients
 test: setup browser ## everything, against real services
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
-test-fast: setup ## the pure part only, in seconds
+test-fast: setup ## the part that needs no service, in a minute or two
 	@$(BIN)/python -m pytest -m pure $(ARGS)
 
 lint: setup ## style, types and the direction of imports

@@ -141,10 +141,14 @@ def publish_policy(
     """Put a document in force as the next version of its pathway."""
     from alerts.policy import parse, shipped, shipped_names
     from homeward import provisioning
+    from homeward.policy_commands import refuse_borrowed_author
     from homeward.reporting import administrator, report
 
     text = shipped(file).text if file in shipped_names() else read_document(Path(file))
-    author = author or parse(text).document.author
+    if author is None:
+        document = parse(text, file=file).document
+        refuse_borrowed_author(document, file)
+        author = document.author
     with administrator(organisation) as (connection, number):
         name, version = provisioning.publish_policy(connection, number, text, author=author, reason=reason)
     report({"name": name, "version": version}, as_json, f"{name} is in force in version {version}.")

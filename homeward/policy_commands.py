@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from homeward.administration import Json, Organisation, policy, read_document
 
+if TYPE_CHECKING:
+    from alerts.documents import Document
+
 Patient = Annotated[int, typer.Argument(help="The patient's number.")]
+
+
+def refuse_borrowed_author(document: Document, file: str) -> None:
+    """Refuse a changed copy of a template that still names the template's author: a version's author never changes."""
+    from alerts.documents import PolicyError
+    from alerts.policy import template_of
+
+    template = template_of(document)
+    if template is None or template.document == document or template.document.author != document.author:
+        return
+    raise PolicyError(
+        f"{file}: it is not the template as it comes, and {document.author!r} did not write these numbers; "
+        "put who answers for them into `author`, or say --author."
+    )
 
 
 @policy.command("schema")

@@ -154,6 +154,9 @@ def test_a_draft_begins_with_what_is_in_force_or_with_the_template(
     (tmp_path / "draft.toml").write_text(DRAFT)
     words = ["policy", "publish", str(tmp_path / "draft.toml"), "--reason", "Fewer calls"]
     monkeypatch.setattr("sys.argv", ["homeward", *words])
+    assert cli.main() == 1
+    assert "'Homeward clinical templates' did not write these numbers" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["homeward", *words, "--author", "Dr A"])
     assert cli.main() == 0
     assert capsys.readouterr().out == "care_home_news2 is in force in version 2.\n"
     for extra, text in ((["--template"], shipped("care_home_news2").text), ([], DRAFT)):

@@ -310,7 +310,9 @@ def test_the_examples_of_the_ways_in_and_out_work_when_they_are_pasted_in_order(
     text = (ROOT / "docs" / "interfaces.md").read_text(encoding="utf-8")
     blocks = "\n".join(re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S))
     given = blocks.replace("http://127.0.0.1:8080", demo.ready["http"]).replace("/tmp/", f"{demo.home.parent}/")
-    given = given.replace(".venv/bin/homeward", f"{sys.executable} -m homeward")
+    given = given.replace(".venv/bin/python", sys.executable).replace(
+        ".venv/bin/homeward", f"{sys.executable} -m homeward"
+    )
     # what is refused ends it, as nobody looks at each answer
     strict = 'set -euo pipefail\ncurl() { command curl --fail-with-body "$@"; echo; }\n'
     done = subprocess.run(
@@ -324,6 +326,7 @@ def test_the_examples_of_the_ways_in_and_out_work_when_they_are_pasted_in_order(
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"stored":3,"duplicate":0,"quarantined":0' in done.stdout
     assert '"stored":1,"duplicate":0,"quarantined":0' in done.stdout
+    assert '{"stored":2,"duplicate":0,"quarantined":0,"reasons":[]}' in done.stdout.splitlines()
     assert "BP 152/91" in done.stdout or "152/91" in done.stdout
     assert "2 rows read: 2 observations stored" in done.stdout
     assert done.stdout.count('"resourceType":"Patient"') == 2
