@@ -261,7 +261,7 @@ def observation_sets(rows: Sequence[Row], spo2_scale: int) -> list[news2_table.O
     return sets
 
 
-async def move(_: Any, relayout: Any, span_: str, zoom: Any, span: str, zone: str) -> Any:
+async def move(_: Any, relayout: Any, span: str, zoom: Any, zone: str) -> Any:
     """Another stretch: drawn on the chart, or by the buttons; another span ends the zoom."""
     now = datetime.now(UTC)
     pressed = ctx.triggered_id
@@ -299,7 +299,6 @@ def register(app: Dash) -> None:
         Input("patient-chart", "relayoutData"),
         Input("patient-span", "value"),
         State("patient-window", "data"),
-        State("patient-span", "value"),
         State("patient-zone", "data"),
         prevent_initial_call=True,
     )(move)

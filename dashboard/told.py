@@ -7,14 +7,14 @@ beginning of its present severity on. A tier that reached nobody left no message
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 from alerts import ladder as ladders
 from alerts.ladder import Ladder, LadderError, Step
-from dashboard import reachable, store
+from dashboard import reachable, reasons, store
 from dashboard.reachable import Means
 from dashboard.text import told as words
 from dashboard.wording import clock, elapsed
@@ -23,6 +23,8 @@ from schemas.episode import Severity
 FILE = reachable.FILE
 SHOWN = 6
 """So many of an episode's last messages are told one by one."""
+OTHERS = 3
+"""So many of the other alerts that wait are named."""
 # what the notifier writes beside a job that has not begun (homeward/notify/planning.py)
 _NOBODY, _NO_TIER = "nobody to tell", "no tier is for this severity"
 Row = dict[str, Any]
@@ -51,13 +53,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Telling:
-    """Everything about one alert: how severe since when, who was told, who is next, and what is wrong."""
+    """Everything about one alert: how severe since when, who was told, who is next, and what is wrong.
+
+    ``others`` says which it is where more of the same person wait, and which those are.
+    """
 
     course: str = ""
     lines: tuple[Line, ...] = ()
     earlier: int = 0
     next: str = ""
     warnings: tuple[str, ...] = field(default=())
+    others: str = ""
 
 
 async def read(episodes: Sequence[int], site: int) -> Found:
@@ -98,11 +104,28 @@ async def of_patient(
     first = foremost(waiting)
     if first is None:
         return None
-    return telling(await read([first["episode_id"]], site), first, zone, now, named)
+    return telling(await read([first["episode_id"]], site), waiting, zone, now, named)
 
 
-def telling(found: Found, episode: Mapping[str, Any], zone: str, now: datetime, named: Mapping[Any, str]) -> Telling:
-    """Put together what is known of one waiting alert; ``named`` has the words for each severity."""
+def telling(
+    found: Found, waiting: Sequence[Mapping[str, Any]], zone: str, now: datetime, named: Mapping[Any, str]
+) -> Telling:
+    """Put together what is known of the foremost of some alerts; ``named`` has the words for each severity."""
+    episode = foremost(waiting)
+    if episode is None:
+        return Telling()
+    others = sorted((e for e in waiting if e is not episode), key=lambda e: -int(e["severity"]))
+    return replace(_telling(found, episode, zone, now, named), others=_others(episode, others, named))
+
+
+def _others(first: Mapping[str, Any], others: Sequence[Mapping[str, Any]], named: Mapping[Any, str]) -> str:
+    if not others:
+        return ""
+    briefly = [f"{named[Severity(e['severity'])].lower()}, {reasons.why(e, brief=True)}" for e in others]
+    return words.others(reasons.why(first, brief=True), briefly[:OTHERS], len(others))
+
+
+def _telling(found: Found, episode: Mapping[str, Any], zone: str, now: datetime, named: Mapping[Any, str]) -> Telling:
 
     def when(at: datetime) -> str:
         return clock(at, zone, now)

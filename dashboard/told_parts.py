@@ -31,6 +31,7 @@ def block(telling: Telling, zone: str, now: datetime) -> Any:
     listed = [more, *(_line(line, zone, now) for line in telling.lines)]
     return html.Div(
         [
+            html.P(telling.others, className="muted told-others") if telling.others else None,
             html.P(telling.course, className="told-course numeric") if telling.course else None,
             html.Ul(listed, className="told-lines", **{"aria-label": words.TOLD}) if telling.lines else None,
             html.P(telling.next, className="muted numeric") if telling.next else None,

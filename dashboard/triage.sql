@@ -151,7 +151,7 @@ where e.episode_id = any (%(episodes)s::bigint[]);
 -- name: news
 -- What was raised or rose since a page last asked: of the patients whom the push named, or of all where it named none.
 select distinct on (e.patient_id) e.patient_id, p.given_name, p.family_name, s.name as site, p.room, e.severity,
-       e.sentence, last.kind = 'activated' as is_new
+       e.rule, e.sentence, e.explanation, last.kind = 'activated' as is_new
 from episode e
 join patient p using (patient_id)
 join site s on s.site_id = p.site_id

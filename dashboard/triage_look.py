@@ -14,7 +14,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from dashboard import identity, looks, queries, rows, text, triage_list
+from dashboard import identity, looks, queries, reasons, rows, text, triage_list
 from dashboard.api.rights import allowed
 from dashboard.permissions import Permission
 from dashboard.problems import problem
@@ -237,12 +237,14 @@ def _silence(intake: dict[str, Any]) -> dict[str, str] | None:
 
 
 def _told(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Say who is new or worse, and why in the words of their row."""
     return [
         {
             "id": str(r["patient_id"]),
             "level": r["severity"],
             "words": f"{'New' if r['is_new'] else 'Worse'}, {text.SEVERITY[Severity(r['severity'])].lower()}: "
-            f"{full_name(r['given_name'], r['family_name'])}, {place(r['site'], r['room'])}. {r['sentence']}",
+            f"{full_name(r['given_name'], r['family_name'])}, {place(r['site'], r['room'])}. "
+            f"{reasons.why(r, brief=True)}.",
         }
         for r in sorted(found, key=lambda r: -r["severity"])
     ]

@@ -147,11 +147,10 @@ async def _told(where: Row | None, found: list[Resident]) -> tuple[dict[int, Tel
         return {}, []
     now = datetime.now(UTC)
     waiting = {r.patient_id: [e for e in r.episodes if e["episode_id"] in r.waiting] for r in found if r.waiting}
-    first = {patient: told.foremost(episodes) for patient, episodes in waiting.items()}
-    chosen = {patient: episode for patient, episode in first.items() if episode is not None}
-    known = await told.read([e["episode_id"] for e in chosen.values()], where["site_id"])
+    first = [told.foremost(episodes) for episodes in waiting.values()]
+    known = await told.read([e["episode_id"] for e in first if e is not None], where["site_id"])
     zone, named = where["time_zone"], {Severity(level): word for level, word in words.URGENCY.items()}
-    tellings = {patient: told.telling(known, e, zone, now, named) for patient, e in chosen.items()}
+    tellings = {patient: told.telling(known, e, zone, now, named) for patient, e in waiting.items()}
     return tellings, await reachable.standing_at(where, now)
 
 

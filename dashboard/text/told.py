@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 TOLD = "Who is told"
 NEXT = "Next, while nobody is on it:"
@@ -61,6 +61,13 @@ def tier_reaches_nobody(tier: str, why: str, sites: str = "") -> str:
     """Say that a tier reaches nobody."""
     where = f" at {sites}" if sites else ""
     return f"{tier or 'The ladder'} reaches nobody{where}: {why}."
+
+
+def others(first: str, listed: Sequence[str], count: int) -> str:
+    """Say which alert is told of, and briefly which others wait: ``About: NEWS2 7. 1 more waits: amber, pulse 131.``"""
+    waits = "more waits" if count == 1 else "more wait"
+    left = f"; and {count - len(listed)} more" if count > len(listed) else ""
+    return f"About: {first}. {count} {waits}: {'; '.join(listed)}{left}."
 
 
 def course(parts: Iterable[str]) -> str:

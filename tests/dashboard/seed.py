@@ -16,7 +16,9 @@ import numpy as np
 import psycopg
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from alerts import policy, state
+from alerts import explain, policy, state
+from alerts.documents import rule_key
+from alerts.episodes import ACTIVATED, TRANSITION
 from alerts.news2 import news2
 from alerts.news2_chart import PARAMETERS
 from schemas.vital_signs import BY_NAME
@@ -364,15 +366,14 @@ def _explanation(last: dict[str, float], aggregate: int, begun: datetime) -> dic
 
 def _overdue(connection: psycopg.Connection, found: Seeded, patient: int, version: int, last: datetime) -> None:
     document = _one(connection, "select document from policy where policy_id = %s", version)
-    rule = policy.parse(document).document.overdue[0]
-    facts = {
-        "title": rule.title,
-        "advice": rule.advice,
-        "vitals": rule.vitals,
-        "every": rule.every,
-        "grace": rule.grace,
-    }
+    followed = policy.parse(document, version=1)
+    rule = followed.document.overdue[0]
     since = last + timedelta(hours=14)
+    transition = np.zeros(1, TRANSITION)[0]
+    transition["rule"], transition["severity"], transition["value"] = rule_key(rule.name), 1, np.nan
+    transition["kind"], transition["at"] = ACTIVATED, round(since.timestamp() * 1e6)
+    # all of them are silent
+    transition["window"][[BY_NAME[name].code for name in rule.vitals]] = 1
     connection.execute(
         "insert into episode (organisation_id, patient_id, policy_id, rule, opened_at, activated_at, phase, severity, "
         "peak_severity, sentence, explanation) values (%s, %s, %s, %s, %s, %s, 'active', 1, 1, %s, %s)",
@@ -383,7 +384,7 @@ def _overdue(connection: psycopg.Connection, found: Seeded, patient: int, versio
             rule.name,
             since,
             since,
-            f"No observations for longer than {rule.every} and {rule.grace} of grace.",
-            json.dumps(facts),
+            explain.sentence(followed, transition),
+            json.dumps(explain.explanation(followed, transition)),
         ],
     )

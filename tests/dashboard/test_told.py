@@ -54,12 +54,14 @@ def sent(**change: Any) -> dict[str, Any]:
     return given | change
 
 
-def tell(jobs: Any = None, deliveries: Any = (), courses: Any = (), now: datetime = NOW, **change: Any) -> Telling:
+def tell(
+    jobs: Any = None, deliveries: Any = (), courses: Any = (), now: datetime = NOW, others: Any = (), **change: Any
+) -> Telling:
     found = Found(
         {7: list(deliveries)}, {} if jobs is None else {7: jobs}, {7: list(courses)}, LADDER, means(**change), 1
     )
-    episode = {"episode_id": 7, "severity": 3, "since": NOW}
-    return told.telling(found, episode, ZONE, now, text.SEVERITY)
+    episode = {"episode_id": 7, "severity": 3, "since": NOW, "rule": "news2", "sentence": "NEWS2 8."}
+    return told.telling(found, [episode, *others], ZONE, now, text.SEVERITY)
 
 
 def test_the_present_severity_has_its_own_beginning() -> None:
@@ -68,6 +70,19 @@ def test_the_present_severity_has_its_own_beginning() -> None:
     assert telling.course == "Red since 14:02 (3 min), amber since 13:10."
     # what the events do not tell of is taken from the episode
     assert tell(job(), courses=courses[:1]).course == "Red since 14:02 (0 min)."
+
+
+def test_of_several_that_wait_it_says_of_which_it_tells_and_which_the_others_are() -> None:
+    assert tell(job()).others == ""
+    silent = {"episode_id": 9, "severity": 1, "since": NOW, "rule": "overdue", "explanation": {"grace": "2 h"},
+              "sentence": "No observations at all for longer than 12 h and 2 h of grace."}  # fmt: skip
+    fast = {"episode_id": 8, "severity": 2, "since": NOW, "rule": "pulse", "sentence": "Pulse 131, limit 130 or more."}
+    telling = tell(job(), [sent()], others=[silent])
+    assert telling.others == "About: NEWS2 8. 1 more waits: yellow, No observations at all for longer than 12 h."
+    assert telling.lines == tell(job(), [sent()]).lines
+    several = tell(job(), others=[silent, fast, *({**silent, "episode_id": n} for n in range(20, 23))]).others
+    assert several.startswith("About: NEWS2 8. 5 more wait: amber, Pulse 131, limit 130 or more; yellow, No ")
+    assert several.endswith("; and 2 more.")
 
 
 def test_the_past_is_what_happened_and_the_future_is_the_plan() -> None:

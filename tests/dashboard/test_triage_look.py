@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 
 import httpx
 import pytest
+from psycopg.types.json import Jsonb
 
 from tests.dashboard.conftest import PASSWORD, Served, connect
 from tests.waiting import PATIENCE_S, wait_until
@@ -142,6 +144,22 @@ def test_what_is_new_since_a_page_last_asked(fresh: Served) -> None:
             assert not sees or found["items"][0]["words"].startswith(f"Worse, red: Given {patient.family_name}")
         named = {"since": at, "patients": [north.patients[1].patient_id]}
         assert nurse.post(LOOK, json={"news": named}).json()["news"]["items"] == []
+
+
+def test_what_is_new_is_told_in_the_words_of_its_row(fresh: Served) -> None:
+    patient = fresh.trusts.north.patients[0]
+    facts = {"title": "Observations overdue", "vitals": ["spo2"], "every": "12 h", "grace": "2 h"}
+    fresh.ask(
+        "update episode set sentence = 'No SpO2 for longer than 12 h and 2 h of grace.', explanation = %s, "
+        "updated_at = now() where episode_id = %s", Jsonb(facts), patient.episode_id
+    )  # fmt: skip
+    with fresh.client("nurse") as nurse:
+        asked = {"rows": [0, 50], "news": {"since": (datetime.now(UTC) - timedelta(minutes=5)).isoformat()}}
+        found = nurse.post(LOOK, json=asked).raise_for_status().json()
+    [row] = [r for r in found["rows"]["listed"] if r["id"] == str(patient.patient_id)]
+    [item] = [i for i in found["news"]["items"] if i["id"] == row["id"]]
+    assert row["reason"] == "No SpO2 for longer than 12 h"
+    assert item["words"].endswith(f". {row['reason']}.")
 
 
 def test_who_may_not_see_patients_gets_no_list_and_who_is_nobody_neither(served: Served) -> None:
