@@ -5,24 +5,17 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from homeward.entry import other_ways_in
 from tests.conftest import TestDatabase
-from tests.dashboard import seed
+from tests.dashboard import chromium, seed
+from tests.dashboard.chromium import PATIENCE_MS, browser
 from tests.dashboard.conftest import connect, serve
-from tests.dashboard.test_pages_browser import FLAGS, House
+from tests.dashboard.test_pages_browser import House
 
+__all__ = ["TABLET", "Bedside", "browser", "house", "sign_in", "violations"]
 TABLET = {"width": 768, "height": 1024}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -48,15 +41,9 @@ def house(module_database: TestDatabase) -> Iterator[House]:
 def sign_in(house: House, browser: Browser, name: str, size: dict[str, int] = TABLET, scheme: str = "light") -> Page:
     """Give a page with touch to somebody, who signs in the first time and keeps the cookie."""
     if name not in house.cookies:
-        first = browser.new_context()
-        page = first.new_page()
-        page.goto(f"{house.url}/sign-in")
-        page.fill("#sign_in", name)
-        page.fill("#password", seed.PASSWORD)
-        page.click("button[type=submit]")
-        page.wait_for_selector("#live.live-on")
-        house.cookies[name] = first.storage_state()
-        first.close()
+        first = house.sign_in_anew(browser, name)
+        house.cookies[name] = first.context.storage_state()
+        first.context.close()
     context = browser.new_context(
         viewport=size,
         has_touch=True,
@@ -65,7 +52,7 @@ def sign_in(house: House, browser: Browser, name: str, size: dict[str, int] = TA
         storage_state=house.cookies[name],
     )
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(PATIENCE_MS)
     return page
 
 
@@ -124,7 +111,6 @@ class Bedside:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds on the page as it stands."""
+    """What axe finds on the page when it is live."""
     expect(page.locator("#live")).to_have_class(re.compile("live-on"))
-    found = Axe().run(page).response["violations"]
-    return [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
+    return chromium.violations(page)

@@ -12,18 +12,17 @@ from typing import Any
 
 import pyotp
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from alerts.policy import shipped
 from homeward import provisioning
 from schemas.database import open_pool
 from tests.conftest import TestDatabase
+from tests.dashboard.chromium import WIDTHS, browser, expect_to_fit, open_page, sign_in, violations
 from tests.dashboard.conftest import PASSWORD, Trusts, connect, make_trusts, serve
-from tests.dashboard.test_pages_browser import FLAGS, WIDTHS
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
-expect.set_options(timeout=20_000)
 NEW_PASSWORD = "seven green lanterns"
 
 
@@ -39,28 +38,11 @@ class Trust:
     def open(self, browser: Browser, name: str, path: str, width: str = "desk", scheme: str = "light") -> Page:
         """Open a page as a person, who signs in the first time only."""
         if name not in self.cookies:
-            page = self._page(browser, "desk", "light")
-            page.goto(f"{self.url}/sign-in")
-            page.fill("#sign_in", name)
-            page.fill("#password", PASSWORD)
-            page.click("button[type=submit]")
-            page.wait_for_url(re.compile(rf"{re.escape(self.url)}/(residents)?\Z"))
+            page = sign_in(open_page(browser), self.url, name, PASSWORD)
             self.cookies[name] = page.context.storage_state()
             page.context.close()
-        page = self._page(browser, width, scheme, storage_state=self.cookies[name])
+        page = open_page(browser, width, scheme, storage_state=self.cookies[name])
         page.goto(f"{self.url}{path}")
-        return page
-
-    def _page(self, browser: Browser, width: str, scheme: str, **more: Any) -> Page:
-        size = WIDTHS[width]
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]},
-            color_scheme="dark" if scheme == "dark" else "light",
-            reduced_motion="reduce",
-            **more,
-        )
-        page = context.new_page()
-        page.set_default_timeout(30_000)
         return page
 
     def ask(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
@@ -68,14 +50,6 @@ class Trust:
         with connect(self.database) as connection:
             cursor = connection.execute(query, parameters)
             return cursor.fetchall() if cursor.description else []
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +185,7 @@ def test_a_site_is_added_and_changed(trust: Trust, browser: Browser) -> None:
     expect(row).to_be_visible()
     row.get_by_role("button").click()
     expect(page.get_by_role("heading", name="Change the site")).to_be_visible()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Ash Lodge")
     page.get_by_label("Name", exact=True).fill("Elm House")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("already")
@@ -236,14 +211,13 @@ def test_a_person_protects_their_account_with_an_app_and_ends_another_sign_in(tr
     expect(page.locator("#factor-step .codes li")).to_have_count(10)
     code = page.locator("#factor-step .codes li").first.inner_text()
     # elsewhere the password is not enough any more; a recovery code is
-    context = browser.new_context()
-    other = context.new_page()
+    other = open_page(browser)
     other.goto(f"{trust.url}/sign-in")
     other.fill("#sign_in", "other-nurse")
     other.fill("#password", PASSWORD)
     other.click("button[type=submit]")
     expect(other.get_by_role("heading", name="One more step")).to_be_visible()
-    assert Axe().run(other).violations_count == 0
+    assert violations(other) == []
     other.fill("#code", code)
     other.click("button[type=submit]")
     other.wait_for_selector("#live")
@@ -252,7 +226,7 @@ def test_a_person_protects_their_account_with_an_app_and_ends_another_sign_in(tr
     expect(page.locator("#account-sessions tbody tr")).to_have_count(1)
     expect(page.locator("#account-factor")).to_contain_text("Recovery codes left: 9")
     other.wait_for_url(re.compile("/sign-in"))
-    context.close()
+    other.context.close()
     page.context.close()
 
 
@@ -352,9 +326,8 @@ def test_no_page_has_a_fault_that_axe_finds_or_is_wider_than_the_screen(
     for width in ("tablet", "phone", "desk"):
         page.set_viewport_size({"width": WIDTHS[width][0], "height": WIDTHS[width][1]})
         if width != "tablet":
-            found = Axe().run(page)
-            assert found.violations_count == 0, f"{path} {width} {scheme}\n{found.generate_report()}"
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (path, width)
+            assert violations(page) == [], (path, width, scheme)
+        expect_to_fit(page, (path, width))
     page.context.close()
 
 

@@ -6,30 +6,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from homeward.devices import DeviceLogins
 from homeward.installation import Addresses
 from homeward.local.programs import Programs
 from homeward.settings import Settings
 from tests.conftest import TestBroker, TestDatabase
+from tests.dashboard import chromium
+from tests.dashboard.chromium import WIDTHS, browser, expect_to_fit, violations
 from tests.dashboard.conftest import PASSWORD, Served, connect, make_trusts, serve
-from tests.dashboard.test_pages_browser import FLAGS, WIDTHS
 from tests.homeward.test_broker import Peer
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
 ROW = "#device-grid .ag-center-cols-container .ag-row"
 MANY = 10_000
 SCREENSHOTS = os.environ.get("HOMEWARD_TEST_SCREENSHOTS")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,21 +51,9 @@ def kept(
         yield Served(url, module_database, trusts)
 
 
-def sign_in(kept: Served, browser: Browser, name: str, width: str = "desk", scheme: str = "light") -> Page:
+def sign_in(kept: Served, browser: Browser, name: str, scheme: str = "light") -> Page:
     """Sign in through the form, in a session of one's own."""
-    size = WIDTHS[width]
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light",
-        reduced_motion="reduce",
-    )  # fmt: skip
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    page.goto(f"{kept.url}/sign-in")
-    page.fill("#sign_in", name)
-    page.fill("#password", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(re.compile(re.escape(kept.url) + "/(?!sign-in)"))
-    return page
+    return chromium.sign_in(chromium.open_page(browser, scheme=scheme), kept.url, name, PASSWORD)
 
 
 def open_list(kept: Served, page: Page) -> None:
@@ -118,8 +99,7 @@ def test_a_device_is_added_given_away_and_retired(kept: Served, browser: Browser
     expect(card.locator("img")).to_be_visible()
     if SCREENSHOTS:
         page.screenshot(path=f"{SCREENSHOTS}/devices-login.png", full_page=True)
-    shown = Axe().run(page)
-    assert shown.violations_count == 0, shown.generate_report()
+    assert violations(page) == []
     password = card.locator("dt", has_text="Password").locator("xpath=following-sibling::dd").inner_text()
     topic = card.locator("dt", has_text="Topic for observations").locator("xpath=following-sibling::dd").inner_text()
     peer = Peer(broker, "oximeter-new", password)
@@ -142,7 +122,7 @@ def test_a_device_is_added_given_away_and_retired(kept: Served, browser: Browser
     page.get_by_role("button", name="Make a new password").click()
     expect(page.locator("#device-said")).to_contain_text("new login")
     renewed = page.locator("#device-secret-card dt", has_text="Password").locator("xpath=following-sibling::dd")
-    assert renewed.inner_text() != password
+    expect(renewed).not_to_have_text(password)
     page.get_by_text("Retire it").click()
     page.get_by_role("button", name="Retire oximeter-new").click()
     expect(page.locator("#device-said")).to_contain_text("It is retired")
@@ -245,10 +225,8 @@ def test_the_pages_can_be_used_by_everybody_at_every_width(kept: Served, browser
         for width, (across, down) in WIDTHS.items():
             page.set_viewport_size({"width": across, "height": down})
             expect(page.locator(seen).first).to_be_attached()
-            wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-            assert not wide, f"{path} scrolls sideways at {across}"
+            expect_to_fit(page, (path, across))
             if SCREENSHOTS:
                 page.screenshot(path=f"{SCREENSHOTS}/devices-{name}-{width}-{scheme}.png", full_page=True)
-        found = Axe().run(page)
-        assert found.violations_count == 0, found.generate_report()
+        assert violations(page) == [], path
     page.context.close()

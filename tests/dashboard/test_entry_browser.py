@@ -3,7 +3,6 @@
 The whole way: a real Chromium with touch, the real server with the route of entry, ingest's writer, a real TimescaleDB.
 """
 
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -11,12 +10,12 @@ from playwright.sync_api import Browser, Route, expect
 
 from dashboard import text
 from tests.dashboard.bedside import Bedside, browser, house, violations
+from tests.dashboard.chromium import expect_to_fit
 from tests.dashboard.test_pages_browser import House
 
 __all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 MOST_TAPS = 20
-UNDER_A_MINUTE_S = 60
 SMALLEST_PX = 48
 
 
@@ -28,14 +27,12 @@ def bedside(house: House, browser: Browser) -> Iterator[Bedside]:
 
 
 def test_a_whole_set_takes_few_taps_and_says_what_to_do(bedside: Bedside) -> None:
-    begun = time.monotonic()
     bedside.enter_set(respiration_rate="26", spo2="90", pulse="118", temperature="38.6")
     result = bedside.page.locator("#observe-result")
     expect(result).to_contain_text("This set: NEWS2 9.")
     expect(result).to_contain_text("Call 999 now.")
     expect(result).to_contain_text("Their usual score is 0: this is 9 above it.")
     expect(result).to_contain_text("From the policy Care home, NEWS2, policy version 1")
-    assert time.monotonic() - begun < UNDER_A_MINUTE_S
     assert bedside.taps <= MOST_TAPS
     assert bedside.stored() == {1: 26, 2: 90, 3: 0, 4: 128, 5: 76, 6: 118, 7: 0, 8: 38.6, 11: 0}
     assert (
@@ -59,7 +56,7 @@ def test_a_part_of_a_set_gives_a_range_and_names_what_is_missing(bedside: Bedsid
     # a second tap takes a choice back: what was not observed is not forced
     bedside.tap("label[for=observe-on_oxygen-0]")
     expect(preview).to_contain_text("air or oxygen")
-    assert bedside.page.locator("input[name=observe-on_oxygen]:checked").count() == 0
+    expect(bedside.page.locator("input[name=observe-on_oxygen]:checked")).to_have_count(0)
 
 
 def test_what_cannot_be_right_is_asked_back_and_not_refused(bedside: Bedside) -> None:
@@ -167,7 +164,7 @@ def test_without_a_network_a_set_waits_and_is_sent_once(bedside: Bedside) -> Non
     bedside.page.route("**/api/v1/observations?*", lose_the_first)
     bedside.context.set_offline(False)
     bedside.page.evaluate("window.dispatchEvent(new Event('online'))")
-    expect(chip).to_have_count(0, timeout=30_000)
+    expect(chip).to_have_count(0)
     assert lost
     assert bedside.count("select count(*) from observation where patient_id = %s and flags & 64 <> 0") == before + 3
     assert bedside.count("select count(*) from note where patient_id = %s") == notes + 1
@@ -207,7 +204,7 @@ def test_targets_are_large_and_nothing_scrolls_sideways(bedside: Bedside) -> Non
     bedside.tap("label[for=observe-soft_signs-1]")
     for width in (360, 768, 1440):
         bedside.page.set_viewport_size({"width": width, "height": 900})
-        assert bedside.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        expect_to_fit(bedside.page, width)
         small = bedside.page.evaluate(
             """least => [...document.querySelectorAll(`#observe-form button, #observe-form .entry-option,
             #observe-form .entry-input, #observe-save`)]

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from tests.dashboard.bedside import TABLET, browser, house, sign_in, violations
+from tests.dashboard.chromium import expect_to_fit
 from tests.dashboard.test_pages_browser import House
 
 __all__ = ["browser", "house"]  # fixtures
@@ -21,17 +22,18 @@ def page(house: House, browser: Browser) -> Iterator[Page]:
     made = sign_in(house, browser, "carer", TABLET)
     made.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=house.url)
     made.goto(f"{house.url}/patients/{house.seeded.unwell[0]}/handover")
-    expect(made.locator("#handover-situation")).not_to_be_empty()
+    for part in ("situation", "assessment", "recommendation"):
+        expect(made.locator(f"#handover-{part}")).not_to_be_empty()
     yield made
     made.context.close()
 
 
 def test_it_is_written_from_the_record_signed_and_corrected(house: House, page: Page) -> None:
     patient = house.seeded.unwell[0]
-    assert "Red since" in page.locator("#handover-situation").input_value()
-    assert "NEWS2 9." in page.locator("#handover-assessment").input_value()
-    assert "Call 999 now." in page.locator("#handover-recommendation").input_value()
-    assert "Care home, NEWS2, policy version 1" in page.locator("#handover-recommendation").input_value()
+    expect(page.locator("#handover-situation")).to_have_value(re.compile("Red since"))
+    expect(page.locator("#handover-assessment")).to_have_value(re.compile(r"NEWS2 9\."))
+    for said in (r"Call 999 now\.", "Care home, NEWS2, policy version 1"):
+        expect(page.locator("#handover-recommendation")).to_have_value(re.compile(said))
     expect(page.locator("#handover-decision")).to_have_value("")
     page.fill("#handover-decision", "999 called 18:05. <script>document.title='hacked'</script>")
     page.get_by_role("button", name="Copy as text").first.tap()
@@ -80,6 +82,6 @@ def test_no_accessibility_violation_and_nothing_scrolls_sideways(house: House, b
     expect(page.locator("#handover-situation")).not_to_be_empty()
     for width in (360, 768, 1440):
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        expect_to_fit(page, width)
     assert violations(page) == []
     page.context.close()

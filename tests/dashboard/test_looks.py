@@ -11,21 +11,23 @@ import hashlib
 import itertools
 import re
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import psycopg
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from dashboard import looks as looks_module
 from dashboard import pages, text
 from dashboard.pages.triage import FIRST_VIEW
+from tests import waiting
 from tests.conftest import TestDatabase
+from tests.dashboard.chromium import PATIENCE_MS, browser, open_page, sign_in
 from tests.dashboard.conftest import PASSWORD, Served, connect, make_trusts, serve
-from tests.dashboard.test_pages_browser import FLAGS
 from tests.dashboard.test_tenants import callbacks, sent
+
+__all__ = ["browser"]  # a fixture
 
 
 def looks(served: Served) -> int:
@@ -38,7 +40,7 @@ def test_every_route_that_names_a_patient_leaves_an_entry(served: Served, who: s
     names = [p.family_name for p in served.trusts.north.patients]
     role = {"nurse": "clinician", "admin": "administrator"}[who]
     numbers = {"patient_id": patient.patient_id, "episode_id": patient.episode_id, "site_id": patient.site_id}
-    paths = [p for p, methods in httpx.get(served.url + "/openapi.json").json()["paths"].items() if "get" in methods]
+    paths = [p for p, methods in waiting.get(served.url + "/openapi.json").json()["paths"].items() if "get" in methods]
     named = 0
     with connect(served.database) as connection, served.client() as client:
         for path in paths:
@@ -100,7 +102,7 @@ def test_each_of_several_who_share_a_list_has_looked_at_it(served: Served) -> No
         people = [newcomer(served, connection) for _ in range(6)]
 
         async def ask() -> list[httpx.Response]:
-            async with httpx.AsyncClient(base_url=served.url, timeout=30) as client:
+            async with httpx.AsyncClient(base_url=served.url, timeout=PATIENCE_MS / 1000) as client:
                 asked = {"rows": [0, 50], "numbers": True, "news": {}}
                 return await asyncio.gather(
                     *(client.post("/triage/look", json=asked, headers=headers) for _, headers in people * 3)
@@ -234,31 +236,18 @@ def test_nothing_is_shown_where_the_look_cannot_be_recorded(database: TestDataba
         assert text.TROUBLE in answer.text
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
-
-
 @pytest.mark.browser
 def test_every_page_that_shows_a_patient_leaves_an_entry(served: Served, browser: Browser) -> None:
     patient = served.trusts.north.patients[0]
     names = [p.family_name for p in served.trusts.north.patients]
-    context = browser.new_context()
-    page = context.new_page()
-    page.goto(f"{served.url}/sign-in")
-    page.fill("#sign_in", "nurse")
-    page.fill("#password", PASSWORD)
-    page.click("button[type=submit]")
-    page.wait_for_url(f"{served.url}/")
+    page = sign_in(open_page(browser), served.url, "nurse", PASSWORD)
     showing = []
     for path in pages.PATHS:
         before = looks(served)
         page.goto(served.url + path.format(patient_id=patient.patient_id, device_id=patient.device_id))
         expect(page.locator("#page #main")).to_be_attached()
         page.wait_for_load_state("networkidle")
+        expect(page.locator(".loading-note")).to_have_count(0)
         if any(name in page.locator("#page").inner_text() for name in names):
             showing.append(path)
             assert looks(served) > before, path
@@ -270,4 +259,4 @@ def test_every_page_that_shows_a_patient_leaves_an_entry(served: Served, browser
     page.locator("#device-patient").fill(names[0])
     expect(page.get_by_role("option").filter(has_text=names[0])).to_be_visible()
     assert looks(served) > before
-    context.close()
+    page.context.close()

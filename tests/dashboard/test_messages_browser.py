@@ -11,17 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from homeward.notify import service as notifier
 from homeward.notify.ways import Outside
 from tests.conftest import TestDatabase
+from tests.dashboard import chromium
 from tests.dashboard.bedside import browser, house, violations
+from tests.dashboard.chromium import WIDTHS, expect_to_fit
 from tests.dashboard.conftest import connect
-from tests.dashboard.test_pages_browser import WIDTHS, House
+from tests.dashboard.test_pages_browser import House
 from tests.homeward.notify.house import Mailbox
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_S, wait_until
 
 __all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser
@@ -32,11 +33,6 @@ PAGES = {
     "channels": ("/messages/channels", "#channel-list .card"),
     "own": ("/account/messages", "#own-told .section"),
 }
-
-
-# what reaches beyond the screen, where the page can be moved sideways
-TOO_WIDE = """document.documentElement.scrollWidth <= window.innerWidth ? [] : [...document.querySelectorAll('main *')]
-    .filter(e => e.getBoundingClientRect().right > window.innerWidth + 1).map(e => e.tagName + '.' + e.className)"""
 
 
 @dataclass(frozen=True)
@@ -61,10 +57,10 @@ def post(module_database: TestDatabase, tmp_path_factory: pytest.TempPathFactory
     url = module_database.url_for("homeward_notify")
     thread = threading.Thread(target=notifier.run, args=(url, outside, home, stop, ready.set))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(PATIENCE_S)
     yield Post(mailbox)
     stop.set()
-    thread.join(30)
+    thread.join(PATIENCE_S)
     mailbox.stop()
 
 
@@ -244,7 +240,7 @@ def test_an_administrator_enters_where_somebody_on_call_is_told(house: House, br
     page.click("#contact-add")
     expect(page.locator("#person-contacts")).to_contain_text("+447700900123 entered by Tom Whitfield")
     expect(page.locator("#contact-said")).to_contain_text("a test message is on its way")
-    assert Axe().run(page, context="#people-form").violations_count == 0
+    assert chromium.violations(page, "#people-form") == []
     page.get_by_label("Remove: +447700900123").click()
     expect(page.locator("#person-contacts")).not_to_contain_text("+447700900123")
     page.context.close()
@@ -293,7 +289,7 @@ def test_every_page_is_readable_by_everybody(house: House, browser: Browser, pos
             page.click(".m-page summary")
         for width, (across, down) in WIDTHS.items():
             page.set_viewport_size({"width": across, "height": down})
-            assert page.evaluate(TOO_WIDE) == [], (name, width)
+            expect_to_fit(page, (name, width))
             if width != "tablet":
                 assert violations(page) == [], (name, width)
             if folder := os.environ.get("HOMEWARD_TEST_PICTURES"):

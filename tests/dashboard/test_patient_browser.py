@@ -11,15 +11,15 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import TestDatabase
+from tests.dashboard.chromium import browser, expect_to_fit, violations
 from tests.dashboard.conftest import connect
-from tests.dashboard.test_pages_browser import House, launch, open_house
+from tests.dashboard.test_pages_browser import House, open_house
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
-browser = pytest.fixture(scope="module")(launch)
 CHART = "#patient-chart .main-svg"
 
 
@@ -159,8 +159,6 @@ def test_every_view_is_accessible_and_fits(house: House, browser: Browser, schem
     for view, seen in (("NEWS2 chart", ".news2-chart"), ("BP averages", ".averages"), ("Table", "#patient-table")):
         page.get_by_text(view, exact=True).click()
         expect(page.locator(seen)).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), view
-        found = Axe().run(page).response["violations"]
-        told = [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
-        assert told == [], view
+        expect_to_fit(page, view)
+        assert violations(page) == [], view
     page.context.close()

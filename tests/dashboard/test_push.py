@@ -13,12 +13,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as open_websocket
 
-from dashboard import push
+from dashboard import push, service
 from dashboard.push import SIGNED_OUT
 from tests.conftest import TestDatabase
-from tests.dashboard.conftest import Served, connect, make_trusts, serve, wait_until
-
-WITHIN_S = 2.0
+from tests.dashboard.conftest import Served, connect, make_trusts, serve
+from tests.waiting import PATIENCE_S, wait_until
 
 
 @contextlib.contextmanager
@@ -34,12 +33,14 @@ def page(served: Served, sign_in: str) -> Iterator[ClientConnection]:
 def listen(served: Served, **headers: str) -> Iterator[ClientConnection]:
     """Open the live connection and wait for the first heartbeat."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    with open_websocket(served.websocket_url, additional_headers=given, proxy=None) as websocket:
-        assert next_of(websocket, "heartbeat", 10)["at"]
+    with open_websocket(
+        served.websocket_url, additional_headers=given, proxy=None, open_timeout=PATIENCE_S
+    ) as websocket:
+        assert next_of(websocket, "heartbeat")["at"]
         yield websocket
 
 
-def next_of(websocket: ClientConnection, kind: str, timeout_s: float = WITHIN_S) -> dict[str, Any]:
+def next_of(websocket: ClientConnection, kind: str, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
     """Wait for the next message of a kind."""
     deadline = time.monotonic() + timeout_s
     while True:
@@ -58,18 +59,16 @@ def tell(
     connection.execute("select pg_notify('homeward_live', %s)", [json.dumps(payload)])
 
 
-def test_a_change_reaches_the_page_within_two_seconds_of_its_commit(served: Served) -> None:
+def test_a_change_reaches_the_page_after_its_commit(served: Served) -> None:
     north = served.trusts.north
     with page(served, "nurse") as websocket, connect(served.database) as connection:
         with connection.transaction():
             tell(connection, north.organisation_id, [north.patients[0].patient_id])
-        begun = time.monotonic()
         message = next_of(websocket, "changed")
         patient = north.patients[0]
         assert message == {
             "type": "changed", "patients": [patient.patient_id], "sites": [patient.site_id], "episodes": True
         }  # fmt: skip
-        assert time.monotonic() - begun < WITHIN_S
 
 
 def test_an_acknowledgement_reaches_everybody_elses_page(served: Served) -> None:
@@ -108,16 +107,16 @@ def test_a_burst_becomes_a_few_messages_and_names_every_patient(served: Served) 
         begun = time.monotonic()
         for number in range(400):
             tell(connection, north.organisation_id, [ids[number % len(ids)]], episodes=number % 50 == 0)
-        lasted = time.monotonic() - begun
         named: set[int] = set()
         messages = 0
         with contextlib.suppress(TimeoutError):
             while True:
-                message = next_of(websocket, "changed", 1.5)
+                message = next_of(websocket, "changed", 1.5 if named == set(ids) else PATIENCE_S)
                 messages += 1
                 named.update(message["patients"])
+                last = time.monotonic()
         assert named == set(ids)
-        assert messages <= 2 + (lasted + 1) / push.SPACING_S
+        assert messages <= 2 + (last - begun) / push.SPACING_S
 
 
 def test_many_changes_and_words_that_are_not_understood(served: Served) -> None:
@@ -149,7 +148,7 @@ def test_the_page_is_told_when_its_session_ends_and_is_closed(fresh: Served) -> 
             client.post("/sign-out")
             next_of(websocket, "signed_out")
             with pytest.raises(ConnectionClosed) as closed:
-                websocket.recv(timeout=WITHIN_S)
+                websocket.recv(timeout=PATIENCE_S)
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == SIGNED_OUT
             # the same person's other sign-in goes on
@@ -165,7 +164,7 @@ def test_a_disabled_account_stops_hearing_with_the_next_heartbeat(
     with page(fresh, "carer") as websocket:
         next_of(websocket, "heartbeat")
         fresh.ask("update account set disabled_at = now() where sign_in = 'carer'")
-        next_of(websocket, "signed_out", 5)
+        next_of(websocket, "signed_out")
 
 
 @pytest.mark.parametrize(
@@ -192,7 +191,10 @@ def test_without_a_session_or_from_another_origin_the_door_stays_shut(
     if given.get("Origin", "").startswith("self"):
         given["Origin"] = served.url + given["Origin"].removeprefix("self")
     address = served.websocket_url.replace("/live", path)
-    with pytest.raises(InvalidStatus) as refused, open_websocket(address, additional_headers=given, proxy=None):
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        open_websocket(address, additional_headers=given, proxy=None, open_timeout=PATIENCE_S),
+    ):
         pass
     assert refused.value.response.status_code == 403
 
@@ -202,19 +204,20 @@ def test_dashs_own_socket_is_shut_with_a_session_as_well(served: Served) -> None
         (token,) = client.cookies.values()
     address = served.websocket_url.replace("/live", "/_dash-ws-callback")
     given = {"Cookie": f"homeward_session={token}", "Origin": served.url}
-    with pytest.raises(InvalidStatus), open_websocket(address, additional_headers=given, proxy=None):
+    with (
+        pytest.raises(InvalidStatus),
+        open_websocket(address, additional_headers=given, proxy=None, open_timeout=PATIENCE_S),
+    ):
         pass
 
 
 def test_after_the_database_comes_back_pages_are_told_to_look_again(fresh: Served) -> None:
     with page(fresh, "nurse") as websocket, connect(fresh.database) as connection:
-        begun = time.monotonic()
         connection.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'homeward-push'"
         )
-        message = next_of(websocket, "changed", 10)
+        message = next_of(websocket, "changed")
         assert message["patients"] is None
-        assert time.monotonic() - begun < 10
         tell(connection, fresh.trusts.north.organisation_id, [fresh.trusts.north.patients[0].patient_id])
         assert next_of(websocket, "changed")["patients"] == [fresh.trusts.north.patients[0].patient_id]
 
@@ -251,13 +254,15 @@ def test_pages_that_come_and_go_leave_nothing_behind(fresh: Served) -> None:
         abrupt = pages.enter_context(page(fresh, "nurse"))
         assert browsers() == 6
         abrupt.socket.shutdown(socket.SHUT_RDWR)
-        wait_until(lambda: browsers() == 5)
-    wait_until(lambda: browsers() == 0)
+        wait_until(lambda: browsers() == 5, "the one that broke off is gone")
+    wait_until(lambda: browsers() == 0, "all are gone")
 
 
-def test_the_server_stops_at_once_with_pages_open(database: TestDatabase) -> None:
+def test_the_server_stops_at_once_with_pages_open(database: TestDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    # far longer than closing takes on a busy machine: a page that was waited for would be noticed
+    monkeypatch.setattr(service, "GRACE_S", 120)
     trusts = make_trusts(database)
     with contextlib.ExitStack() as pages, serve(database) as url:
         pages.enter_context(page(Served(url, database, trusts), "nurse"))
         begun = time.monotonic()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < 60

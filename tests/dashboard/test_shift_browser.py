@@ -3,10 +3,11 @@
 import io
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, Request, Route, expect
 from pypdf import PdfReader
 
 from tests.dashboard.bedside import TABLET, browser, house, sign_in, violations
+from tests.dashboard.chromium import expect_to_fit
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import House
 from tests.dashboard.test_residents_browser import raise_amber
@@ -15,13 +16,20 @@ __all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 
 
+def is_of(request: Request, chosen: str = "") -> bool:
+    """Whether a request asks for the list, over the time that was chosen."""
+    asked = request.post_data or ""
+    return "shift-list.children" in asked and chosen in asked
+
+
 def opened(house: House, browser: Browser, scheme: str = "light") -> Page:
     """A carer's tablet on the page, over the last day."""
     page = sign_in(house, browser, "carer", TABLET, scheme)
     page.goto(f"{house.url}/handover")
-    with page.expect_response(lambda answer: "shift-list.children" in (answer.request.post_data or "")):
-        page.locator("#shift-span").get_by_text("24 hours").click()
     expect(page.locator("#shift-lead")).to_contain_text("Willow Court")
+    # the answer to the press, and not one to what the page asked for of itself
+    with page.expect_response(lambda answer: is_of(answer.request, '"24h"')):
+        page.locator("#shift-span").get_by_text("24 hours").click()
     expect(page.locator("#shift-list .resident").first).to_be_visible()
     return page
 
@@ -69,14 +77,14 @@ def test_what_is_typed_while_another_span_is_on_its_way_stays(house: House, brow
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        if "shift-list.children" in (route.request.post_data or ""):
+        if is_of(route.request):
             held.append(route)
         else:
             route.continue_()
 
     page.route("**/_dash-update-component", hold)
     before = page.locator("#shift-lead").inner_text()
-    with page.expect_request(lambda request: "shift-list.children" in (request.post_data or "")):
+    with page.expect_request(is_of):
         page.locator("#shift-span").get_by_text("12 hours").click()
     note = page.locator("#shift-list .resident").first.locator("textarea")
     note.fill("Ate well.")
@@ -111,6 +119,6 @@ def test_no_accessibility_violation_and_nothing_scrolls_sideways(house: House, b
     page = opened(house, browser, scheme)
     for width in (360, 768, 1440):
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        expect_to_fit(page, width)
     assert violations(page) == []
     page.context.close()

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.dashboard import seed
 from tests.dashboard.bedside import browser, house, sign_in, violations
+from tests.dashboard.chromium import expect_to_fit
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import ROW, House
 
@@ -42,7 +43,7 @@ def test_the_heading_names_the_site_and_the_others_are_offered(house: House, bro
                 expect(button).to_have_count(0)
             else:
                 expect(button).to_contain_text(f"{count} waiting" if count else "nobody waiting")
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        expect_to_fit(page, path)
         assert violations(page) == [], path
     page.context.close()
 

@@ -11,25 +11,24 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import TestDatabase
+from tests.dashboard.chromium import browser, expect_to_fit, violations
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import (
-    PROMISED_MS,
     ROW,
     House,
     a_well_patient,
-    launch,
+    go_down,
     open_house,
     raise_red,
     resolve,
     rows_shown,
 )
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
-browser = pytest.fixture(scope="module")(launch)
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +121,7 @@ def test_of_two_who_acknowledge_at_once_the_second_is_told_and_may_take_over(hou
     take = carer.locator("#panel-episodes [data-act=take_over]")
     expect(take).to_have_text("Take over from Rosa Mbeki")
     take.click()
-    expect(nurse.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Leah Doyle", timeout=PROMISED_MS)
+    expect(nurse.locator(f"{ROW}[row-id='{patient}'] .cell-taken")).to_contain_text("Leah Doyle")
     [(note,)] = ask(house, "select note from episode_event where episode_id = %s and account_id = %s",
                     episode, house.seeded.accounts["carer"])  # fmt: skip
     assert note == "Taken over from Rosa Mbeki."
@@ -136,14 +135,12 @@ def test_of_two_who_acknowledge_at_once_the_second_is_told_and_may_take_over(hou
 
 def pick(page: Page, patient: int, selected: int) -> None:
     """Tick a row, as a person does: once more where the list has just moved, which then says so."""
-    for _ in range(5):
+    for _ in range(20):
         page.locator(f"{ROW}[row-id='{patient}'] .pick").click()
-        try:
-            expect(page.locator("#bulk-count")).to_have_text(f"{selected} selected", timeout=2_000)
-        except AssertionError:
-            expect(page.locator("#triage-outcome")).to_contain_text("The list has just moved")
-        else:
+        if page.evaluate("window.homewardPicked.size") == selected:
+            expect(page.locator("#bulk-count")).to_have_text(f"{selected} selected")
             return
+        expect(page.locator("#triage-outcome")).to_contain_text("The list has just moved")
     raise AssertionError(f"patient {patient} could not be ticked")
 
 
@@ -187,7 +184,7 @@ def test_what_is_new_announces_itself_and_moves_nobodys_focus(house: House, brow
     page.locator("#triage-search").focus()
     patient, name = a_well_patient(house)
     episode = raise_red(house, patient)
-    expect(page.locator("#triage-announce")).to_contain_text(f"New, red: {name}", timeout=PROMISED_MS)
+    expect(page.locator("#triage-announce")).to_contain_text(f"New, red: {name}")
     expect(page.locator("#news-pill")).to_have_text("1 new or worse")
     expect(page.locator(f"{ROW}[row-id='{patient}']")).to_have_class(re.compile("row-new"))
     expect(page.locator("#triage-search")).to_be_focused()
@@ -236,9 +233,8 @@ def test_the_keys_do_everything_and_a_key_tells_them_all(house: House, browser: 
     page.keyboard.press("Escape")
     expect(page.locator("#help")).to_be_hidden()
     focused = page.locator(f"{ROW}[row-id='{patient}']:has(.ag-cell-focus)")
-    for _ in range(30):
-        page.keyboard.press("j")
-        if focused.count():
+    for row in range(30):
+        if go_down(page, row).get_attribute("row-id") == str(patient):
             break
     expect(focused).to_have_count(1)
     page.keyboard.press("x")
@@ -271,10 +267,8 @@ def test_the_panel_and_the_selection_are_accessible(house: House, browser: Brows
     page.locator(f"{ROW} .cell-reason").nth(1).click()
     expect(page.locator("#panel-call button").first).to_be_visible()
     expect(page.locator("#panel-latest li").first).to_be_attached()
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    found = Axe().run(page).response["violations"]
-    told = [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
-    assert told == []
+    expect_to_fit(page)
+    assert violations(page) == []
     page.context.close()
 
 
@@ -293,7 +287,7 @@ def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, bro
     expect(row.locator(".cell-why")).to_contain_text(", limit ")
     expect(row.locator(".cell-now")).to_be_visible()
     expect(row.locator(".cell-also")).to_have_text("Also: Not their usual self")
-    assert page.evaluate(CUT) == []
+    page.wait_for_function(WHOLE)
     open_panel(page, patient)
     panel = page.locator("#panel-episodes .panel-episode").first
     expect(panel).to_contain_text("Raised ")
@@ -304,16 +298,16 @@ def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, bro
         # the list has made room: its columns end where the panel begins
         page.wait_for_function(BESIDE)
         expect(row.locator(".acknowledge, .cell-taken")).to_be_in_viewport()
-        page.wait_for_function(f"({CUT.strip()}).length === 0")
+        page.wait_for_function(WHOLE)
     resolve(house, other)
     page.context.close()
 
 
-CUT = """[...document.querySelectorAll('#triage-grid .ag-row')].flatMap(r =>
+WHOLE = """[...document.querySelectorAll('#triage-grid .ag-row')].flatMap(r =>
     [...r.querySelectorAll('.cell-why, .cell-now, .cell-also, .cell-name, .acknowledge')]
     .filter(n => n.scrollHeight > n.clientHeight + 1
         || n.getBoundingClientRect().bottom > r.getBoundingClientRect().bottom + 1)
-    .map(n => n.textContent))"""
+    .map(n => n.textContent)).length === 0"""
 BESIDE = """() => { const edge = document.querySelector('#panel').getBoundingClientRect().left;
     const last = [...document.querySelectorAll('#triage-grid .ag-row .acknowledge, #triage-grid .ag-row .cell-taken')];
     return last.length > 0 && last.every(n => n.getBoundingClientRect().right <= edge); }"""

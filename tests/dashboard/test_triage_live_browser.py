@@ -14,22 +14,23 @@ from playwright.sync_api import Browser, Page, Request, expect
 
 from dashboard import pages, text
 from tests.conftest import TestDatabase
-from tests.dashboard.conftest import connect, wait_until
+from tests.dashboard.chromium import browser
+from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import (
-    PROMISED_MS,
     ROW,
     House,
     a_well_patient,
-    launch,
+    number_in,
     open_house,
     patient_at,
     raise_red,
     resolve,
     rows_shown,
 )
+from tests.waiting import wait_until
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
-browser = pytest.fixture(scope="module")(launch)
 NUMBERS = [f"#count-{name}" for name in text.CARDS] + ["#hint-not_reporting"]
 
 
@@ -78,22 +79,22 @@ def agree(house: House, browser: Browser, page: Page, site: str = "") -> None:
     def shown(one: Page) -> list[str]:
         return [one.locator(number).inner_text() for number in NUMBERS] + rows_shown(one)
 
-    wait_until(lambda: "–" not in shown(fresh) and shown(page) == shown(fresh), 30)
+    wait_until(lambda: "–" not in shown(fresh) and shown(page) == shown(fresh), "both lists are the same")
     fresh.context.close()
 
 
 def test_after_all_that_can_happen_an_open_list_is_what_a_fresh_one_is(house: House, browser: Browser) -> None:
     page = live(house.sign_in(browser))
-    red, yellow = (int(page.locator(f"#count-{name}").inner_text()) for name in ("red", "yellow"))
+    red, yellow = (number_in(page, f"#count-{name}") for name in ("red", "yellow"))
 
     def shows(reds: int, yellows: int) -> None:
-        expect(page.locator("#count-red")).to_have_text(str(red + reds), timeout=PROMISED_MS)
-        expect(page.locator("#count-yellow")).to_have_text(str(yellow + yellows), timeout=PROMISED_MS)
+        expect(page.locator("#count-red")).to_have_text(str(red + reds))
+        expect(page.locator("#count-yellow")).to_have_text(str(yellow + yellows))
         agree(house, browser, page)
 
     one, _ = a_well_patient(house)
     first = raise_red(house, one)
-    expect(page.locator("#count-red")).to_have_text(str(red + 1), timeout=PROMISED_MS)
+    expect(page.locator("#count-red")).to_have_text(str(red + 1))
     two, _ = a_well_patient(house)
     second = raise_red(house, two)
     shows(2, 0)
@@ -128,10 +129,10 @@ def test_a_list_of_one_site_asks_for_its_own_and_loses_who_moves_away(house: Hou
     asked = asked_of(page)
     far = raise_red(house, elsewhere)
     # the other page has it: so this one was told as well, and is told the next one after it
-    expect(watching.locator(f"{ROW}[row-id='{elsewhere}'] .badge")).to_have_text("Red", timeout=PROMISED_MS)
+    expect(watching.locator(f"{ROW}[row-id='{elsewhere}'] .badge")).to_have_text("Red")
     assert [elsewhere] not in asked
     near = raise_red(house, patient)
-    expect(page.locator(f"{ROW}[row-id='{patient}'] .badge")).to_have_text("Red", timeout=PROMISED_MS)
+    expect(page.locator(f"{ROW}[row-id='{patient}'] .badge")).to_have_text("Red")
     assert sorted([elsewhere, patient]) in [sorted(named or ()) for named in asked]
     expect(page.locator("#triage-announce")).to_contain_text("New, red")
     agree(house, browser, page, mine)
@@ -139,7 +140,7 @@ def test_a_list_of_one_site_asks_for_its_own_and_loses_who_moves_away(house: Hou
         connection.execute("update patient set site_id = %s where patient_id = %s", [other[0], patient])
         told = {"organisation": house.seeded.organisation, "patients": [patient], "episodes": True, "moved": True}
         connection.execute("select pg_notify('homeward_live', %s)", [json.dumps(told)])
-    expect(page.locator(f"{ROW}[row-id='{patient}']")).to_have_count(0, timeout=PROMISED_MS)
+    expect(page.locator(f"{ROW}[row-id='{patient}']")).to_have_count(0)
     agree(house, browser, page, mine)
     for episode in (far, near):
         resolve(house, episode)

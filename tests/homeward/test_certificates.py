@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from homeward import doctor_certificates
 from homeward.certificates import certificates
@@ -22,9 +21,11 @@ from homeward.local.programs import Programs
 from homeward.settings import Settings
 from schemas.certificates import Certificate, Holder
 from tests.conftest import TestBroker, TestDatabase
+from tests.dashboard.chromium import WIDTHS, browser, expect_to_fit, violations
 from tests.dashboard.conftest import Served, connect, make_trusts, serve
 from tests.dashboard.test_devices_browser import SCREENSHOTS, sign_in
-from tests.dashboard.test_pages_browser import FLAGS, WIDTHS
+
+__all__ = ["browser"]  # a fixture
 
 
 @pytest.fixture
@@ -110,14 +111,6 @@ def kept(
         yield Served(url, module_database, trusts)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
-
-
 def test_a_program_is_told_the_same_and_a_carer_nothing(
     kept: Served, issued: tuple[str, str, str], broker: TestBroker
 ) -> None:
@@ -152,9 +145,8 @@ def test_the_page_shows_them_and_of_devices_only_ones_own(
     expect(page.locator("#system-list")).to_contain_text("TimescaleDB")
     for width, (across, down) in WIDTHS.items():
         page.set_viewport_size({"width": across, "height": down})
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        expect_to_fit(page, width)
         if SCREENSHOTS:
             page.screenshot(path=f"{SCREENSHOTS}/system-{width}-{scheme}.png", full_page=True)
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    assert violations(page) == []
     page.context.close()

@@ -12,8 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from dashboard.fields import read_time
 from ingest.admission import Incoming, admit
@@ -23,11 +22,13 @@ from ingest.writer import write_batch
 from schemas.database import open_pool
 from schemas.topic import observations_topic
 from tests.conftest import TestDatabase
+from tests.dashboard import chromium
+from tests.dashboard.chromium import WIDTHS, browser, expect_to_fit, violations
 from tests.dashboard.conftest import PASSWORD, Served
-from tests.dashboard.test_pages_browser import FLAGS, WIDTHS
 from tests.homeward.test_entry import running
 from tests.ingest.ward import payload
 
+__all__ = ["browser"]  # a fixture
 pytestmark = pytest.mark.browser
 MANY = 2 * AT_ONCE + 30
 START = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(days=3)
@@ -44,14 +45,6 @@ def house(module_database: TestDatabase) -> Iterator[Served]:
             served.trusts.north.sites["Elm House"],
         )
         yield served
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture
@@ -74,15 +67,7 @@ def put(house: Served, device: str, *values: dict[str, Any], each: timedelta = t
 
 def open_page(house: Served, browser: Browser, who: str = "nurse", width: str = "desk", scheme: str = "light") -> Page:
     """Sign in and open the page."""
-    size = WIDTHS[width]
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]},
-        color_scheme="dark" if scheme == "dark" else "light",
-        reduced_motion="reduce",
-        timezone_id="Europe/London",
-    )
-    page = context.new_page()
-    page.set_default_timeout(30_000)
+    page = chromium.open_page(browser, width, scheme, timezone_id="Europe/London")
     page.goto(f"{house.url}/sign-in?next=/quarantine")
     page.fill("#sign_in", who)
     page.fill("#password", PASSWORD)
@@ -118,7 +103,7 @@ def test_a_nurse_says_whose_the_device_was_and_everything_that_waited_is_stored(
     box.fill(option.get_attribute("value") or "")
     cause.get_by_role("button", name="Assign and replay").click()
     said = page.locator("#quarantine-said")
-    expect(said).to_contain_text(f"Replayed {MANY} messages: {MANY} observations stored.", timeout=60_000)
+    expect(said).to_contain_text(f"Replayed {MANY} messages: {MANY} observations stored.")
     expect(page.locator("#quarantine-list")).to_contain_text("Nothing is in quarantine.")
     patient = empty.trusts.north.patients[0].patient_id
     stored = empty.ask(
@@ -300,7 +285,6 @@ def test_the_page_with_everything_open_is_accessible_and_does_not_scroll_sideway
         expect(page.locator("#live")).to_have_class(re.compile("live-on"))
         page.evaluate("document.querySelectorAll('.cause details').forEach(d => { d.open = true; })")
         expect(page.locator(".field-from input, input.field-from").first).to_have_value(re.compile(r"\d"))
-        found = Axe().run(page).response["violations"]
-        assert [f"{v['id']}: {v['nodes'][0]['html'][:160]}" for v in found] == [], width
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), width
+        assert violations(page) == [], width
+        expect_to_fit(page, width)
         page.context.close()
