@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.dashboard.bedside import browser, house, sign_in, violations
 from tests.dashboard.chromium import expect_to_fit
 from tests.dashboard.conftest import connect
-from tests.dashboard.test_pages_browser import House
+from tests.dashboard.test_pages_browser import House, resolve
 
 __all__ = ["browser", "house"]  # fixtures
 pytestmark = pytest.mark.browser
@@ -130,12 +130,13 @@ def test_who_is_in_the_list_keeps_their_place_when_somebody_comes_above(house: H
     moved = last.get_attribute("id")
     mine.focus()
     patient = next(p for p in house.seeded.patients[::3] if not open_episodes(house, p))
-    raise_amber(house, patient)
+    episode = raise_amber(house, patient)
     expect(page.locator(".group-now .resident", has_text=name_of(house, patient))).to_be_visible()
     expect(page.locator(":focus")).to_have_attribute("aria-label", str(label))
     # where another card has come to lie a tap that was on its way presses nothing
     page.wait_for_function("id => window.moved && window.moved.has(id)", arg=moved)
     expect(last).not_to_have_attribute("data-moved", "1")
+    resolve(house, episode)
 
 
 def open_episodes(house: House, patient: int) -> int:
