@@ -76,7 +76,11 @@ class Reason:
     def _timed(self, told: str, when: When) -> str:
         if not told:
             return ""
-        return f"{words.NOW} {when(self.now_at)}: {told}" if self.now_at else f"{words.NOW}: {told}"
+        if self.now_at is None:
+            return f"{words.NOW}: {told}"
+        at = when(self.now_at)
+        # "now yesterday 10:42" contradicts itself
+        return f"{words.NOW} {at}: {told}" if at[0].isdigit() else f"{at.capitalize()}: {told}"
 
     @property
     def lines(self) -> list[str]:

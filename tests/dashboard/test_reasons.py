@@ -64,6 +64,14 @@ def test_what_raised_a_score_stands_above_what_is_so_now() -> None:
     assert worse == [f"Changed {at_minute(60)}: NEWS2 8, limit 7 or more", "Now: no newer set"]
 
 
+def test_what_was_seen_yesterday_is_not_called_now() -> None:
+    episode, at = after("care_home_news2", sets((0.0, WELL | {"respiration_rate": 26}), (60, WELL)), 70)
+    next_day = BEGUN + timedelta(days=1)
+    told = reasons.reason(episode, at, 0, lambda seen: clock(seen, "Europe/London", next_day))
+    assert told.short("", told.when).startswith("Yesterday ")
+    assert told.present.startswith("Yesterday ")
+
+
 def test_why_it_stays_although_it_is_over_is_said() -> None:
     raised = (0.0, WELL | {"respiration_rate": 26})
     confirming = told("care_home_news2", sets(raised, (60, WELL)), 70)[1]
