@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from playwright.sync_api import TimeoutError as TookTooLong
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+
+from tests.waiting import wait_until
 
 FLAGS = [
     "--headless",
@@ -80,9 +81,23 @@ def violations(page: Page, context: str | None = None) -> list[str]:
     return [f"{v['id']}: {v['nodes'][0]['html'][:160]} {v['nodes'][0]['failureSummary'][:200]}" for v in found]
 
 
+def until(page: Page, script: str, given: object = None) -> Any:
+    """Wait until a script gives something true, and give it; asked from outside, as a page may not `eval`."""
+
+    def found() -> Any:
+        try:
+            return page.evaluate(script, given)
+        except Error as gone:
+            if "context was destroyed" not in str(gone):  # on its way to another page
+                raise
+            return None
+
+    return wait_until(found, script, PATIENCE_MS / 1000)
+
+
 def expect_to_fit(page: Page, what: object = "") -> None:
     """Nothing scrolls sideways, once lists and charts have drawn themselves anew for the width."""
     try:
-        page.wait_for_function(_FITS)
-    except TookTooLong:
+        until(page, _FITS)
+    except AssertionError:
         raise AssertionError(f"{what}: beyond the screen are {page.evaluate(_BEYOND)}") from None

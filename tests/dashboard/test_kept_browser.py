@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard import seed
 from tests.dashboard.bedside import TABLET, browser, house
+from tests.dashboard.chromium import until
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import House
 
@@ -112,7 +113,7 @@ def test_nobody_else_gets_it(house: House, browser: Browser) -> None:
     sign_in(page, "nurse")
     expect(page.locator("#person [data-account]")).to_be_attached()
     expect(page.locator("#patient-episodes")).not_to_be_empty()
-    page.wait_for_function("sessionStorage.getItem('homeward-kept') === null")
+    until(page, "sessionStorage.getItem('homeward-kept') === null")
     expect(page.locator("#note-body")).to_have_value("")
     expect(page.locator(".kept")).to_have_count(0)
     page.context.close()

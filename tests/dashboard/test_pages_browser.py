@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard import push, text
 from tests.conftest import TestDatabase
 from tests.dashboard import chromium, seed
-from tests.dashboard.chromium import WIDTHS, browser, expect_to_fit, open_page, violations
+from tests.dashboard.chromium import WIDTHS, browser, expect_to_fit, open_page, until, violations
 from tests.dashboard.conftest import connect, serve
 
 __all__ = ["browser"]  # a fixture
@@ -65,7 +65,7 @@ def rows_shown(page: Page) -> list[str]:
     """The names in the list with their severity, from top to bottom, when every row in sight has been drawn."""
     # in a form means that the page looks after its list by now: columns fit, and keys and changes are heard
     expect(page.locator("#triage-grid")).to_have_attribute("data-form", re.compile(r"\w"))
-    drawn: list[str] = page.wait_for_function(DRAWN, arg=ROW).json_value()
+    drawn: list[str] = until(page, DRAWN, ROW)
     return drawn
 
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.bedside import browser, house, sign_in
+from tests.dashboard.chromium import until
 from tests.dashboard.test_pages_browser import House
 
 __all__ = ["browser", "house"]  # fixtures
@@ -61,8 +62,9 @@ def test_a_link_to_a_place_ends_beside_the_bar_and_not_behind_it(house: House, b
     page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     page.evaluate("location.hash = 'observe-spo2'")
     expect(page.locator("#observe-spo2")).to_be_in_viewport()
-    page.wait_for_function(
+    until(
+        page,
         "document.querySelector('#observe-spo2').getBoundingClientRect().top >= "
-        "document.querySelector('.mantine-AppShell-header').getBoundingClientRect().bottom - 1"
+        "document.querySelector('.mantine-AppShell-header').getBoundingClientRect().bottom - 1",
     )
     page.context.close()

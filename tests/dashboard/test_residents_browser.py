@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.bedside import browser, house, sign_in, violations
-from tests.dashboard.chromium import expect_to_fit
+from tests.dashboard.chromium import expect_to_fit, until
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import House, resolve
 
@@ -134,7 +134,7 @@ def test_who_is_in_the_list_keeps_their_place_when_somebody_comes_above(house: H
     expect(page.locator(".group-now .resident", has_text=name_of(house, patient))).to_be_visible()
     expect(page.locator(":focus")).to_have_attribute("aria-label", str(label))
     # where another card has come to lie a tap that was on its way presses nothing
-    page.wait_for_function("id => window.moved && window.moved.has(id)", arg=moved)
+    until(page, "id => window.moved && window.moved.has(id)", moved)
     expect(last).not_to_have_attribute("data-moved", "1")
     resolve(house, episode)
 

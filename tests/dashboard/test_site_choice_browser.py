@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.dashboard import seed
 from tests.dashboard.bedside import browser, house, sign_in, violations
-from tests.dashboard.chromium import expect_to_fit
+from tests.dashboard.chromium import expect_to_fit, until
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import ROW, House
 
@@ -93,7 +93,7 @@ def test_the_choice_of_whoever_was_here_before_hides_nobody(house: House, browse
             page.locator("#site").click()
             page.get_by_role("option", name="Virtual ward").click()
             expect(page.locator("#site")).to_have_value("Virtual ward")
-            page.wait_for_function("JSON.stringify(sessionStorage).includes('site.value')")
+            until(page, "JSON.stringify(sessionStorage).includes('site.value')")
             page.locator(".person-menu summary").click()
             page.locator("#sign-out").click()
             page.wait_for_url(f"{house.url}/sign-in")

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import TestDatabase
-from tests.dashboard.chromium import browser, expect_to_fit, violations
+from tests.dashboard.chromium import browser, expect_to_fit, until, violations
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import (
     ROW,
@@ -287,7 +287,7 @@ def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, bro
     expect(row.locator(".cell-why")).to_contain_text(", limit ")
     expect(row.locator(".cell-now")).to_be_visible()
     expect(row.locator(".cell-also")).to_have_text("Also: Not their usual self")
-    page.wait_for_function(WHOLE)
+    until(page, WHOLE)
     open_panel(page, patient)
     panel = page.locator("#panel-episodes .panel-episode").first
     expect(panel).to_contain_text("Raised ")
@@ -296,9 +296,9 @@ def test_reason_and_owner_are_read_whole_also_beside_the_panel(house: House, bro
     )
     if width > 900:
         # the list has made room: its columns end where the panel begins
-        page.wait_for_function(BESIDE)
+        until(page, BESIDE)
         expect(row.locator(".acknowledge, .cell-taken")).to_be_in_viewport()
-        page.wait_for_function(WHOLE)
+        until(page, WHOLE)
     resolve(house, other)
     page.context.close()
 
