@@ -136,18 +136,6 @@
     return [title + "\n"].concat(parts).join("\n");
   }
 
-  // what somebody has written in the boxes is replaced only where they say so
-  document.addEventListener("input", function (event) {
-    const form = event.target.closest(".handover-form");
-    if (form) form.dataset.written = "1";
-  });
-  document.addEventListener("click", function (event) {
-    const button = event.target.closest("#handover-anew, .handover-correct"), form = document.querySelector(".handover-form");
-    if (!button || !form || !form.dataset.written) return;
-    if (window.confirm(form.dataset.sure)) delete form.dataset.written;
-    else event.stopImmediatePropagation();
-  }, true);
-
   document.addEventListener("click", function (event) {
     if (event.target.closest(".print-page")) window.print();
     const draft = event.target.closest("#handover-copy"), signed = event.target.closest(".copy-from");

@@ -100,7 +100,7 @@ def _form(signs: bool) -> Any:
             html.Div(id="handover-said", className="said", role="status"),
         ],
         className="card section handover-form",
-        **{"aria-label": words.TITLE, "data-sure": words.REPLACE_SURE},
+        **{"aria-label": words.TITLE},
     )
 
 
@@ -182,7 +182,7 @@ def _signed(row: Row, signs: bool) -> Any:
                                 **{"data-from": f"{to}/text", "data-done": words.COPIED,
                                    "data-failed": words.NOT_COPIED, "aria-label": f"{words.COPY}: {name}"}),
                     html.Button(words.CORRECT, id={"kind": "handover-correct", "handover": row["handover_id"]},
-                                className="button quiet handover-correct", type="button",
+                                className="button quiet", type="button",
                                 **{"aria-label": f"{words.CORRECT}: {name}"}) if signs and row["counts"] else None,
                 ],
                 className="resident-acts",
