@@ -86,7 +86,8 @@ def section(found: Row) -> Any:
                 [
                     parts.legend(),
                     html.Div(
-                        dcc.Graph(id="patient-chart", config=GRAPH, figure={}, style={"minHeight": "40px"}),
+                        dcc.Graph(id="patient-chart", config=GRAPH, figure={"data": [], "layout": NOTHING},
+                                  style=_as_high(NOTHING)),
                         role="img",
                         **{"aria-label": text.CHART_LABEL},
                     ),
@@ -105,22 +106,31 @@ async def fill_chart(
 ) -> tuple[Any, ...]:
     """The charts over the chosen stretch."""
     if scheme not in THEMES:
-        return no_update, no_update, no_update
+        return (no_update,) * 4
     now = datetime.now(UTC)
     seen = chart_window.window(span, zoom, now)
     try:
         found = await queries.patient(patient_id)
         if found is None:
-            return no_update, no_update, no_update
+            return (no_update,) * 4
         shown = _shown(seen, found["time_zone"], now)
         if view != "charts":
-            return no_update, None, shown
+            return no_update, no_update, None, shown
         figure = await _figure(found, seen, scheme)
         said = None if figure["data"] else html.P(text.NO_OBSERVATIONS, className="empty")
-        return figure, said, shown
+        return figure, _as_high(figure["layout"]), said, shown
     except UNREADABLE as exc:
         log.warning("chart could not be read", extra={"action": "chart_unreadable", "error": type(exc).__name__})
-        return no_update, trouble(), no_update
+        return no_update, no_update, trouble(), no_update
+
+
+def _as_high(layout: Mapping[str, Any]) -> dict[str, str]:
+    """Give the chart's place the chart's height.
+
+    Plotly forgets the height that a layout states as soon as it fits a chart to its place: when the window changes,
+    or when the first drawing ends after the second began. The chart would then lie over what stands below it.
+    """
+    return {"height": f"{layout['height']}px"}
 
 
 def _shown(seen: Window, zone: str, now: datetime) -> str:
@@ -281,6 +291,7 @@ def register(app: Dash) -> None:
     span, zoom, view = Input("patient-span", "value"), Input("patient-window", "data"), Input("patient-view", "value")
     app.callback(
         Output("patient-chart", "figure"),
+        Output("patient-chart", "style"),
         Output("patient-trouble", "children"),
         Output("patient-shown", "children"),
         patient,

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import TestDatabase
-from tests.dashboard.chromium import browser, expect_to_fit, violations
+from tests.dashboard.chromium import browser, expect_to_fit, until, violations
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import House, open_house
 
@@ -55,6 +55,28 @@ def test_one_zooms_by_drawing_and_by_buttons_and_comes_back(house: House, browse
     expect(page.locator("#patient-shown")).to_have_text("")
     page.get_by_text("1 year", exact=True).click()
     expect(page.locator(f"{CHART} .xtick, {CHART} .xaxislayer-above text").first).to_be_attached()
+    page.context.close()
+
+
+OVER = """() => {
+    const place = document.querySelector("#patient-chart").getBoundingClientRect();
+    return [...document.querySelectorAll("#patient-chart .main-svg")].map(e => e.getBoundingClientRect())
+        .map(e => [Math.round(e.width - place.width), Math.round(e.height - place.height)]);
+}"""
+
+
+def test_the_charts_lie_over_nothing_however_often_they_are_fitted_to_their_place(
+    house: House, browser: Browser
+) -> None:
+    page = open_patient(house, browser, house.seeded.unwell[0], width="tablet")
+    as_large = f"(({OVER})()).every(([wide, high]) => !wide && !high)"
+    until(page, as_large)
+    page.set_viewport_size({"width": 1024, "height": 768})
+    until(page, as_large)
+    # as the first drawing does when it ends after the second began
+    page.evaluate("Plotly.Plots.resize(document.querySelector('#patient-chart .js-plotly-plot')).then(() => true)")
+    until(page, as_large)
+    assert page.evaluate("document.querySelector('#patient-chart').clientHeight") > 300
     page.context.close()
 
 
