@@ -14,7 +14,6 @@
   function wait(id, more) {
     const count = (waiting.get(id) || 0) + more;
     if (count > 0) waiting.set(id, count); else waiting.delete(id);
-    show(id);
   }
 
   // the buttons whose press a request of Dash is about, by the ids that they have in the page
@@ -27,10 +26,13 @@
 
   window.fetch = function (resource, options) {
     const answer = fetchOnly.apply(this, arguments), ids = buttons(resource, options);
-    ids.forEach(function (id) { wait(id, 1); });
+    ids.forEach(function (id) { wait(id, 1); show(id); });
     if (ids.length) {
-      // what the answer changes is drawn a moment after it has come
-      const end = function () { window.setTimeout(function () { ids.forEach(function (id) { wait(id, -1); }); }, DRAWN_MS); };
+      const end = function () {
+        ids.forEach(function (id) { wait(id, -1); });
+        // what the answer changes is drawn a moment after it has come; a button that it draws anew is ready at once
+        window.setTimeout(function () { ids.forEach(show); }, DRAWN_MS);
+      };
       answer.then(end, end);
     }
     return answer;
@@ -39,7 +41,7 @@
   // by keyboard: for a pointer it is out of reach (homeward.css)
   document.addEventListener("click", function (event) {
     const button = event.target.closest && event.target.closest(":is(#page, [role=dialog]) button[id]");
-    if (!button || !waiting.has(button.id)) return;
+    if (!button || !(waiting.has(button.id) || button.getAttribute("aria-busy") === "true")) return;
     event.preventDefault();
     event.stopPropagation();
   }, true);

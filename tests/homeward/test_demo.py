@@ -246,7 +246,7 @@ def test_simulated_people_publish_over_tls(demo: Running) -> None:
         "HOMEWARD_DATABASE_URL": demo.ready["database_url"],
         "HOMEWARD_MQTT_URL": demo.ready["mqtt_tls"].replace("mqtts://", f"mqtts://{user}:{password}@"),
     }
-    words = ["simulate", "--patients", "1", "--scenario", "stable", "--speed", "max", "--hours", "6", "--json"]
+    words = ["simulate", "--patients", "1", "--scenario", "stable", "--speed", "max", "--hours", "24", "--json"]
     refused = homeward(demo.home, *words, **elsewhere)
     assert refused.returncode == 1
     assert "certificate verify failed" in refused.stderr
