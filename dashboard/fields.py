@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 
 import dash_mantine_components as dmc
-from dash import html
+from dash import dcc, html
 
 _PARTS_OF_A_DATE = 3
 _MONTHS = {name.lower()[:3]: number for number, name in enumerate(month_name) if name}
@@ -37,6 +37,16 @@ def lines(name: str, label: str, hint: str = "", value: str = "", **more: Any) -
     return dmc.Textarea(
         id=name, label=label, description=hint or None, value=value, autosize=True, minRows=2, size="md", **more
     )
+
+
+def note(name: Any, label: str, longest: int, **more: Any) -> Any:
+    """A box for a note on a page that changes under it.
+
+    This kind hands on each key as it is pressed; one that waits for a moment, however short, would lose what was typed
+    before something that comes within it, or leave it with whoever then stands in its place.
+    """
+    box = dcc.Textarea(id=name, value="", rows=2, maxLength=str(longest), **more)
+    return html.Label([label, box], className="note-box")
 
 
 def choice(

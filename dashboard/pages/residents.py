@@ -15,6 +15,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dashboard import (
     actions,
     care_actions,
+    fields,
     identity,
     queries,
     reachable,
@@ -86,15 +87,7 @@ def _done_box() -> Any:
         children=html.Div(
             [
                 html.Strong(id="done-name"),
-                dmc.Textarea(
-                    id="done-body",
-                    label=words.WHAT_WAS_DONE,
-                    minRows=3,
-                    autosize=True,
-                    maxRows=8,
-                    size="md",
-                    inputProps={"maxLength": actions.LONGEST_NOTE},
-                ),
+                fields.note("done-body", words.WHAT_WAS_DONE, actions.LONGEST_NOTE),
                 html.Div(id="done-trouble", className="said", role="alert"),
                 html.Button(words.SAVE_DONE, id="done-save", className="button", type="button"),
             ],

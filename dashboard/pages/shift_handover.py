@@ -11,7 +11,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 
-from dashboard import handover_document, identity, shift, shift_store, site_choice, text
+from dashboard import fields, handover_document, identity, shift, shift_store, site_choice, text
 from dashboard.actions import InvalidActionError
 from dashboard.handover import moment
 from dashboard.handover_store import OvertakenError
@@ -107,21 +107,10 @@ def _document(told: Row, site: str, signs: bool) -> Any:
 
 
 def _note(name: Any, label: str, whose: str, *, signs: bool) -> Any:
-    """Let somebody write, and the browser keep it: what is typed while a new document is on its way is in no request.
-
-    This kind of box hands on each key as it is pressed; one that waits for a moment, however short, would lose what
-    was typed before a document that comes within it, or leave it with whoever then stands in its place.
-    """
-    box = dcc.Textarea(
-        id=name,
-        value="",
-        rows=2,
-        maxLength=str(shift_store.LONGEST_NOTE),
-        readOnly=not signs,
-        persistence=whose,
-        persistence_type="memory",
+    """Let somebody write, and the browser keep it: what is typed while a new document comes is in no request."""
+    return fields.note(
+        name, label, shift_store.LONGEST_NOTE, readOnly=not signs, persistence=whose, persistence_type="memory"
     )
-    return html.Label([label, box], className="shift-note")
 
 
 def _entry(entry: Row, signs: bool) -> Any:
