@@ -39,7 +39,7 @@ def lines(name: str, label: str, hint: str = "", value: str = "", **more: Any) -
     )
 
 
-def note(name: Any, label: str, longest: int, **more: Any) -> Any:
+def note_box(name: Any, label: str, longest: int, **more: Any) -> Any:
     """A box for a note on a page that changes under it.
 
     This kind hands on each key as it is pressed; one that waits for a moment, however short, would lose what was typed

@@ -87,7 +87,7 @@ def _done_box() -> Any:
         children=html.Div(
             [
                 html.Strong(id="done-name"),
-                fields.note("done-body", words.WHAT_WAS_DONE, actions.LONGEST_NOTE),
+                fields.note_box("done-body", words.WHAT_WAS_DONE, actions.LONGEST_NOTE),
                 html.Div(id="done-trouble", className="said", role="alert"),
                 html.Button(words.SAVE_DONE, id="done-save", className="button", type="button"),
             ],

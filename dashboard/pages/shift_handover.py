@@ -108,7 +108,7 @@ def _document(told: Row, site: str, signs: bool) -> Any:
 
 def _note(name: Any, label: str, whose: str, *, signs: bool) -> Any:
     """Let somebody write, and the browser keep it: what is typed while a new document comes is in no request."""
-    return fields.note(
+    return fields.note_box(
         name, label, shift_store.LONGEST_NOTE, readOnly=not signs, persistence=whose, persistence_type="memory"
     )
 
