@@ -177,20 +177,26 @@ class Table:
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, some tens of thousands at a time."""
-        line = 2
+        numbered = self._numbered()
         try:
-            while rows := list(islice(self._reader, BLOCK)):
-                yield self._block(rows, line)
-                line += len(rows)
+            while rows := list(islice(numbered, BLOCK)):
+                yield self._block(rows)
         except csv.Error as wrong:
             raise HistoryError(f"{self._path}:{self._reader.line_num}: {wrong}; expected plain CSV.") from wrong
 
-    def _block(self, rows: list[list[str]], line: int) -> Block:
+    def _numbered(self) -> Iterator[tuple[int, list[str]]]:
+        """Give each row with the line on which it begins: a quoted field may go over several."""
+        last = self._reader.line_num
+        for row in self._reader:
+            yield last + 1, row
+            last = self._reader.line_num
+
+    def _block(self, rows: list[tuple[int, list[str]]]) -> Block:
         found = Block(rows=len(rows))
         # an instant is written many times in a long table, and only near itself
         self._instants.clear()
         read = self._long if self.layout.is_long else self._wide
-        for number, row in enumerate(rows, start=line):
+        for number, row in rows:
             if not row:
                 continue
             if len(row) != self.layout.width:

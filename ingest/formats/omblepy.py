@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from ingest.formats.decoded import Decoded, Rejection
@@ -37,8 +37,8 @@ def is_table(payload: bytes) -> bool:
 def decode(payload: bytes, message: int, out: Decoded, zone: str | None) -> None:
     """Read a table into ``out``; nothing is raised."""
     try:
-        rows = list(csv.reader(io.StringIO(payload.decode("utf-8-sig"), newline=""), strict=True))
-        header = _header(rows[0])
+        rows = list(_numbered(payload.decode("utf-8-sig")))
+        header = _header(rows[0][1])
     except (UnicodeDecodeError, csv.Error) as wrong:
         detail = f"payload: {wrong}; expected a table in UTF-8 with commas"
         out.rejections.append(Rejection(message, Reason.MALFORMED, detail))
@@ -47,15 +47,23 @@ def decode(payload: bytes, message: int, out: Decoded, zone: str | None) -> None
         out.rejections.append(Rejection(message, refused.reason, str(refused)))
         return
     measured = sum(name in _MEASURED for name in header)
-    if not any(rows[1:]):
+    if not any(row for _, row in rows[1:]):
         out.rejections.append(Rejection(message, Reason.NO_VALUE, "line 2: missing; expected a row a measurement"))
-    for number, row in enumerate(rows[1:], start=2):
+    for number, row in rows[1:]:
         if not row:
             continue
         try:
             _read(_fields(header, row), message, out, zone)
         except Refused as refused:
             out.rejections.append(Rejection(message, refused.reason, f"line {number}: {refused}", measured))
+
+
+def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
+    """Give each row with the line on which it begins: a quoted field may go over several."""
+    reader, last = csv.reader(io.StringIO(text, newline=""), strict=True), 0
+    for row in reader:
+        yield last + 1, row
+        last = reader.line_num
 
 
 def _names(line: str) -> set[str]:

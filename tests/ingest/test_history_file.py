@@ -105,3 +105,11 @@ def test_lines_are_counted_through_all_blocks() -> None:
     blocks = list(table(text).blocks())
     assert [b.rows for b in blocks] == [BLOCK, 10]
     assert [(r.line, r.reason) for b in blocks for r in b.refused] == [(count + 1, "wrong_type")]
+
+
+def test_a_row_is_named_by_the_line_on_which_it_begins() -> None:
+    noted = '2026-01-01T00:00:00Z,70,"after a walk\r\nand a rest"\n'
+    text = f'time,pulse,"note\nof theirs"\n{noted}\n{noted}never,70,"at\nall"\nnever,71,\n'
+    [block] = table(text).blocks()
+    assert block.line == [3, 6]
+    assert [row.line for row in block.refused] == [8, 10]

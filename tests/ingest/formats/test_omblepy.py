@@ -86,6 +86,11 @@ def test_one_wrong_row_does_not_cost_the_others() -> None:
     assert [r.detail.partition(":")[0] for r in out.rejections] == ["line 3", "line 4"]
 
 
+def test_a_row_is_named_by_the_line_on_which_it_begins() -> None:
+    out = decoded(history('"2026\n07\n01",80,120,70,0,0', "", "80,120"), sender="cuff-7", zones=ZONES)
+    assert [r.detail.partition(":")[0] for r in out.rejections] == ["line 2", "line 6"]
+
+
 @pytest.mark.parametrize(
     ("reason", "place", "content"),
     [
