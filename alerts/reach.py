@@ -6,7 +6,6 @@ is never silent. Both are refused before they are published.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from alerts.documents import (
@@ -61,8 +60,6 @@ def check_reach(rule: Rule, document: Document, where: str, tables: Mapping[str,
 
 
 def _check_threshold(rule: Graded, word: str, threshold: float, where: str, tables: Mapping[str, ScoreTable]) -> None:
-    if not math.isfinite(threshold):
-        raise PolicyError(f"{where}: {word} = {threshold:g} can never be met: it is no number")
     if isinstance(rule, LimitRule | AverageRule) and rule.vital in BY_NAME:
         _check_plausible(rule.vital, word, threshold, where)
         _check_deadband(rule, word, threshold, where)
