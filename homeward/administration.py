@@ -20,8 +20,8 @@ audit = typer.Typer(no_args_is_help=True, help="The record of who looked at what
 
 def register(app: typer.Typer) -> None:
     """Add these groups to the command line."""
-    # for what they add to the groups of devices and policies
-    from homeward import device_commands, policy_commands  # noqa: F401
+    # for what they add to the groups of devices, policies and the audit log
+    from homeward import audit_commands, device_commands, policy_commands  # noqa: F401
 
     for name, group in (("user", user), ("device", device), ("policy", policy), ("state", state), ("audit", audit)):
         app.add_typer(group, name=name)

@@ -62,7 +62,7 @@ def test_misuse_is_explained_by_the_command_itself(tmp_path: Path) -> None:
     ("words", "says"),
     [
         (["frob"], "No such command 'frob'. `homeward --help` tells what it takes."),
-        (["audit", "list"], "No such command 'list'. `homeward audit --help` tells what it takes."),
+        (["audit", "frob"], "No such command 'frob'. `homeward audit --help` tells what it takes."),
         (["device", "add"], "Missing argument 'code'. `homeward device add --help` tells what it takes."),
         (["user", "list", "--frob"], "No such option: --frob. `homeward user list --help` tells what it takes."),
         (["demo", "--seconds", "soon"], "Invalid value for '--seconds'"),
