@@ -282,7 +282,33 @@ select pid from frozen where pg_terminate_backend(pid);
 update service_instance set seen_at = now() - interval '1 hour', counters = %s where instance_id = %s;
 
 -- name: forget_instances
-delete from service_instance where seen_at < now() - interval '30 days';
+-- The rows of processes that ended long ago go; what they counted goes on in one row of their service, as {name: {kind: n}}:
+-- a count that fell would look like a restart, and all of it like new. The row is known by its number, which is always the
+-- same. Two processes may do this at once: each adds to the row as the other has left it.
+with gone as (
+    delete from service_instance
+    where seen_at < now() - interval '30 days' and instance_id <> md5('ended ' || service)::uuid
+    returning service, started_at, seen_at, counters),
+counted as (
+    select g.service, c.key as name, k.key as kind, sum((k.value #>> '{}')::numeric) as n
+    from gone g, jsonb_each(g.counters) c,
+        jsonb_each(case jsonb_typeof(c.value) when 'object' then c.value else jsonb_build_object('', c.value) end) k
+    where jsonb_typeof(k.value) = 'number'
+    group by 1, 2, 3),
+named as (
+    select service, name, jsonb_object_agg(kind, n) as kinds from counted group by 1, 2)
+insert into service_instance as carried (instance_id, service, started_at, seen_at, counters)
+select md5('ended ' || service)::uuid, service, t.started_at, t.seen_at, jsonb_object_agg(name, kinds)
+from named join (select service, min(started_at) as started_at, max(seen_at) as seen_at from gone group by 1) t using (service)
+group by service, t.started_at, t.seen_at
+on conflict (instance_id) do update set seen_at = greatest(carried.seen_at, excluded.seen_at), counters = (
+    select jsonb_object_agg(name, kinds)
+    from (select name, jsonb_object_agg(kind, n) as kinds
+          from (select c.key as name, k.key as kind, sum((k.value #>> '{}')::numeric) as n
+                from (values (carried.counters), (excluded.counters)) as both_rows (counters),
+                    jsonb_each(both_rows.counters) c, jsonb_each(c.value) k
+                group by 1, 2) as summed
+          group by name) as by_name);
 
 -- name: try_lane
 select pg_try_advisory_lock(%s, %s);
