@@ -19,6 +19,7 @@ from dashboard import (
     patient_limits,
     patient_pause,
     patient_reset,
+    proposals,
     queries,
     rows,
     text,
@@ -31,6 +32,7 @@ from dashboard.pages import emergency_access, leaving
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, trouble
 from dashboard.store import fetch_from
+from dashboard.text import proposals as asking
 from schemas.episode import Severity
 
 PATH = "/patients/{patient_id}"
@@ -112,6 +114,7 @@ def _notes() -> Any:
             dmc.Textarea(id="note-body", placeholder=text.NOTE_PLACEHOLDER, minRows=3, autosize=True, maxRows=10,
                          inputProps={"maxLength": actions.LONGEST_NOTE}),
             html.Button(text.SAVE_NOTE, id="note-save", className="button", type="button"),
+            proposals.stored_of("note-body"),
             html.Div(id="note-said", className="said", role="status"),
         ],
         className="card section note-form",
@@ -193,7 +196,7 @@ async def acknowledge(clicks: list[int | None], acts: int) -> tuple[Any, Any]:
 
 
 async def save_note(_: int | None, body: str | None, patient_id: int, acts: int) -> tuple[Any, Any, Any]:
-    """Keep a note; the box is emptied only when it is stored."""
+    """Keep a note; the box is emptied only when what it holds is stored."""
     if not (body or "").strip():
         return no_update, text.NOTE_EMPTY, no_update
     try:
@@ -204,7 +207,7 @@ async def save_note(_: int | None, body: str | None, patient_id: int, acts: int)
         return no_update, text.NOTE_FAILED, no_update
     if written is None:
         return no_update, text.NOTE_FAILED, no_update
-    return "", text.NOTE_SAVED, acts + 1
+    return proposals.stored(body, text.NOTE_SAVED, asking.NOTE_MORE), no_update, acts + 1
 
 
 def register(app: Dash) -> None:
@@ -229,7 +232,7 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )(acknowledge)
     app.callback(
-        Output("note-body", "value"),
+        Output("note-body-stored", "data"),
         Output("note-said", "children"),
         Output("patient-acts", "data", allow_duplicate=True),
         Input("note-save", "n_clicks"),
@@ -238,5 +241,6 @@ def register(app: Dash) -> None:
         State("patient-acts", "data"),
         prevent_initial_call=True,
     )(save_note)
+    proposals.register_emptying(app, "note-body", "note-said")
     for part in (patient_charts, patient_pause, patient_limits, patient_reset):
         part.register(app)

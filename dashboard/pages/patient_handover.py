@@ -10,13 +10,14 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import handover_document, handover_store, identity, queries, text
+from dashboard import handover_document, handover_store, identity, proposals, queries, text
 from dashboard import patient_parts as parts
 from dashboard.actions import InvalidActionError
 from dashboard.handover_store import OvertakenError
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import icon, trouble
 from dashboard.text import handover as words
+from dashboard.text import proposals as asking
 from dashboard.wording import full_name
 
 PATH = "/patients/{patient_id}/handover"
@@ -44,6 +45,7 @@ async def layout(patient_id: int) -> Any:
             dcc.Store(id="handover-acts", data=0),
             dcc.Store(id="handover-correcting"),
             dcc.Store(id="handover-stamp"),
+            *proposals.stores("handover"),
             html.Nav(
                 [html.A([icon("back"), name], href=f"/patients/{patient_id}", className="inside"),
                  html.Span("/", **{"aria-hidden": "true"}), html.Span(text.HANDOVER, **{"aria-current": "page"})],
@@ -56,6 +58,7 @@ async def layout(patient_id: int) -> Any:
             ),
             html.Div(id="handover-changed", role="status"),
             html.Div(id="handover-banner"),
+            proposals.question("handover", asking.NOT_SIGNED),
             html.Div(
                 [_form(signs), html.Section(
                     [html.H2(words.SIGNED_LIST), html.Div(id="handover-signed")], className="card section")],
@@ -112,17 +115,22 @@ async def _stamp(patient_id: int) -> list[Any]:
     return [last, sorted([e["episode_id"], e["severity"], e["acknowledged_at"] is not None] for e in open_now)]
 
 
-async def fill(patient_id: int, _: Any) -> tuple[Any, ...]:
+async def fill(patient_id: int, _: Any) -> tuple[Any, Any]:
     """Write all sections from the record."""
     try:
         stamp = await _stamp(patient_id)
         proposed = await handover_store.draft(patient_id)
     except UNREADABLE as exc:
         log.warning("handover not written", extra={"action": "handover_unreadable", "error": type(exc).__name__})
-        return (*(no_update,) * len(_NAMES), no_update, no_update, text.TROUBLE)
+        return no_update, text.TROUBLE
     if proposed is None:
-        return (*(no_update,) * len(_NAMES), no_update, no_update, no_update)
-    return (*(proposed.sections[name] for name in _NAMES), stamp, None, "")
+        return no_update, no_update
+    return _proposal(patient_id, proposed.sections, asking.RECORD, stamp, None), ""
+
+
+def _proposal(patient_id: int, sections: Row, by: str, stamp: Any, correcting: Row | None) -> Row:
+    values = {f"handover-{name}": sections.get(name, "") for name in _NAMES}
+    return proposals.proposal(values, by, stamp, correcting, of=patient_id)
 
 
 async def tell_change(_: Any, stamp: Any, patient_id: int) -> Any:
@@ -140,19 +148,20 @@ async def sign(
 ) -> tuple[Any, ...]:
     """Sign what stands in the boxes."""
     if not clicks:
-        return no_update, no_update, no_update
+        return (no_update,) * 5
     given = {name: body or "" for name, body in zip(_NAMES, sections, strict=True)}
     number, corrects = (correcting["number"], correcting["version"]) if correcting else (None, None)
     try:
         written = await handover_store.sign(patient_id, given, number, corrects)
     except (NotPermittedError, InvalidActionError, OvertakenError) as exc:
-        return str(exc), no_update, no_update
+        return str(exc), *(no_update,) * 4
     except UNREADABLE:
-        return words.FAILED, no_update, no_update
+        return words.FAILED, *(no_update,) * 4
     if written is None:
-        return text.UNKNOWN_PATIENT, no_update, no_update
+        return text.UNKNOWN_PATIENT, *(no_update,) * 4
     said = f"{words.version_of(written['number'], written['version'])}: {words.SIGNED.lower()}."
-    return said, acts + 1, None
+    # what is signed may be replaced without a question, and what was asked before it is no longer asked
+    return said, acts + 1, None, {f"handover-{name}": body for name, body in given.items()}, None
 
 
 async def fill_signed(patient_id: int, *_: Any) -> Any:
@@ -191,19 +200,19 @@ def _signed(row: Row, signs: bool) -> Any:
     )  # fmt: skip
 
 
-async def correct(clicks: list[int | None], patient_id: int) -> tuple[Any, ...]:
+async def correct(clicks: list[int | None], patient_id: int, stamp: Any) -> Any:
     """Put a signed version into the boxes, to sign it anew as its next version."""
-    nothing = (no_update,) * (len(_NAMES) + 1)
     if not ctx.triggered_id or not any(clicks):
-        return nothing
+        return no_update
     try:
         row = await handover_store.one_signed(patient_id, int(ctx.triggered_id["handover"]))
     except UNREADABLE:
-        return nothing
+        return no_update
     if row is None:
-        return nothing
+        return no_update
     correcting = {"number": row["number"], "version": row["version"]}
-    return (*(row["sections"].get(name, "") for name in _NAMES), correcting)
+    name = words.version_of(row["number"], row["version"]).lower()
+    return _proposal(patient_id, row["sections"], name, stamp, correcting)
 
 
 async def show_correcting(correcting: Row | None) -> Any:
@@ -217,11 +226,15 @@ async def show_correcting(correcting: Row | None) -> Any:
 def register(app: Dash) -> None:
     """Wire the page."""
     patient, acts = Input("handover-patient", "data"), Input("handover-acts", "data")
-    bodies = [Output(f"handover-{name}", "value") for name in _NAMES]
+    proposals.register(
+        app,
+        "handover",
+        [f"handover-{name}" for name in _NAMES],
+        [Output("handover-stamp", "data"), Output("handover-correcting", "data")],
+        State("handover-patient", "data"),
+    )
     app.callback(
-        *bodies,
-        Output("handover-stamp", "data"),
-        Output("handover-correcting", "data"),
+        Output("handover-proposed", "data"),
         Output("handover-said", "children"),
         patient,
         Input("handover-anew", "n_clicks"),
@@ -236,6 +249,8 @@ def register(app: Dash) -> None:
         Output("handover-said", "children", allow_duplicate=True),
         Output("handover-acts", "data"),
         Output("handover-correcting", "data", allow_duplicate=True),
+        Output("handover-written", "data"),
+        Output("handover-proposed", "data", allow_duplicate=True),
         Input("handover-sign", "n_clicks"),
         State("handover-patient", "data"),
         State("handover-correcting", "data"),
@@ -245,10 +260,10 @@ def register(app: Dash) -> None:
     )(sign)
     app.callback(Output("handover-signed", "children"), patient, acts)(fill_signed)
     app.callback(
-        *(Output(f"handover-{name}", "value", allow_duplicate=True) for name in _NAMES),
-        Output("handover-correcting", "data", allow_duplicate=True),
+        Output("handover-proposed", "data", allow_duplicate=True),
         Input({"kind": "handover-correct", "handover": ALL}, "n_clicks"),
         State("handover-patient", "data"),
+        State("handover-stamp", "data"),
         prevent_initial_call=True,
     )(correct)
     app.callback(Output("handover-banner", "children"), Input("handover-correcting", "data"))(show_correcting)

@@ -11,12 +11,13 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from alerts import policy as documents
 from alerts.documents import Document, PolicyError
 from alerts.plain_words import Difference, RuleInWords, differences, in_words
-from dashboard import fields, identity, policies, text
+from dashboard import fields, identity, policies, proposals, text
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.fields import bad, good
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import badge, scrollable, trouble
 from dashboard.text import accounts as words
+from dashboard.text import proposals as asking
 from dashboard.wording import day
 from schemas.episode import Severity
 
@@ -35,10 +36,12 @@ def layout() -> Any:
             dcc.Store(id="policies-turn", data=0),
             dcc.Store(id="policy-name"),
             dcc.Store(id="policy-begun"),
+            *proposals.stores("policy"),
             html.Div(html.Div([html.H1(words.POLICIES), html.P(words.POLICIES_LEAD)]), className="page-head"),
             html.Div(
                 [
                     html.Div(html.Div(text.LOADING, className="loading-note"), id="policies-list"),
+                    proposals.question("policy", asking.NOT_IN_FORCE),
                     html.Div(id="policy-shown"),
                     _new_version() if may(identity.current(), Permission.PUBLISH_POLICIES) else None,
                 ],
@@ -132,15 +135,24 @@ async def choose(_: Any) -> tuple[Any, Any]:
     return name, _shown(name, found)
 
 
-async def fill_draft(name: str | None) -> tuple[Any, Any]:
+async def fill_draft(name: str | None) -> Any:
     """The document in force, to be changed, and which version was the newest when that was begun."""
-    if not name:
-        return no_update, no_update
+    if not name or not may(identity.current(), Permission.PUBLISH_POLICIES):
+        return no_update
     try:
         found = await policies.versions(name)
-        return next(v["document"] for v in found if v["in_force"]), {"name": name, "version": found[0]["version"]}
+        document = next(v["document"] for v in found if v["in_force"])
     except (*_FAILURES, *_UNREADABLE, StopIteration):
-        return no_update, no_update
+        return no_update
+    begun = {"name": name, "version": found[0]["version"]}
+    return proposals.proposal({"policy-document": document}, _title(document, name), begun)
+
+
+def _title(document: str, name: str) -> str:
+    try:
+        return documents.parse(document).document.title
+    except PolicyError:
+        return name
 
 
 def _shown(name: str, found: list[dict[str, Any]]) -> Any:
@@ -268,23 +280,25 @@ async def publish(
     reason: str | None,
     begun: dict[str, Any] | None,
     turn: int,
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, ...]:
     """Say what the draft changes, or put it in force."""
     if not ctx.triggered or not ctx.triggered[0]["value"]:
-        return no_update, no_update, no_update
+        return (no_update,) * 5
+    unchanged = (no_update,) * 4
     try:
         if ctx.triggered_id == "policy-check":
-            return await _checked(document or ""), no_update, no_update
+            return await _checked(document or ""), *unchanged
         after = await _newest(document or "", begun or {})
         name, version = await policies.publish(document or "", author=author or "", reason=reason or "", after=after)
     except PolicyError as exc:
-        return bad(str(exc)), no_update, no_update
+        return bad(str(exc)), *unchanged
     except _FAILURES as exc:
-        return bad(str(exc)), no_update, no_update
+        return bad(str(exc)), *unchanged
     except _UNREADABLE:
-        return trouble(), no_update, no_update
+        return trouble(), *unchanged
     said = good(words.IN_FORCE_NOW.format(name=name, version=version))
-    return said, turn + 1, {"name": name, "version": version}
+    # what is in force may be replaced without a question
+    return said, turn + 1, {"name": name, "version": version}, {"policy-document": document}, None
 
 
 async def _newest(text_: str, begun: dict[str, Any]) -> int:
@@ -319,11 +333,11 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )(choose)
     app.callback(
-        Output("policy-document", "value"),
-        Output("policy-begun", "data"),
+        Output("policy-proposed", "data"),
         Input("policy-name", "data"),
         prevent_initial_call=True,
     )(fill_draft)
+    proposals.register(app, "policy", ["policy-document"], [Output("policy-begun", "data")])
     app.callback(
         Output("compare-result", "children"),
         Input("compare-before", "value"),
@@ -334,6 +348,8 @@ def register(app: Dash) -> None:
         Output("policy-said", "children"),
         Output("policies-turn", "data"),
         Output("policy-begun", "data", allow_duplicate=True),
+        Output("policy-written", "data"),
+        Output("policy-proposed", "data", allow_duplicate=True),
         Input("policy-check", "n_clicks"),
         Input("policy-publish", "n_clicks"),
         State("policy-document", "value"),

@@ -240,6 +240,12 @@ def test_a_policy_is_read_compared_and_put_in_force_with_a_reason(trust: Trust, 
     draft = page.locator("#policy-document")
     expect(draft).to_have_value(re.compile("amber = 94"))
     draft.fill(draft.input_value().replace("amber = 94", "amber = 93").replace("red = 92", "red = 95"))
+    page.get_by_role("button", name=re.compile("^Read: COPD")).click()
+    asked = page.locator("#policy-ask")
+    expect(asked).to_contain_text("You have changed the draft of a new version, and it is not in force.")
+    asked.get_by_role("button", name="Keep what I wrote").click()
+    expect(asked).to_be_hidden()
+    expect(draft).to_have_value(re.compile("amber = 93"))
     page.get_by_role("button", name="Put in force").click()
     expect(page.locator("#policy-said")).to_contain_text("exchange them")
     draft.fill(draft.input_value().replace("red = 95", "red = 91"))
@@ -259,6 +265,10 @@ def test_a_policy_is_read_compared_and_put_in_force_with_a_reason(trust: Trust, 
         "where action = 'policy_published' and (detail ->> 'version')::int = 2"
     )
     assert (who, reason) == ("Admin", "Fewer calls at night")
+    # what is in force is not lost, so nothing is asked
+    page.get_by_role("button", name=re.compile("^Read: COPD")).click()
+    expect(draft).to_have_value(re.compile("COPD"))
+    expect(asked).to_be_hidden()
     page.context.close()
 
 

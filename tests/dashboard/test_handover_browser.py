@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from pypdf import PdfReader
 
 from tests.dashboard.bedside import TABLET, browser, house, sign_in, violations
@@ -50,7 +50,14 @@ def test_it_is_written_from_the_record_signed_and_corrected(house: House, page: 
     assert "999 called 18:05. <script>" in " ".join(printed.split())
     listed.get_by_role("button", name="Correct").tap()
     expect(page.locator("#handover-banner")).to_contain_text("You are correcting handover 1, version 1.")
+    # what was signed is replaced without a question; what is written since is not
+    expect(page.locator("#handover-ask")).to_be_hidden()
     page.fill("#handover-decision", "Ambulance took her at 18:40.")
+    listed.get_by_role("button", name="Correct").tap()
+    expect(page.locator("#handover-ask")).to_contain_text("Replace it with handover 1, version 1")
+    page.get_by_role("button", name="Keep what I wrote").tap()
+    expect(page.locator("#handover-ask")).to_be_hidden()
+    expect(page.locator("#handover-decision")).to_have_value("Ambulance took her at 18:40.")
     page.get_by_role("button", name="Sign", exact=True).tap()
     expect(page.locator("#handover-said")).to_contain_text("Handover 1, version 2: signed.")
     expect(listed).to_have_count(2)
@@ -70,9 +77,42 @@ def test_what_happens_meanwhile_is_said_and_takes_nothing_away(house: House, pag
     assert answer.ok
     expect(page.locator("#handover-changed")).to_contain_text("Something has changed since this was written")
     expect(page.locator("#handover-decision")).to_have_value("Not to be lost")
+    page.get_by_role("button", name="Write anew").focus()
+    page.keyboard.press("Enter")
+    asked = page.locator("#handover-ask")
+    expect(asked).to_contain_text("You have written in Decision, and it is not signed.")
+    expect(asked.get_by_role("button", name="Keep what I wrote")).to_be_focused()
+    assert violations(page) == []
+    page.keyboard.press("Enter")
+    expect(asked).to_be_hidden()
+    expect(page.get_by_role("button", name="Write anew")).to_be_focused()
+    expect(page.locator("#handover-decision")).to_have_value("Not to be lost")
+    expect(page.locator("#handover-changed")).to_contain_text("Something has changed since this was written")
     page.get_by_role("button", name="Write anew").tap()
+    asked.get_by_role("button", name="Replace it with what the record says now").tap()
     expect(page.locator("#handover-assessment")).to_have_value(re.compile("Pulse: 121"))
+    expect(page.locator("#handover-decision")).to_have_value("")
     expect(page.locator("#handover-changed")).to_be_empty()
+    expect(asked).to_be_hidden()
+
+
+def test_what_is_typed_while_it_is_being_written_anew_stays(page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if '"handover-anew.n_clicks"' in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/_dash-update-component*", hold)
+    page.get_by_role("button", name="Write anew").tap()
+    expect(page.locator("#handover-anew")).to_have_attribute("aria-busy", "true")
+    page.fill("#handover-decision", "Daughter told.")
+    held[0].continue_()
+    expect(page.locator("#handover-ask")).to_contain_text("You have written in Decision")
+    expect(page.locator("#handover-decision")).to_have_value("Daughter told.")
+    expect(page.locator("#handover-decision")).to_be_focused()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

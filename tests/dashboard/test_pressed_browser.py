@@ -62,8 +62,11 @@ def test_pressing_again_while_the_answer_is_on_its_way_does_nothing(house: House
     expect(save).to_have_attribute("aria-busy", "true")
     expect(save).to_have_css("pointer-events", "none")
     save.press("Enter")
+    # what was written since is not stored, so it stays
+    page.locator("#note-body").fill("Slow network. Family told.")
     held[0].continue_()
-    expect(page.locator("#note-body")).to_have_value("")
+    expect(page.locator("#note-said")).to_contain_text("What you have written since then is not saved yet.")
+    expect(page.locator("#note-body")).to_have_value("Slow network. Family told.")
     expect(save).not_to_have_attribute("aria-busy", "true")
     assert len(held) == 1
     assert count(house, "select count(*) from note where body = 'Slow network.'") == 1
