@@ -10,6 +10,7 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from tests.dashboard.conftest import NOW, Served
+from tests.waiting import PATIENCE_S
 
 TAKERS = 12
 """More than the application has connections to the database."""
@@ -47,7 +48,7 @@ def test_whoever_takes_a_file_slowly_keeps_nobody_out(fresh: Served) -> None:
         for _ in range(TAKERS):
             taker = takers.enter_context(socket.socket())
             taker.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            taker.settimeout(30)
+            taker.settimeout(PATIENCE_S)
             taker.connect((where.hostname, where.port))
             taker.sendall(asked.encode())
             # it has begun, and more is not taken

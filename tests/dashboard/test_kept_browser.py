@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard import seed
-from tests.dashboard.bedside import TABLET, browser, house
-from tests.dashboard.chromium import until
+from tests.dashboard.bedside import browser, house
+from tests.dashboard.chromium import open_page, until
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import House
 
@@ -24,8 +24,7 @@ def sign_in(page: Page, name: str) -> None:
 
 def opened(house: House, browser: Browser) -> Page:
     """A browser of its own, in which the carer has signed in."""
-    page = browser.new_context(viewport=TABLET).new_page()
-    page.set_default_timeout(20_000)
+    page = open_page(browser, "tablet")
     page.goto(f"{house.url}/sign-in")
     sign_in(page, "carer")
     expect(page.locator("#live")).to_have_class(re.compile("live-on"))

@@ -316,7 +316,7 @@ def test_the_patient_page_shows_how_it_is_and_was(house: House, browser: Browser
     page.goto(f"{house.url}/patients/{patient}")
     expect(page.locator("#patient-chart .main-svg").first).to_be_visible()
     expect(page.locator("#main")).to_contain_text(re.compile(r"NHS \d{3} \d{3} \d{4}"))
-    expect(page.locator("#main")).to_contain_text("Europe/London (GMT)")
+    expect(page.locator("#main")).to_contain_text(re.compile(r"Europe/London \((GMT|BST)\)"))
     expect(page.locator("#patient-vitals")).to_contain_text("Oxygen saturation")
     expect(page.locator("#patient-timeline li")).not_to_have_count(0)
     page.get_by_text("7 days", exact=True).click()

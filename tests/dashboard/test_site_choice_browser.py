@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.dashboard import seed
 from tests.dashboard.bedside import browser, house, sign_in, violations
-from tests.dashboard.chromium import expect_to_fit, until
+from tests.dashboard.chromium import expect_to_fit, open_page, until
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import ROW, House
 
@@ -80,8 +80,7 @@ def test_the_choice_of_whoever_was_here_before_hides_nobody(house: House, browse
             "select account_id, site_id, organisation_id from locum join site using (organisation_id) "
             "where site.name <> 'Virtual ward'"
         )
-    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    page.set_default_timeout(20_000)
+    page = open_page(browser)
     for name in ("nurse", "locum"):
         page.goto(f"{house.url}/sign-in")
         page.fill("#sign_in", name)

@@ -103,15 +103,18 @@ def test_what_is_live_goes_before_a_backlog(desk: Desk, hub: Sender, workers: Wo
     ]
     for info in kept:
         info.wait_for_publish(PATIENCE_S)
-    # the worker finds the backlog waiting; what is published now overtakes it
-    workers.start()
     own = receipts_topic(0, desk.ward.hub)
     hub.client.subscribe(own, 1)
     asked: dict[str, Any] = {"ResponseTopic": own, "CorrelationData": b"live"}
+    # the worker finds the backlog waiting; what is published now overtakes it
+    workers.start()
     hub.publish(desk.ward.hub_topic, payload(desk.at(50), {"pulse": 71}, device=desk.ward.devices[0]), **asked)
     assert hub.receipts.get(timeout=PATIENCE_S)[1]["stored"] == 1
-    assert stored(desk) < 20_001, "the backlog was there first, and is not done"
     wait_until(lambda: stored(desk) == 20_001, "the backlog is stored")
+    transactions = "select xmin::text::bigint from observation where value"
+    assert desk.ask(f"{transactions} = 60 and xmin::text::bigint > ({transactions} = 71) limit 1"), (
+        "the backlog was there first, and was not done"
+    )
 
 
 def test_messages_of_every_size_and_quality_of_service_arrive(desk: Desk, hub: Sender, workers: Workers) -> None:
