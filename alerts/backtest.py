@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from alerts import state
 from alerts.acts import NO_ACTS, Acts
 from alerts.bank import PolicyBank
-from alerts.documents import Policy, duration
+from alerts.documents import Policy
 from alerts.episodes import ACTIVATED, EASED
 from alerts.instants import Instants
+from alerts.notation import duration
 from alerts.run import Run, Watch
 from schemas.observation import ObservationBatch
 

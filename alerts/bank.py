@@ -27,17 +27,15 @@ from alerts.documents import (
     OutlierRule,
     OverdueRule,
     Policy,
-    PolicyError,
     QualityRule,
     RepeatRule,
     Rule,
     ScoreRule,
     SlopeRule,
     Trend,
-    duration,
     rule_key,
-    vital_named,
 )
+from alerts.notation import PolicyError, duration, vital_named
 from alerts.score_tables import NEWS2, ScoreTable, score_label
 from alerts.state import LEVELS, MEMORIES, SLOTS, STEPS
 from alerts.zones import UTC_ONLY, Zones

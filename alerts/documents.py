@@ -6,34 +6,23 @@ TOML document against them and names the field that is wrong; `alerts.bank` turn
 
 from __future__ import annotations
 
-import math
-import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 
+from alerts.notation import minute_of
 from alerts.score_tables import NEWS2, SHIPPED, ScoreTable
 from schemas.observation import QUALITY_WORDS
-from schemas.vital_signs import BY_NAME, VitalSign
-
-SECOND = 1_000_000
-
-_UNITS = {"s": SECOND, "min": 60 * SECOND, "h": 3600 * SECOND, "d": 86_400 * SECOND}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(s|min|h|d)\Z")
-_LONGEST = 36_525 * _UNITS["d"]
+from schemas.vital_signs import BY_NAME
 
 Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Word = Annotated[str, msgspec.Meta(pattern="^(yellow|amber|red)$")]
 Clock = Annotated[str, msgspec.Meta(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Count = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-
-
-class PolicyError(ValueError):
-    """The document is not a policy; the message names the field, what was expected and what to do."""
 
 
 class Confirmation(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -370,39 +359,3 @@ class Policy:
 def rule_key(name: str) -> int:
     """Give the number under which a rule's state is kept; it survives a new version and another order."""
     return zlib.crc32(name.encode()) or 1
-
-
-def duration(text: str, where: str) -> int:
-    """Read ``"90 s"``, ``"15 min"``, ``"12 h"`` or ``"14 d"`` as microseconds."""
-    match = _DURATION.match(text)
-    if match is None:
-        raise PolicyError(f'{where}: {text!r} is not a duration; write it like "90 s", "15 min", "12 h" or "14 d"')
-    amount = float(match[1]) * _UNITS[match[2]]
-    if amount > _LONGEST:
-        raise PolicyError(f"{where}: {text!r} is more than a hundred years; state at most 36525 d")
-    return round(amount)
-
-
-def refuse_no_numbers(loaded: Any, path: str = "$") -> None:
-    """Raise `PolicyError` where TOML says ``nan`` or ``inf``: no comparison with it means what its author meant."""
-    if isinstance(loaded, float) and not math.isfinite(loaded):
-        raise PolicyError(f"{loaded} is no number that anything can be compared with; state one - at `{path}`")
-    if isinstance(loaded, dict):
-        for name, value in loaded.items():
-            refuse_no_numbers(value, f"{path}.{name}")
-    elif isinstance(loaded, list):
-        for position, value in enumerate(loaded):
-            refuse_no_numbers(value, f"{path}[{position}]")
-
-
-def minute_of(clock: str) -> int:
-    """Read ``"22:30"`` as minutes since midnight."""
-    hours, minutes = clock.split(":")
-    return 60 * int(hours) + int(minutes)
-
-
-def vital_named(name: str, where: str) -> VitalSign:
-    """Find a vital sign, or say where it was named and which there are."""
-    if name not in BY_NAME:
-        raise PolicyError(f"{where}: unknown vital sign {name!r}; expected one of {', '.join(BY_NAME)}")
-    return BY_NAME[name]

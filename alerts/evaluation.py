@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from alerts.backtest import at_least, backtest
 from alerts.cohort import NO_ONSET, CohortError, Outcomes, Recording
-from alerts.documents import ABOUT_DATA, Policy, PolicyError, rule_key
+from alerts.documents import ABOUT_DATA, Policy, rule_key
+from alerts.notation import PolicyError
 from alerts.policy import parse
 from alerts.score_tables import NEWS2, SHIPPED
 from alerts.state import PERSON

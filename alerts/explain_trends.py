@@ -12,18 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alerts.documents import (
-    AverageRule,
-    ChangeRule,
-    CombinationRule,
-    CusumRule,
-    EwmaRule,
-    Policy,
-    SlopeRule,
-    Trend,
-    duration,
-)
+from alerts.documents import AverageRule, ChangeRule, CombinationRule, CusumRule, EwmaRule, Policy, SlopeRule, Trend
 from alerts.episodes import OPENED
+from alerts.notation import duration
 from alerts.score_tables import score_label
 from alerts.trends import MAD_TO_SD, TINY
 from schemas.episode import Severity

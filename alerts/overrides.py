@@ -13,19 +13,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from alerts.documents import (
-    AverageRule,
-    Document,
-    LimitRule,
-    Name,
-    Night,
-    Personal,
-    Policy,
-    PolicyError,
-    Rule,
-    ScoreRule,
-    refuse_no_numbers,
-)
+from alerts.documents import AverageRule, Document, LimitRule, Name, Night, Personal, Policy, Rule, ScoreRule
+from alerts.notation import PolicyError, refuse_no_numbers
 from alerts.policy import check, parse_version
 from alerts.score_tables import NEWS2
 

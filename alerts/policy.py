@@ -24,13 +24,12 @@ from alerts.documents import (
     Night,
     Personal,
     Policy,
-    PolicyError,
     QualityRule,
     Range,
     Rise,
     ScoreRule,
-    refuse_no_numbers,
 )
+from alerts.notation import PolicyError, refuse_no_numbers
 from alerts.places import line_of
 from alerts.reach import check_reach
 from alerts.score_tables import NEWS2, SHIPPED, ScoreTable

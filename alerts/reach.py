@@ -18,15 +18,14 @@ from alerts.documents import (
     LimitRule,
     OutlierRule,
     OverdueRule,
-    PolicyError,
     QualityRule,
     RepeatRule,
     Rule,
     ScoreRule,
     SlopeRule,
     Trend,
-    duration,
 )
+from alerts.notation import PolicyError, duration
 from alerts.score_tables import SHIPPED, ScoreTable, score_label
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME

@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.awareness import is_in_doubt
-from alerts.documents import OverdueRule, ScoreRule, duration
+from alerts.documents import OverdueRule, ScoreRule
 from alerts.news2 import CHART, RESPONSES, News2, missing_that_matter
 from alerts.news2_chart import PARAMETERS
+from alerts.notation import duration
 from dashboard.standing import NEWS2_CODES, Standard
 from dashboard.text import care as words
 from dashboard.wording import instant

@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 
 from alerts.backtest import backtest, reach
-from alerts.documents import Personal, Policy, PolicyError, Rule
+from alerts.documents import Personal, Policy, Rule
+from alerts.notation import PolicyError
 from alerts.overrides import Override, TargetRange, Thresholds, override_json, personalise, read_override, spo2_scale
 from alerts.policy import parse_version
 from alerts.state import PERSON

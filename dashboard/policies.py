@@ -14,7 +14,8 @@ from typing import Any
 import psycopg
 
 from alerts import policy as documents
-from alerts.documents import Policy, PolicyError
+from alerts.documents import Policy
+from alerts.notation import PolicyError
 from alerts.overrides import personalise, read_override
 from dashboard import audit, identity, looks, store
 from dashboard.actions import InvalidActionError, NotThereError

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from alerts.documents import Confirmation, Graded, LimitRule, OverdueRule, Rule, ScoreRule, duration, rule_key
+from alerts.documents import Confirmation, Graded, LimitRule, OverdueRule, Rule, ScoreRule, rule_key
 from alerts.explain_scores import retold
 from alerts.news2_chart import PARAMETERS
+from alerts.notation import duration
 from dashboard import care
 from dashboard.standing import NEWS2_CODES, limit_severity, score_severity
 from dashboard.text import reasons as words

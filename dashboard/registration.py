@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg
 
-from alerts.documents import PolicyError
+from alerts.notation import PolicyError
 from alerts.overrides import Override, TargetRange, override_json, personalise, spo2_scale
 from alerts.policy import parse_version
 from dashboard import audit, identity, store

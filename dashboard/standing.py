@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.awareness import AWAKE, is_in_doubt
-from alerts.documents import LimitRule, OverdueRule, Policy, PolicyError, Rule, ScoreRule, duration
+from alerts.documents import LimitRule, OverdueRule, Policy, Rule, ScoreRule
 from alerts.explain import thresholds
 from alerts.limits import DAY_MINUTES, to_resolution
 from alerts.load_rules import NEWS2_BANDS, BandRow, load_bands
 from alerts.news2 import News2, news2
 from alerts.news2_chart import PARAMETERS
+from alerts.notation import PolicyError, duration
 from alerts.overrides import own_policy
 from alerts.score_tables import NEWS2
 from schemas.episode import Severity

@@ -18,8 +18,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from alerts.backtest import Trial, reach
 from alerts.cohort import NO_ONSET, read_outcomes
 from alerts.comparison import Panel, Tally, compare
-from alerts.documents import Policy, PolicyError, rule_key
+from alerts.documents import Policy, rule_key
 from alerts.instants import Instants
+from alerts.notation import PolicyError
 from homeward.backtest_patients import QUERIES, Enrolled, enrolled_patients, pathway_of
 from homeward.backtest_report import show
 from homeward.evaluate_command import load_policy, read_file

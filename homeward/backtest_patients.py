@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from alerts.acts import Acts
 from alerts.bank import PolicyBank
-from alerts.documents import Policy, PolicyError
+from alerts.documents import Policy
+from alerts.notation import PolicyError
 from alerts.overrides import own_policy, permitted, read_override, spo2_scale
 from alerts.policy import parse_version
 from alerts.state import PERSON

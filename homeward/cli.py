@@ -47,7 +47,7 @@ EXPECTED = {
     "dashboard.device_acts.DeviceError",
     "schemas.database.DatabaseError",
     "alerts.cohort.CohortError",
-    "alerts.documents.PolicyError",
+    "alerts.notation.PolicyError",
     "ingest.history_file.HistoryError",
     "ingest.replay.ReplayError",
     "device_sim.provisioning.ProvisioningError",

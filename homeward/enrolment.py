@@ -42,7 +42,7 @@ def set_override(
 
     Raises
     ------
-    alerts.documents.PolicyError
+    alerts.notation.PolicyError
         Where the patient's policy does not permit it.
     """
     override = read_override(text)

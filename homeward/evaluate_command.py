@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from alerts.cohort import CohortError, read_observations, read_outcomes
-from alerts.documents import Policy, PolicyError, duration
+from alerts.documents import Policy
 from alerts.evaluation import NAMES, Cohort, report
+from alerts.notation import PolicyError, duration
 from alerts.policy import parse, shipped, shipped_names
 
 _T = TypeVar("_T")

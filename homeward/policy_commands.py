@@ -17,7 +17,7 @@ Patient = Annotated[int, typer.Argument(help="The patient's number.")]
 
 def refuse_borrowed_author(document: Document, file: str) -> None:
     """Refuse a changed copy of a template that still names the template's author: a version's author never changes."""
-    from alerts.documents import PolicyError
+    from alerts.notation import PolicyError
     from alerts.policy import template_of
 
     template = template_of(document)

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from psycopg_pool import ConnectionPool
 
 from alerts.bank import PolicyBank
-from alerts.documents import Policy, PolicyError
+from alerts.documents import Policy
+from alerts.notation import PolicyError
 from alerts.overrides import own_policy
 from alerts.policy import parse_version
 from alerts.state import PERSON

@@ -15,7 +15,8 @@ import psycopg
 from numpy.typing import NDArray
 
 from alerts.bank import PolicyBank
-from alerts.documents import Policy, PolicyError
+from alerts.documents import Policy
+from alerts.notation import PolicyError
 from alerts.overrides import own_policy
 from alerts.policy import parse_version
 from alerts.replay import Stage

@@ -9,7 +9,8 @@ import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from alerts import policy as documents
-from alerts.documents import Document, PolicyError
+from alerts.documents import Document
+from alerts.notation import PolicyError
 from alerts.plain_words import Difference, RuleInWords, differences, in_words
 from dashboard import fields, identity, policies, proposals, text
 from dashboard.actions import InvalidActionError, NotThereError

@@ -6,7 +6,8 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from alerts.documents import Policy, ScoreRule, duration
+from alerts.documents import Policy, ScoreRule
+from alerts.notation import duration
 from tests.reference_news2 import points_of
 
 NEWS2_ORDER = ("respiration_rate", "spo2", "on_oxygen", "bp_systolic", "pulse", "consciousness", "temperature")

@@ -27,8 +27,8 @@ from alerts.documents import (
     RepeatRule,
     ScoreRule,
     Trend,
-    duration,
 )
+from alerts.notation import duration
 from alerts.state import RING
 from schemas.observation import QUALITY_WORDS
 from schemas.vital_signs import BY_NAME

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.documents import Policy, PolicyError, rule_key
+from alerts.documents import Policy, rule_key
 from alerts.evaluate import Evaluation
 from alerts.explain import explanation, sentence
+from alerts.notation import PolicyError
 from alerts.plain_words import in_words
 from alerts.policy import parse, shipped
 from schemas.observation import Flag

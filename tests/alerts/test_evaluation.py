@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from alerts.cohort import CohortError, Recording, read_observations, read_outcomes
-from alerts.documents import PolicyError
 from alerts.evaluation import HOUR, NAMES, Cohort, auroc, bare_rule, figures, mark, report
+from alerts.notation import PolicyError
 from alerts.policy import parse, shipped
 from homeward import cli
 

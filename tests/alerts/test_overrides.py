@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from alerts.documents import Policy, PolicyError, rule_key
+from alerts.documents import Policy, rule_key
+from alerts.notation import PolicyError
 from alerts.overrides import Override, Thresholds, override_json, personalise, read_override, spo2_scale
 from alerts.policy import parse, shipped
 from alerts.state import ACTIVE

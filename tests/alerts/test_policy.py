@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from alerts.bank import PolicyBank
-from alerts.documents import SECOND, Document, PolicyError, duration, rule_key
+from alerts.documents import Document, rule_key
+from alerts.notation import SECOND, PolicyError, duration
 from alerts.policy import parse, shipped, shipped_names, template_of
 
 pytestmark = pytest.mark.pure

@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.cohort import read_observations, read_outcomes
-from alerts.documents import Policy, PolicyError, rule_key
+from alerts.documents import Policy, rule_key
 from alerts.evaluation import Cohort, figures, mark
 from alerts.explain import explanation, sentence
 from alerts.load_rules import RuleError
+from alerts.notation import PolicyError
 from alerts.overrides import Override, personalise
 from alerts.plain_words import in_words
 from alerts.policy import parse

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from alerts.documents import LimitRule, PolicyError, ScoreRule
+from alerts.documents import LimitRule, ScoreRule
+from alerts.notation import PolicyError
 from alerts.policy import shipped
 from homeward import provisioning
 from homeward.enrolment import enrol, overrides, set_override
