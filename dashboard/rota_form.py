@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dash import html
 
 from alerts.hours import DAYS
 from alerts.rota import Override, Rota, Shift
-from dashboard import fields
+from dashboard import local_time
 from dashboard import message_parts as parts
 from dashboard.actions import InvalidActionError
 from dashboard.escalations import Setup
+from dashboard.local_time import LocalTimeError
 from dashboard.text import messages as words
-from dashboard.wording import typed
 
 SPARE_SHIFTS, SPARE_EXCEPTIONS = 2, 1
 Values = Mapping[tuple[str, int, str], Any]
@@ -72,8 +70,10 @@ def _exception(number: int, given: Override | None, people: dict[str, str], zone
             html.Div(
                 [
                     parts.choice(named("account"), words.SHIFT_PERSON, options, chosen),
-                    parts.box(named("start"), words.EXCEPTION_FROM, _local(given.start, zone) if given else ""),
-                    parts.box(named("end"), words.EXCEPTION_TO, _local(given.end, zone) if given else ""),
+                    parts.box(
+                        named("start"), words.EXCEPTION_FROM, local_time.write(given.start, zone) if given else ""
+                    ),
+                    parts.box(named("end"), words.EXCEPTION_TO, local_time.write(given.end, zone) if given else ""),
                 ],
                 className="m-row",
             ),
@@ -88,10 +88,6 @@ def _name(part: str, row: int) -> Any:
 
 def _account(given: Shift | Override | None) -> str:
     return "" if given is None or given.account is None else str(given.account)
-
-
-def _local(at: datetime, zone: str) -> str:
-    return typed(at.astimezone(ZoneInfo(zone)))
 
 
 def document(values: Values, zone: str) -> dict[str, Any]:
@@ -125,11 +121,7 @@ def _text(values: Values, part: str, row: int, field: str) -> str:
 
 
 def _instant(given: str, zone: str, where: str) -> str:
-    """Read a time of the zone's clocks; of an hour that comes twice the first one is meant."""
-    told = fields.read_time(given)
-    if told is None or told.tzinfo is not None:
-        raise InvalidActionError(words.BAD_INSTANT.format(where=where))
-    local = told.replace(tzinfo=ZoneInfo(zone))
-    if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != local.replace(tzinfo=None):
-        raise InvalidActionError(words.NO_SUCH_INSTANT.format(where=where))
-    return local.isoformat()
+    try:
+        return local_time.read(given, zone).isoformat()
+    except LocalTimeError as exc:
+        raise InvalidActionError(f"{where}: {exc}") from exc

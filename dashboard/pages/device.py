@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
-from dashboard import audit, device_forms, device_list, device_parts, fields, identity, queries, text
+from dashboard import audit, device_forms, device_list, device_parts, identity, local_time, queries, text
 from dashboard.device_acts import BrokerError, DeviceActs, DeviceError, Logins, acts
+from dashboard.local_time import LocalTimeError
 from dashboard.permissions import NotPermittedError, Permission, may, require
 from dashboard.shell import icon, trouble
 from dashboard.text import device_forms as more
@@ -188,11 +188,10 @@ async def _time(device: int, given: Any) -> datetime | None:
     if not (tidy := str(given or "").strip()):
         return None
     found = await device_list.one(device)
-    at = fields.read_time(tidy)
-    if at is None:
-        raise DeviceError(words.NOT_A_TIME)
-    zone = ZoneInfo((found or {}).get("time_zone") or DEFAULT_ZONE)
-    return at if at.tzinfo else at.replace(tzinfo=zone)
+    try:
+        return local_time.read(tidy, (found or {}).get("time_zone") or DEFAULT_ZONE)
+    except LocalTimeError as wrong:
+        raise DeviceError(str(wrong)) from wrong
 
 
 def register(app: Dash) -> None:

@@ -15,7 +15,7 @@ from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from alerts import rota as rotas
 from alerts.hours import DAY_MIN, DAYS
 from alerts.rota import Rota, Span
-from dashboard import escalations, identity, rota_form, text
+from dashboard import escalations, identity, local_time, rota_form, text
 from dashboard import message_parts as parts
 from dashboard.actions import InvalidActionError
 from dashboard.escalations import Setup
@@ -115,8 +115,9 @@ def _span(found: Setup, span: Span, zone: str) -> list[Any]:
     person = found.people.get(account or 0)
     name = html.Span(words.NOBODY_ON_CALL, className="m-nobody") if person is None else html.Strong(person["name"])
     hint = f" ({words.OVERRIDE_MARK})" if span.on_call.is_override else ""
-    until = "24:00" if end.time() == time() else f"{end:%H:%M}"
-    return [html.Div(f"{start:%H:%M}–{until}{hint}", className="muted numeric"), name]
+    begun = f"{start:%H:%M}{local_time.which(start, zone)}"
+    until = "24:00" if end.time() == time() else f"{end:%H:%M}{local_time.which(end, zone)}"
+    return [html.Div(f"{begun}–{until}{hint}", className="muted numeric"), name]
 
 
 def _holes(rota: Rota) -> Any:

@@ -103,7 +103,6 @@ CHANGED = {
     "retire": "It is retired.",
 }
 NO_PATIENT = "Choose a patient first."
-NOT_A_TIME = "A time is written like 22 Nov 2026 08:00."
 NOT_STORED = "Nothing was changed: the database does not answer. Try again in a moment."
 
 NEW_LEAD = "It gets a login at the broker at once. What it needs to connect is shown once, on this page."

@@ -191,8 +191,6 @@ EXCEPTION = "Exception {number}"
 EXCEPTION_FROM = "From, such as 24 Dec 2026 20:00"
 EXCEPTION_TO = "Until"
 NOBODY_AT_ALL = "Nobody"
-BAD_INSTANT = "{where}: write the time like 24 Dec 2026 20:00."
-NO_SUCH_INSTANT = "{where}: this hour does not exist on that day, because the clocks go forward."
 
 # channels
 CHANNELS = "Channels"
