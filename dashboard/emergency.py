@@ -55,6 +55,6 @@ async def accesses(limit: int = 200, before: int | None = None) -> list[Row]:
 
 
 async def present(patient_id: int) -> Row | None:
-    """Say until when and why the person at work has this patient open in an emergency; ``None`` where they have not."""
+    """Until when, in which zone, and why the person at work has this patient open in an emergency; ``None`` if not."""
     found = await store.fetch_from(FILE, "present", patient=patient_id, account=identity.current().account_id)
     return found[0] if found else None

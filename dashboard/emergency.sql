@@ -11,6 +11,7 @@ where %(before)s::bigint is null or e.access_id < %(before)s
 order by e.access_id desc limit %(limit)s
 
 -- name: present
-select e.expires_at, e.reason from emergency_access e
+select e.expires_at, e.reason, s.time_zone
+from emergency_access e join patient p using (patient_id) join site s using (site_id)
 where e.patient_id = %(patient)s and e.account_id = %(account)s and e.expires_at > now()
 order by e.expires_at desc limit 1

@@ -18,9 +18,8 @@ from dashboard.permissions import NotPermittedError
 from dashboard.shell import trouble
 from dashboard.text import accounts as words
 from dashboard.text import messages
-from dashboard.wording import clock
+from dashboard.wording import clock, zone_name
 
-ZONE = "Europe/London"
 _FAILURES = (InvalidActionError, NotThereError, NotPermittedError)
 _UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 
@@ -209,7 +208,7 @@ async def save(
     try:
         if account is None:
             _, link = await people.add(sign_in or "", name or "", entitlement)
-            return _link_said(link, name or "", href), turn + 1
+            return await _link_said(link, name or "", href), turn + 1
         await people.change(account, name or "", entitlement)
     except _FAILURES as exc:
         return bad(str(exc)), no_update
@@ -235,7 +234,7 @@ async def act(
 
 async def _do(kind: str, account: int, issuer: str, subject: str, name: str, href: str) -> Any:
     if kind == "link":
-        return _link_said(await people.make_link(account), name, href)
+        return await _link_said(await people.make_link(account), name, href)
     if kind == "factor":
         await people.reset_second_factor(account)
         return good(words.FACTOR_RESET)
@@ -249,10 +248,12 @@ async def _do(kind: str, account: int, issuer: str, subject: str, name: str, hre
     return good(words.LINKED)
 
 
-def _link_said(link: Link, name: str, href: str) -> Any:
+async def _link_said(link: Link, name: str, href: str) -> Any:
     parts = urlsplit(href)
     address = f"{parts.scheme}://{parts.netloc}{people.link_path(link)}"
-    until = clock(link.expires_at, ZONE, link.expires_at - people.LINK_VALID)
+    zone = await queries.own_zone()
+    until = clock(link.expires_at, zone, link.expires_at - people.LINK_VALID)
+    until += f", {zone_name(zone, link.expires_at)}"
     return good(
         html.P(words.LINK_MADE.format(name=" ".join(name.split()), until=until)),
         html.P([html.Code(address, id="person-link"), " ", dcc.Clipboard(target_id="person-link", title=words.COPY)]),

@@ -19,6 +19,11 @@ async def sites() -> list[Row]:
     return await fetch("sites")
 
 
+async def own_zone() -> str:
+    """The zone of what belongs to no site, such as when one signed in: that of the first of this person's sites."""
+    return next((site["time_zone"] for site in await sites()), "Europe/London")
+
+
 async def standards() -> dict[int, Standard]:
     """The policies in force, by id."""
     rows = await fetch("pathway_documents")

@@ -9,18 +9,17 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import fields, identity, own_account, second_factor, store, text
+from dashboard import fields, identity, own_account, queries, second_factor, store, text
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.auth import SignIn
 from dashboard.fields import bad, good
 from dashboard.second_factor import Answer, Enrolment
 from dashboard.shell import scrollable, trouble
 from dashboard.text import accounts as words
-from dashboard.wording import clock
+from dashboard.wording import clock, zone_name
 
 PATH = "/account"
 
-ZONE = "Europe/London"
 # each names the one before it as well, so the order matters
 _BROWSERS = (("Edg/", "Edge"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
 _SYSTEMS = (
@@ -181,13 +180,14 @@ def _codes(codes: list[str]) -> Any:
 async def fill_sessions(_: Any) -> Any:
     """Where the person is signed in."""
     try:
-        found = await own_account.own_sessions()
+        found, zone = await own_account.own_sessions(), await queries.own_zone()
     except _UNREADABLE:
         return trouble()
     return html.Section(
         [
             html.H2(words.SESSIONS),
-            scrollable(fields.table(words.SESSION_COLUMNS, [_session(row) for row in found]), words.SESSIONS),
+            html.P(f"{text.times_in(zone_name(zone, found[0]['now']))}.", className="muted") if found else None,
+            scrollable(fields.table(words.SESSION_COLUMNS, [_session(row, zone) for row in found]), words.SESSIONS),
             html.Div([fields.button("sessions-others", words.END_OTHERS, quiet=True)], className="form-acts")
             if len(found) > 1
             else None,
@@ -197,7 +197,7 @@ async def fill_sessions(_: Any) -> Any:
     )
 
 
-def _session(row: dict[str, Any]) -> Any:
+def _session(row: dict[str, Any], zone: str) -> Any:
     end: Any = html.Strong(words.THIS_ONE)
     if not row["is_this"]:
         end = html.Button(
@@ -209,8 +209,8 @@ def _session(row: dict[str, Any]) -> Any:
         )
     return html.Tr(
         [
-            html.Td(clock(row["created_at"], ZONE, row["now"]), className="tight"),
-            html.Td(clock(row["seen_at"], ZONE, row["now"]), className="tight"),
+            html.Td(clock(row["created_at"], zone, row["now"]), className="tight"),
+            html.Td(clock(row["seen_at"], zone, row["now"]), className="tight"),
             html.Td(words.METHODS.get(row["method"], row["method"]), className="tight"),
             html.Td(browser_named(row["agent"])),
             html.Td(end, className="number"),

@@ -9,17 +9,16 @@ import psycopg
 import psycopg_pool
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from dashboard import emergency, fields, identity, text
+from dashboard import emergency, fields, identity, queries, text
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.fields import bad, good
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import icon, scrollable, trouble
 from dashboard.text import accounts as words
-from dashboard.wording import clock
+from dashboard.wording import clock, zone_name
 
 PATH = "/emergency"
 
-ZONE = "Europe/London"
 _UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 
 
@@ -77,7 +76,7 @@ async def fill(_: Any) -> Any:
     if not may(identity.current(), Permission.OPEN_IN_EMERGENCY):
         return None
     try:
-        found = await emergency.accesses(limit=20)
+        found, zone = await emergency.accesses(limit=20), await queries.own_zone()
     except _UNREADABLE:
         return trouble()
     if not found:
@@ -86,7 +85,7 @@ async def fill(_: Any) -> Any:
     rows = [
         html.Tr(
             [
-                html.Td(clock(e["started_at"], ZONE, now), className="tight"),
+                html.Td(clock(e["started_at"], zone, now), className="tight"),
                 html.Td(e["account"]),
                 html.Td(
                     dcc.Link(str(e["patient_id"]), href=f"/patients/{e['patient_id']}")
@@ -94,13 +93,17 @@ async def fill(_: Any) -> Any:
                     else str(e["patient_id"])
                 ),
                 html.Td(e["reason"]),
-                html.Td(clock(e["expires_at"], ZONE, now), className="tight"),
+                html.Td(clock(e["expires_at"], zone, now), className="tight"),
             ]
         )
         for e in found
     ]
     return html.Section(
-        [html.H2(words.OWN_OPENINGS), scrollable(fields.table(words.EMERGENCY_COLUMNS, rows), words.OWN_OPENINGS)],
+        [
+            html.H2(words.OWN_OPENINGS),
+            html.P(f"{text.times_in(zone_name(zone, now))}.", className="muted"),
+            scrollable(fields.table(words.EMERGENCY_COLUMNS, rows), words.OWN_OPENINGS),
+        ],
         className="card section stack",
         style={"marginTop": "16px"},
     )
@@ -116,7 +119,8 @@ async def banner(patient_id: int) -> Any:
     found = await emergency.present(patient_id)
     if found is None:
         return None
-    until = clock(found["expires_at"], ZONE, datetime.now(UTC))
+    zone = found["time_zone"]
+    until = f"{clock(found['expires_at'], zone, datetime.now(UTC))}, {zone_name(zone, found['expires_at'])}"
     said = words.EMERGENCY_BANNER.format(until=until, reason=found["reason"])
     return html.Div([icon("emergency"), " ", said], className="emergency-banner", role="status")
 

@@ -86,6 +86,7 @@ def test_a_person_is_added_and_signs_in_by_the_link(trust: Trust, browser: Brows
     form.get_by_role("button", name="Save").click()
     link = form.locator("#person-link")
     expect(link).to_contain_text("/choose-password?token=")
+    expect(form.locator("#person-said")).to_contain_text(re.compile(r"until .* \d\d:\d\d, Europe/London \("))
     address = link.inner_text()
     page.keyboard.press("Escape")
     page.get_by_label("Search by name").fill("beko")
@@ -123,6 +124,7 @@ def test_a_patient_is_registered_with_pathway_and_device_in_one_go(trust: Trust,
     page.get_by_label("Usual NEWS2").fill("2")
     page.get_by_label("Devices").fill("ox-77")
     page.get_by_role("button", name="Register").click()
+    expect(page.locator("#emergency-list")).to_contain_text("Times in Europe/London (")
     page.get_by_role("link", name="Open the record").click()
     expect(page.get_by_role("heading", name="Winifred <script>alert(1)</script>")).to_be_visible()
     [(scale, usual, device)] = trust.ask(
@@ -224,6 +226,7 @@ def test_a_person_protects_their_account_with_an_app_and_ends_another_sign_in(tr
     page.reload()
     page.get_by_role("button", name="Sign out there").click()
     expect(page.locator("#account-sessions tbody tr")).to_have_count(1)
+    expect(page.locator("#account-sessions")).to_contain_text("Times in Europe/London (")
     expect(page.locator("#account-factor")).to_contain_text("Recovery codes left: 9")
     other.wait_for_url(re.compile("/sign-in"))
     other.context.close()
@@ -278,6 +281,7 @@ def test_a_clinician_opens_a_patient_elsewhere_and_everybody_sees_it(trust: Trus
     patient = trust.trusts.north.patients[2]
     assert patient.site_id == oak
     trust.ask("update patient set nhs_number = '4505577104' where patient_id = %s", patient.patient_id)
+    trust.ask("update site set time_zone = 'Asia/Kolkata' where site_id = %s", oak)
     trust.ask("update account set all_sites = false where account_id = %s", nurse)
     trust.cookies.pop("nurse", None)
     trust.ask("insert into account_site values (%s, %s, %s)", nurse, elm, trust.trusts.north.organisation_id)
@@ -293,6 +297,7 @@ def test_a_clinician_opens_a_patient_elsewhere_and_everybody_sees_it(trust: Trus
     page.get_by_role("button", name="Open for 60 minutes").click()
     page.get_by_role("link", name="Open the record").click()
     expect(page.locator(".emergency-banner")).to_contain_text("Found unconscious")
+    expect(page.locator(".emergency-banner")).to_contain_text(", Asia/Kolkata (IST)")
     expect(page.get_by_role("heading", name=patient.family_name)).to_be_visible()
     page.context.close()
     audit = trust.open(browser, "admin", "/audit")
@@ -309,6 +314,7 @@ def test_a_clinician_opens_a_patient_elsewhere_and_everybody_sees_it(trust: Trus
     assert file.splitlines()[0].startswith("audit_id,at,account_id")
     assert "Found unconscious" in file
     audit.context.close()
+    trust.ask("update site set time_zone = 'Europe/London' where site_id = %s", oak)
     trust.ask("delete from account_site where account_id = %s", nurse)
     trust.ask("update account set all_sites = true where account_id = %s", nurse)
     trust.cookies.pop("nurse", None)
