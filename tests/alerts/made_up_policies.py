@@ -1,13 +1,22 @@
 """Which policies do the tests of the core make up, so that each family of rules is met, alone and together?"""
 
-STRICT = """
-name = "strict"
-title = "Holds, gaps and deadbands"
+
+def opening(name: str, title: str, *, lateness: str = "40 d", actionable: str = "1 h") -> str:
+    """Write how a policy begins, before its rules."""
+    return f"""
+name = "{name}"
+title = "{title}"
 author = "test"
 source = "test"
 reason = "test"
-lateness = "40 d"
-actionable = "1 h"
+lateness = "{lateness}"
+actionable = "{actionable}"
+"""
+
+
+STRICT = (
+    opening("strict", "Holds, gaps and deadbands")
+    + """
 [[limit]]
 name = "fast_pulse"
 title = "Fast pulse"
@@ -23,15 +32,11 @@ clear_after = { consecutive = 2, apart = "5 min", hold = "5 min" }
 gap = "15 min"
 source = "test"
 """
+)
 
-COURSES = """
-name = "courses"
-title = "Every trend family, and combinations"
-author = "test"
-source = "test"
-reason = "test"
-lateness = "40 d"
-actionable = "1 h"
+COURSES = (
+    opening("courses", "Every trend family, and combinations")
+    + """
 [[limit]]
 name = "raised_pulse"
 title = "Raised pulse, for combinations only"
@@ -102,8 +107,9 @@ severity = "red"
 clear_after = { consecutive = 2 }
 source = "test"
 """
+)
 CUSUM = (
-    COURSES[: COURSES.index("[[limit]]")]
+    opening("shifts", "Shifts from the usual, by both ways of telling")
     + """
 [[ewma]]
 name = "breathing_shift"
@@ -145,7 +151,7 @@ source = "test"
 """
 )
 LATCHED = (
-    COURSES[: COURSES.index("[[limit]]")]
+    opening("latched", "What stays, at night and together")
     + """
 [[limit]]
 name = "fast_pulse"
@@ -189,7 +195,7 @@ source = "test"
 """
 )
 DOUBTS = (
-    COURSES[: COURSES.index("[[limit]]")]
+    opening("doubts", "Rules on the observations themselves")
     + """
 [[limit]]
 name = "fast_pulse"

@@ -17,6 +17,7 @@ from alerts.policy import parse, shipped
 from alerts.state import PERSON
 from schemas.observation import ObservationBatch
 from schemas.vital_signs import BY_NAME
+from tests.alerts.made_up_policies import opening
 
 pytestmark = pytest.mark.pure
 
@@ -24,14 +25,9 @@ pytestmark = pytest.mark.pure
 START = 1_767_225_600_000_000
 PULSE = BY_NAME["pulse"].code
 
-FAST = parse("""
-name = "fast"
-title = "Fast pulse"
-author = "test"
-source = "test"
-reason = "test"
-lateness = "1 d"
-actionable = "1 h"
+FAST = parse(
+    opening("fast", "Fast pulse", lateness="1 d")
+    + """
 [[limit]]
 name = "fast_pulse"
 title = "Fast pulse"
@@ -41,7 +37,8 @@ yellow = 100
 amber = 120
 red = 140
 source = "test"
-""")
+"""
+)
 
 
 def people(size: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from alerts.plain_words import in_words
 from alerts.policy import parse, shipped
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward
+from tests.alerts.made_up_policies import opening
 
 pytestmark = pytest.mark.pure
 
@@ -163,15 +164,7 @@ def test_a_schedule_that_needs_all_names_what_is_silent() -> None:
     )
 
 
-HEAD = """
-name = "families"
-title = "One rule of each family"
-author = "test"
-source = "test"
-reason = "test"
-lateness = "40 d"
-actionable = "40 d"
-"""
+HEAD = opening("families", "One rule of each family", actionable="40 d")
 FAMILIES = parse(
     HEAD
     + """

@@ -13,18 +13,14 @@ from alerts.policy import parse, shipped
 from alerts.state import ACTIVE
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import START, Seen, Ward
+from tests.alerts.made_up_policies import opening
 
 pytestmark = pytest.mark.pure
 MINUTE = 60_000_000
 
-HARD = parse("""
-name = "hard"
-title = "A hard limit on each side, and a change that may be loosened"
-author = "test"
-source = "test"
-reason = "test"
-lateness = "1 d"
-actionable = "1 h"
+HARD = parse(
+    opening("hard", "A hard limit on each side, and a change that may be loosened", lateness="1 d")
+    + """
 target_saturation = [ { lowest = 88, highest = 92, spo2_scale = 2 } ]
 [[limit]]
 name = "fast_pulse"
@@ -75,7 +71,8 @@ every = "1 d"
 grace = "1 h"
 severity = "yellow"
 source = "test"
-""")
+"""
+)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from alerts.policy import parse
 from alerts.score_tables import NEWS2, SHIPPED, ScoreTable, load_tables
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import HOUR, START, Seen, Ward, story
+from tests.alerts.made_up_policies import opening
 from tests.alerts.test_any_order import agrees_with_the_reference, courses, minutes
 
 pytestmark = pytest.mark.pure
@@ -50,15 +51,7 @@ pulse          | 91   | .    | 1 | /min   | 1
 on_oxygen      | 0    | 0    | 0 | 1      | 1
 on_oxygen      | 1    | 1    | 2 | 1      | 1
 """
-HEAD = """
-name = "local_scores"
-title = "Local scores"
-author = "test"
-source = "test"
-reason = "test"
-lateness = "40 d"
-actionable = "40 d"
-"""
+HEAD = opening("local_scores", "Local scores", actionable="40 d")
 MADE_UP_RULE = """
 [[score]]
 name = "made_up"

@@ -19,17 +19,13 @@ from dashboard.wording import microseconds
 from schemas.episode import Severity
 from schemas.vital_signs import BY_NAME
 from tests.alerts.in_memory_ward import MINUTE, START, Seen, Ward
+from tests.alerts.made_up_policies import opening
 
 pytestmark = pytest.mark.pure
 
-POLICY = """
-name = "nights"
-title = "Nights"
-author = "test"
-source = "test"
-reason = "test"
-lateness = "40 d"
-actionable = "40 d"
+POLICY = (
+    opening("nights", "Nights", actionable="40 d")
+    + """
 [[limit]]
 name = "fast_pulse"
 title = "Fast pulse"
@@ -48,6 +44,7 @@ red = 90
 night = { from = "12:15", to = "12:45", red = 88 }
 source = "test"
 """
+)
 ZONES = ("Europe/London", "Asia/Kathmandu", "Australia/Lord_Howe")
 PULSE, SPO2 = BY_NAME["pulse"].code, BY_NAME["spo2"].code
 YEAR_MIN = 366 * 1440
