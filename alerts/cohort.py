@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -118,14 +118,14 @@ def read_observations(lines: Iterable[str], file: str) -> Recording:
     _check_header(next(reader, None), OBSERVATION_COLUMNS, file, exactly=True)
     patients, devices, instants = _Numbering(), _Numbering(), _Instants()
     parts: list[tuple[NDArray[Any], ...]] = []
-    line = 2
-    while rows := list(islice(reader, _ROWS_AT_ONCE)):
-        parts.append(_columns(rows, file, line, (patients, devices, instants)))
-        line += len(rows)
+    numbered = _numbered(reader)
+    while chunk := list(islice(numbered, _ROWS_AT_ONCE)):
+        lines_of, rows = zip(*chunk, strict=True)
+        parts.append((np.array(lines_of, np.int64), *_columns(rows, file, lines_of, (patients, devices, instants))))
     if not parts:
         raise CohortError(f"{file}: no observations; expected at least one row below the header")
-    patient, device, at, vital, value = (np.concatenate(column) for column in zip(*parts, strict=True))
-    keep, repeated = _distinct(patient, device, at, vital, value, file)
+    line, patient, device, at, vital, value = (np.concatenate(column) for column in zip(*parts, strict=True))
+    keep, repeated = _distinct(patient, device, at, vital, value, line, file)
     plausible = (value[keep] >= PLAUSIBLE_LOW[vital[keep]]) & (value[keep] <= PLAUSIBLE_HIGH[vital[keep]])
     chosen = keep[plausible]
     at = at[chosen]
@@ -135,8 +135,17 @@ def read_observations(lines: Iterable[str], file: str) -> Recording:
     return Recording(list(patients), batch, int((~plausible).sum()), repeated)
 
 
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Give each row that is not blank with the line on which it begins: a quoted cell may go over several."""
+    last = reader.line_num
+    for row in reader:
+        if row:
+            yield last + 1, row
+        last = reader.line_num
+
+
 def _columns(
-    rows: list[list[str]], file: str, line: int, names: tuple[_Numbering, _Numbering, _Instants]
+    rows: Sequence[list[str]], file: str, lines: Sequence[int], names: tuple[_Numbering, _Numbering, _Instants]
 ) -> tuple[NDArray[Any], ...]:
     """Turn some rows into arrays; where that fails, find the row and say what is wrong with it."""
     try:
@@ -154,9 +163,10 @@ def _columns(
     except (ValueError, KeyError):
         pass
     if any(len(row) != len(OBSERVATION_COLUMNS) or _letter(row) for row in rows):
-        return _columns([_numeric(row, file, line + i) for i, row in enumerate(rows)], file, line, names)
-    for i, row in enumerate(rows):
-        _check_row(row, f"{file}:{line + i}")
+        numeric = [_numeric(row, file, line) for line, row in zip(lines, rows, strict=True)]
+        return _columns(numeric, file, lines, names)
+    for line, row in zip(lines, rows, strict=True):
+        _check_row(row, f"{file}:{line}")
     raise AssertionError("a row that cannot be read was not found")
 
 
@@ -205,6 +215,7 @@ def _distinct(
     at: NDArray[np.int64],
     vital: NDArray[Any],
     value: NDArray[np.float64],
+    line: NDArray[np.int64],
     file: str,
 ) -> tuple[NDArray[np.intp], int]:
     """Give the order of the rows, each once, and how many were the same again; refuse two values of one instant."""
@@ -214,7 +225,7 @@ def _distinct(
         same &= column[order[1:]] == column[order[:-1]]
     contrary = np.flatnonzero(same & (value[order[1:]] != value[order[:-1]]))
     if len(contrary):
-        first, second = sorted((int(order[contrary[0]]) + 2, int(order[contrary[0] + 1]) + 2))
+        first, second = sorted(int(line[order[contrary[0] + i]]) for i in (0, 1))
         raise CohortError(
             f"{file}:{second}: contradicts line {first}: another value of the same patient, device, instant and vital "
             "sign; keep one of them"
@@ -234,7 +245,7 @@ def read_outcomes(lines: Iterable[str], file: str) -> Outcomes:
     _check_header(next(reader, None), OUTCOME_COLUMNS, file, exactly=False)
     seen: dict[str, int] = {}
     rows = []
-    for line, row in enumerate(reader, start=2):
+    for line, row in _numbered(reader):
         if len(row) < len(OUTCOME_COLUMNS):
             raise CohortError(f"{file}:{line}: {len(row)} cells; expected {','.join(OUTCOME_COLUMNS)} first")
         rows.append(_outcome(row, f"{file}:{line}"))

@@ -202,12 +202,20 @@ GOOD = "a,d,2026-03-02T10:00:00Z,pulse,80"
             "o.csv:2: observed_at is '1926-03-02T10:00:00Z'; expected a time",
         ),
         ([HEADER, GOOD, "b" + GOOD[1:], GOOD.replace("80", "81")], "o.csv:4: contradicts line 2"),
+        # a line is one of the file, also after blank ones and quoted line breaks
+        ([HEADER, "", GOOD, '"b\n', 'b"' + GOOD[1:], GOOD.replace("80", "81")], "o.csv:6: contradicts line 3"),
+        ([HEADER, '"a\n', 'b"' + GOOD[1:], "", "a,d"], "o.csv:5: 2 cells; expected 5"),
     ],
 )
 def test_unusable_observations_are_refused_with_their_place(lines: list[str], sentence: str) -> None:
     with pytest.raises(CohortError) as refused:
         read_observations(lines, "o.csv")
     assert sentence in str(refused.value)
+
+
+def test_blank_lines_are_no_rows() -> None:
+    assert len(read_observations([HEADER, "", GOOD, ""], "o.csv").observations) == 1
+    assert read_outcomes([OUTCOME_HEADER, "", f"a,{HOURS},,", ""], "x.csv").patients == ["a"]
 
 
 HOURS = "2026-03-02T10:00:00Z,2026-03-02T20:00:00Z"
@@ -232,6 +240,7 @@ HOURS = "2026-03-02T10:00:00Z,2026-03-02T20:00:00Z"
             "x.csv:2: from is '1926-03-02T10:00:00Z'; expected a time after 1970",
         ),
         ([OUTCOME_HEADER, f"a,{HOURS},sepsis,later"], "x.csv:2: onset is 'later'; expected a time"),
+        ([OUTCOME_HEADER, '"a\n', f'b",{HOURS},,', "", "a,b"], "x.csv:5: 2 cells"),
     ],
 )
 def test_unusable_outcomes_are_refused_with_their_place(lines: list[str], sentence: str) -> None:
