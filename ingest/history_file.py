@@ -259,6 +259,11 @@ class Table:
     def _read_time(self, text: str) -> int | Refused:
         try:
             when = datetime.fromisoformat(text)
+            if when.tzinfo is None and self._zone is None:
+                detail = (
+                    f"time: {text!r} has no offset from UTC; add it, or say with --tz which zone's clocks showed it"
+                )
+                return Refused(Reason.TIME_WITHOUT_ZONE, detail)
             return microseconds(text) if when.tzinfo else from_local(when, self._zone)
         except Refused as refused:
             return refused

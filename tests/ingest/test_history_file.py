@@ -113,3 +113,12 @@ def test_a_row_is_named_by_the_line_on_which_it_begins() -> None:
     [block] = table(text).blocks()
     assert block.line == [3, 6]
     assert [row.line for row in block.refused] == [8, 10]
+
+
+def test_a_time_without_an_offset_is_refused_with_what_this_command_takes() -> None:
+    text = "time,pulse\n2026-10-25T01:30,70\n"
+    for zone, reason, says in ((None, "time_without_zone", "--tz"), ("Europe/London", "ambiguous_time", "there twice")):
+        [block] = table(text, zone).blocks()
+        [row] = block.refused
+        assert (row.line, row.reason) == (2, reason)
+        assert says in row.detail
