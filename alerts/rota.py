@@ -15,6 +15,9 @@ import msgspec
 from alerts import hours
 from alerts.hours import DAY_MIN, DAYS, WEEK_MIN, Window
 
+EXAMPLE = "2026-12-24T20:00:00+00:00"
+"""How an instant is written in a document."""
+
 
 class RotaError(ValueError):
     """A rota cannot be used; the message says where, what and what was expected."""
@@ -71,12 +74,15 @@ def read(document: object) -> Rota:
         rota = msgspec.convert(document, Rota)
         for number, shift in enumerate(rota.shifts, 1):
             hours.check(shift, f"shift {number}")
-    except (msgspec.ValidationError, hours.HoursError) as exc:
+    except msgspec.ValidationError as exc:
+        hint = f"; write it as {EXAMPLE}" if "RFC3339" in str(exc) else ""
+        raise RotaError(f"{exc}{hint}") from exc
+    except hours.HoursError as exc:
         raise RotaError(str(exc)) from exc
     _refuse_overlap(rota)
     for number, override in enumerate(rota.overrides, 1):
         if override.start.tzinfo is None or override.end.tzinfo is None:
-            raise RotaError(f"override {number}: its times have no zone; write them as 2026-12-24T20:00+00:00")
+            raise RotaError(f"override {number}: its times have no zone; write them as {EXAMPLE}")
         if override.end <= override.start:
             raise RotaError(f"override {number}: it ends before it begins; put the later time second")
     return rota

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -107,7 +108,11 @@ def test_shifts_that_overlap_are_refused_with_their_place() -> None:
         ({"shifts": [{"account": "x"}]}, "shifts"),
         (
             {"overrides": [{"start": "2026-06-08T08:00:00", "end": "2026-06-08T09:00:00"}]},
-            "override 1: its times have no zone",
+            f"override 1: its times have no zone; write them as {re.escape(rota.EXAMPLE)}",
+        ),
+        (
+            {"overrides": [{"start": "2026-10-25T01:30+00:00", "end": "2026-10-25T02:30:00Z"}]},
+            rf"overrides\[0\].start`; write it as {re.escape(rota.EXAMPLE)}",
         ),
         (
             {"overrides": [{"start": "2026-06-08T08:00:00Z", "end": "2026-06-08T08:00:00Z"}]},
@@ -119,3 +124,8 @@ def test_shifts_that_overlap_are_refused_with_their_place() -> None:
 def test_a_rota_that_cannot_be_used_is_refused_with_its_place(wrong: Any, complaint: str) -> None:
     with pytest.raises(RotaError, match=complaint):
         rota.read(wrong)
+
+
+def test_an_instant_written_as_the_complaints_say_is_taken() -> None:
+    later = rota.EXAMPLE.replace("T20", "T21")
+    assert rota.read({"overrides": [{"start": rota.EXAMPLE, "end": later}]}).overrides[0].account is None
