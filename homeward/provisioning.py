@@ -175,9 +175,15 @@ def publish_policy(
 
     Raises
     ------
-    alerts.policy.PolicyError
+    alerts.notation.PolicyError
         Where the document is not a valid policy.
+    ProvisioningError
+        Where author or reason are missing.
     """
+    if not author.strip() or not reason.strip():
+        raise ProvisioningError(
+            "A version of a policy needs an author who answers for it and a reason, for the record."
+        )
     draft = Draft.read(text)
     with acting_for(connection, organisation):
         run(connection, "add_pathway", organisation=organisation, name=draft.name, title=draft.title)

@@ -14,6 +14,7 @@ from alerts.notation import PolicyError
 from alerts.policy import shipped
 from homeward import provisioning
 from homeward.enrolment import enrol, overrides, set_override
+from homeward.provisioning import ProvisioningError
 from ingest.registry import read_registry
 from schemas.database import acting_for, open_pool
 from tests.conftest import TestDatabase
@@ -137,3 +138,11 @@ def test_a_published_version_is_never_changed_and_knows_its_template(trust: Trus
             acting_for(trust.connection, trust.number),
         ):
             trust.connection.execute(statement.encode())
+
+
+def test_a_version_of_a_policy_has_an_author_and_a_reason(trust: Trust) -> None:
+    text = shipped("pulse_oximetry_home").text.replace("amber = 94", "amber = 95")
+    for author, reason in (("", "R"), ("A", ""), (" ", "R"), ("A", "\t")):
+        with pytest.raises(ProvisioningError, match="needs an author who answers for it and a reason"):
+            provisioning.publish_policy(trust.connection, trust.number, text, author=author, reason=reason)
+    assert trust.publish(text) == ("pulse_oximetry_home", 2)
