@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from alerts import news2_inputs as inputs
 from alerts.bands import BandTable
-from alerts.load_rules import NEWS2_BANDS, NEWS2_RESPONSE, load_bands, load_response, rule_version
+from alerts.load_rules import NEWS2_BANDS, NEWS2_RESPONSE, load_bands, load_response
 from alerts.news2_chart import ALONE, ON_OXYGEN, OXYGEN_CELLS, PARAMETERS, SCALES, SPO2, Chart, unpack_points
 
 RESPONSES = load_response(NEWS2_RESPONSE)
@@ -26,8 +26,6 @@ RESPONSES = load_response(NEWS2_RESPONSE)
 CHART = Chart(load_bands(NEWS2_BANDS), RESPONSES)
 RESPONSE_LEVELS = CHART.levels
 """Names of the response levels; ``response`` holds their positions."""
-RULE_VERSION = rule_version(NEWS2_BANDS, NEWS2_RESPONSE)
-"""Names the content of both tables, for what an episode stores."""
 
 # Rows scored at a time: few enough that a block's work arrays (256 KB each) stay in the cache, enough that the calls
 # themselves do not count. Half as many is 4 % slower, an eighth half as slow again.

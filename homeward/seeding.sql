@@ -79,6 +79,3 @@ on conflict do nothing
 -- name: add_note
 insert into note (organisation_id, patient_id, account_id, at, body)
 values (%(organisation)s, %(patient)s, %(account)s, %(at)s + interval '3 minutes', %(body)s)
-
--- name: active_episodes
-select severity, count(*) as episodes from episode where phase = 'active' group by severity

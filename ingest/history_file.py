@@ -36,7 +36,6 @@ _WORDS = {"observed_at": TIME, "datetime": TIME, "timestamp": TIME}
 _OMBLEPY = {"sys": "bp_systolic", "dia": "bp_diastolic", "bpm": "pulse"}
 _FLAGS = {"mov": Flag.MOVEMENT, "ihb": Flag.IRREGULAR_PULSE}
 _ROLES = (TIME, PATIENT, DEVICE, USER, VITAL, VALUE, UNIT)
-_NAN = math.nan
 
 
 class HistoryError(ValueError):

@@ -15,16 +15,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 FOLDER = Path(__file__).parent.parent / "docs" / "screenshots"
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = ["--disable-gpu", "--disable-quic"]  # beside what Playwright gives a browser without a screen
 DESK, TABLET, PHONE = (1440, 900), (768, 1024), (360, 780)
 NAME, CHART = ".cell-name", "#patient-chart .main-svg"
 LIST = f".ag-center-cols-container {NAME}"

@@ -94,7 +94,6 @@ DEVICES_HINT = "The codes on their labels, with spaces between. They belong to t
 REGISTER = "Register"
 REGISTERED = "is registered."
 OPEN_RECORD = "Open the record"
-ANOTHER = "Register another"
 KNOWN_OPEN = "Open their record"
 WHO, WHERE, CARE = "Who", "Where", "Care"
 SEX_WORDS = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Not recorded"}
@@ -198,7 +197,6 @@ EMERGENCY_LEAD = (
 )
 EMERGENCY_REASON_HINT = "At least a few words; kept for good and read by those who check"
 OPEN_NOW = "Open for 60 minutes"
-OPENED = "Opened until {until}."
 EMERGENCY_BANNER = "You opened this record in an emergency. It closes at {until}. Reason: {reason}"
 OWN_OPENINGS = "Your emergency accesses"
 

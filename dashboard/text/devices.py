@@ -29,7 +29,6 @@ BACK = "Back to the devices"
 ONLINE, OFFLINE, RETIRED, NEVER = "Online", "Offline", "Retired", "Never heard"
 SILENT = "No status heard"
 UNREADABLE = "Unreadable status"
-NOBODY = "Nobody"
 EVERYWHERE = "No site"
 LOW = "low"
 

@@ -52,7 +52,6 @@ HIGHEST = "Highest NEWS2 of every four hours, over the last 24 hours"
 SHIFT = "Shift handover"
 SHIFT_LEAD = "What happened since the last shift began, for whoever takes over."
 SINCE = "Since"
-NOW = "now"
 GROUPS = {
     "not_reporting": "Not reporting",
     "new": "New",
@@ -73,7 +72,6 @@ REST = "Everybody else"
 NOTE = "Note"
 NOTE_FOR = "Note for whoever takes over"
 GENERAL = "About the shift as a whole"
-NOBODY = "Nobody."
 WAITS = "waiting for a response"
 SILENT = "not reporting"
 SPANS = {"shift": "This shift", "12h": "12 hours", "24h": "24 hours"}

@@ -102,7 +102,6 @@ TOLD_EMPTY = "Nothing yet."
 TOLD_COLUMNS = ("When", "What", "Way", "Outcome")
 
 # ladders
-LADDERS = "Ladders"
 LADDERS_LEAD = "If nobody acknowledges an alert, one tier after the other is told. Red ignores quiet hours."
 SITE = "Site"
 ORGANISATION = "Whole organisation"
@@ -169,7 +168,6 @@ DAYS = {
 }
 
 # rotas
-ROTAS = "Rotas"
 ROTAS_LEAD = (
     "Who is on call when, this week and the next. Shifts may not overlap; what no shift covers is a hole, in which the "
     "next tier is told."

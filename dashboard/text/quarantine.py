@@ -6,7 +6,6 @@ LEAD = (
     "Messages that could not be understood, belong to nobody or are implausible. Nothing is dropped: they are kept "
     "whole. Mend the cause, then replay them."
 )
-LIST = "Causes"
 EMPTY = "Nothing is in quarantine."
 TITLES = {
     "unassigned": "Nobody had the device at that time",

@@ -39,8 +39,6 @@ HASH_ITERATIONS = 10_000
 MANY_CONNECTIONS = ("/bin/sh", "-c", 'ulimit -S -n "$(ulimit -H -n)"; exec "$@"', "mosquitto")
 """Starts a program that may have as many connections as the system lets it; a login's usual 1024 are few."""
 
-TLS_PORT = 8883
-
 SETTINGS = """\
 # Written by Homeward at every start.
 listener {tls_port}{tls_bind}

@@ -185,10 +185,6 @@ update notification_job j set status = case when o.got_through then 'delivered' 
     outcome = case when o.got_through then 'told' else 'nothing got through' end, ended_at = %(now)s
 from over o where o.job_id = j.job_id and (o.got_through or not o.goes_on)
 
--- name: next_instant
-select least((select min(run_at) from notification_job where status = 'waiting' and run_at < 'infinity'),
-             (select min(run_at) from delivery where status = 'waiting')) as at
-
 -- name: take_delivery
 -- The row stays locked while it is sent: another notifier takes another one, and one that is killed lets go at once.
 -- Of one urgency what is new goes before what is told again.

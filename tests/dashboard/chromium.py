@@ -15,16 +15,7 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.waiting import wait_until
 
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+FLAGS = ["--disable-gpu", "--disable-quic"]  # beside what Playwright gives a browser without a screen
 PATIENCE_MS = 60_000
 WIDTHS = {"phone": (360, 740), "tablet": (768, 1024), "desk": (1440, 900)}
 _LOOKS = 3
