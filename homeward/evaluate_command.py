@@ -54,11 +54,11 @@ def load_policy(name: str) -> Policy:
     if not file.is_file():
         raise PolicyError(f"policy {name!r}: no such file, and not one of the shipped {', '.join(shipped_names())}")
     try:
-        return parse(file.read_text(encoding="utf-8"))
+        return parse(file.read_text(encoding="utf-8"), file=name)
     except UnicodeDecodeError as exc:
         raise PolicyError(f"policy {name!r}: not a text file; expected a policy document in TOML") from exc
-    except PolicyError as exc:
-        raise PolicyError(f"{name}: {exc}") from exc
+    except OSError as exc:
+        raise PolicyError(f"policy {name!r}: cannot be read ({exc.strerror or exc})") from exc
 
 
 def read_file(reader: Callable[[Iterator[str], str], _T], path: Path) -> _T:

@@ -304,6 +304,10 @@ def test_the_command_says_what_is_wrong_in_a_sentence(
     words = ["--observations", str(tmp_path / "o.csv"), "--outcomes", str(tmp_path / "x.csv")]
     assert _command(monkeypatch, *words, "--policy", policy, "--horizon", horizon) == 1
     assert sentence in capsys.readouterr().err
+    draft = tmp_path / "draft.toml"
+    draft.write_text('name = "x"\ntitle = 7\n')
+    assert _command(monkeypatch, *words, "--policy", str(draft)) == 1
+    assert capsys.readouterr().err.startswith(f"{draft}:2: Expected `str`")
     words[1] = str(tmp_path / "missing.csv")
     assert _command(monkeypatch, *words, "--policy", "care_home_news2") == 1
     assert "cannot be read" in capsys.readouterr().err
