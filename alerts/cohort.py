@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from schemas.csv_rows import numbered_rows, read_rows
 from schemas.observation import ObservationBatch
 from schemas.vital_signs import ACVPU, BY_NAME, PLAUSIBLE_HIGH, PLAUSIBLE_LOW
 
@@ -118,9 +118,7 @@ def read_observations(lines: Iterable[str], file: str) -> Recording:
     _check_header(next(reader, None), OBSERVATION_COLUMNS, file, exactly=True)
     patients, devices, instants = _Numbering(), _Numbering(), _Instants()
     parts: list[tuple[NDArray[Any], ...]] = []
-    numbered = _numbered(reader)
-    while chunk := list(islice(numbered, _ROWS_AT_ONCE)):
-        lines_of, rows = zip(*chunk, strict=True)
+    for lines_of, rows in read_rows(reader, _ROWS_AT_ONCE):
         parts.append((np.array(lines_of, np.int64), *_columns(rows, file, lines_of, (patients, devices, instants))))
     if not parts:
         raise CohortError(f"{file}: no observations; expected at least one row below the header")
@@ -133,15 +131,6 @@ def read_observations(lines: Iterable[str], file: str) -> Recording:
         patient[chosen], device[chosen], vital[chosen], at, at, value[chosen], np.zeros(len(chosen), np.int16)
     )
     return Recording(list(patients), batch, int((~plausible).sum()), repeated)
-
-
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """Give each row that is not blank with the line on which it begins: a quoted cell may go over several."""
-    last = reader.line_num
-    for row in reader:
-        if row:
-            yield last + 1, row
-        last = reader.line_num
 
 
 def _columns(
@@ -245,7 +234,7 @@ def read_outcomes(lines: Iterable[str], file: str) -> Outcomes:
     _check_header(next(reader, None), OUTCOME_COLUMNS, file, exactly=False)
     seen: dict[str, int] = {}
     rows = []
-    for line, row in _numbered(reader):
+    for line, row in numbered_rows(reader):
         if len(row) < len(OUTCOME_COLUMNS):
             raise CohortError(f"{file}:{line}: {len(row)} cells; expected {','.join(OUTCOME_COLUMNS)} first")
         rows.append(_outcome(row, f"{file}:{line}"))

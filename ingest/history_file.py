@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from ingest.formats.instant import from_local, microseconds
 from ingest.formats.json_document import Refused
+from schemas.csv_rows import read_rows
 from schemas.observation import Flag
 from schemas.quarantine import Reason
 from schemas.units import UnitError, to_catalogue_unit
@@ -176,28 +176,18 @@ class Table:
 
     def blocks(self) -> Iterator[Block]:
         """Read all rows, some tens of thousands at a time."""
-        numbered = self._numbered()
         try:
-            while rows := list(islice(numbered, BLOCK)):
-                yield self._block(rows)
+            for lines, rows in read_rows(self._reader, BLOCK):
+                yield self._block(lines, rows)
         except csv.Error as wrong:
             raise HistoryError(f"{self._path}:{self._reader.line_num}: {wrong}; expected plain CSV.") from wrong
 
-    def _numbered(self) -> Iterator[tuple[int, list[str]]]:
-        """Give each row with the line on which it begins: a quoted field may go over several."""
-        last = self._reader.line_num
-        for row in self._reader:
-            yield last + 1, row
-            last = self._reader.line_num
-
-    def _block(self, rows: list[tuple[int, list[str]]]) -> Block:
+    def _block(self, lines: list[int], rows: list[list[str]]) -> Block:
         found = Block(rows=len(rows))
         # an instant is written many times in a long table, and only near itself
         self._instants.clear()
         read = self._long if self.layout.is_long else self._wide
-        for number, row in rows:
-            if not row:
-                continue
+        for number, row in zip(lines, rows, strict=True):
             if len(row) != self.layout.width:
                 detail = f"{len(row)} columns; expected {self.layout.width}"
                 found.refused.append(RefusedRow(number, Reason.MALFORMED, detail))

@@ -10,12 +10,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 from ingest.formats.decoded import Decoded, Rejection
 from ingest.formats.instant import from_local, microseconds
 from ingest.formats.json_document import Refused
+from schemas.csv_rows import numbered_rows
 from schemas.observation import Flag
 from schemas.quarantine import Reason
 from schemas.vital_signs import BY_NAME
@@ -37,7 +38,8 @@ def is_table(payload: bytes) -> bool:
 def decode(payload: bytes, message: int, out: Decoded, zone: str | None) -> None:
     """Read a table into ``out``; nothing is raised."""
     try:
-        rows = list(_numbered(payload.decode("utf-8-sig")))
+        reader = csv.reader(io.StringIO(payload.decode("utf-8-sig"), newline=""), strict=True)
+        rows = list(numbered_rows(reader))
         header = _header(rows[0][1])
     except (UnicodeDecodeError, csv.Error) as wrong:
         detail = f"payload: {wrong}; expected a table in UTF-8 with commas"
@@ -47,23 +49,13 @@ def decode(payload: bytes, message: int, out: Decoded, zone: str | None) -> None
         out.rejections.append(Rejection(message, refused.reason, str(refused)))
         return
     measured = sum(name in _MEASURED for name in header)
-    if not any(row for _, row in rows[1:]):
+    if not rows[1:]:
         out.rejections.append(Rejection(message, Reason.NO_VALUE, "line 2: missing; expected a row a measurement"))
     for number, row in rows[1:]:
-        if not row:
-            continue
         try:
             _read(_fields(header, row), message, out, zone)
         except Refused as refused:
             out.rejections.append(Rejection(message, refused.reason, f"line {number}: {refused}", measured))
-
-
-def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Give each row with the line on which it begins: a quoted field may go over several."""
-    reader, last = csv.reader(io.StringIO(text, newline=""), strict=True), 0
-    for row in reader:
-        yield last + 1, row
-        last = reader.line_num
 
 
 def _names(line: str) -> set[str]:
