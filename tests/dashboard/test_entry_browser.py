@@ -181,8 +181,14 @@ def test_somebody_elses_draft_waits_for_them(bedside: Bedside) -> None:
     bedside.page.evaluate("draft => window.localStorage.setItem('homeward-drafts', JSON.stringify([draft]))", draft)
     bedside.page.reload()
     expect(bedside.page.locator("#drafts")).to_contain_text("of somebody else")
-    bedside.page.get_by_role("button", name="Send now").click()
-    expect(bedside.page.locator("#drafts")).to_contain_text("1 set not sent")
+    asked: list[str] = []
+    bedside.page.on("request", lambda request: asked.append(f"{request.method} {request.url}"))
+    # which asks who is signed in, and goes no further
+    with bedside.page.expect_response("**/api/v1/me"):
+        bedside.page.get_by_role("button", name="Send now").click()
+    bedside.page.reload()
+    expect(bedside.page.locator("#drafts")).to_contain_text("of somebody else")
+    assert [one for one in asked if "/api/v1/observations" in one] == []
 
 
 def test_a_set_for_somebody_elses_resident_is_refused_and_said(house: House, bedside: Bedside) -> None:

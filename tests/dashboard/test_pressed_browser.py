@@ -58,7 +58,8 @@ def test_pressing_again_while_the_answer_is_on_its_way_does_nothing(house: House
     page.locator("#note-body").fill("Slow network.")
     page.route("**/_dash-update-component*", hold)
     save = page.locator("#note-save")
-    save.click()
+    with page.expect_request(lambda asked: '"note-save.n_clicks"' in (asked.post_data or "")):
+        save.click()
     expect(save).to_have_attribute("aria-busy", "true")
     expect(save).to_have_css("pointer-events", "none")
     save.press("Enter")
