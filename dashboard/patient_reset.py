@@ -13,9 +13,10 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 
-from dashboard import reasons, resets
+from dashboard import proposals, reasons, resets
 from dashboard.actions import InvalidActionError
 from dashboard.permissions import NotPermittedError
+from dashboard.text import proposals as asking
 from dashboard.text import resets as words
 
 Row = dict[str, Any]
@@ -27,7 +28,9 @@ def frame() -> Any:
     reason = dmc.TextInput(
         id="reset-reason", label=words.REASON, description=words.REASON_HINT, size="sm", inputProps={"maxLength": 400}
     )
-    return html.Div([reason], id="patient-reset", className="card section", hidden=True)
+    return html.Div(
+        [reason, proposals.stored_of("reset-reason")], id="patient-reset", className="card section", hidden=True
+    )
 
 
 def button(episode: Row) -> Any:
@@ -53,17 +56,20 @@ async def reset(clicks: list[int | None], reason: str | None, acts: int) -> tupl
         return str(exc), no_update, no_update
     except UNREADABLE:
         return words.FAILED, no_update, no_update
-    return (f"{words.DONE}.", "", acts + 1) if done else (words.NOT_WAITING, no_update, acts + 1)
+    if not done:
+        return words.NOT_WAITING, no_update, acts + 1
+    return no_update, proposals.stored(reason, f"{words.DONE}.", f"{words.DONE}. {asking.MORE}"), acts + 1
 
 
 def register(app: Dash) -> None:
     """Wire the buttons."""
     app.callback(
         Output("patient-said", "children", allow_duplicate=True),
-        Output("reset-reason", "value"),
+        Output("reset-reason-stored", "data"),
         Output("patient-acts", "data", allow_duplicate=True),
         Input({"kind": "reset", "episode": ALL}, "n_clicks"),
         State("reset-reason", "value"),
         State("patient-acts", "data"),
         prevent_initial_call=True,
     )(reset)
+    proposals.register_emptying(app, "reset-reason", "patient-said")

@@ -63,7 +63,7 @@ def register(
     )
 
 
-def stored(sent: str | None, said: str, more: str) -> dict[str, Any]:
+def stored(sent: str | None, said: Any, more: Any) -> dict[str, Any]:
     """Say what was stored of a box, and what to tell somebody who has, or has not, written on since."""
     return {"sent": sent or "", "said": said, "more": more, "at": datetime.now(UTC).isoformat()}
 

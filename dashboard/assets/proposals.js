@@ -63,6 +63,28 @@
         return output.id in proposed.values ? proposed.values[output.id] : proposed.more[i - ids.length];
       });
     },
+    // the box of a resident may be closed, or another's, by the time of the answer: it is of one resident and of no other
+    doneAnswered: function (told, patient, body, drafts) {
+      const unchanged = window.dash_clientside.no_update, answers = [unchanged, unchanged, unchanged, unchanged, unchanged];
+      if (!told) return answers;
+      const isOpen = told.patient === patient, name = told.name + ": ";
+      if (told.failed) {
+        answers[isOpen ? 3 : 4] = isOpen ? told.failed : name + told.failed;
+        if (isOpen) answers[0] = true;
+        return answers;
+      }
+      const rest = Object.assign({}, drafts);
+      if (plain(rest[told.patient]) === plain(told.sent)) delete rest[told.patient];
+      answers[2] = rest;
+      if (isOpen && plain(body) !== plain(told.sent)) {
+        answers[3] = told.more;
+      } else {
+        if (isOpen) answers.splice(0, 2, false, "");
+        if (isOpen) answers[3] = "";
+        answers[4] = isOpen ? told.said : name + told.said;
+      }
+      return answers;
+    },
     emptied: function (told, box) {
       const unchanged = window.dash_clientside.no_update;
       if (!told) return [unchanged, unchanged];

@@ -55,11 +55,11 @@
   }
 
   function pressBulk(button) {
-    const box = document.getElementById("bulk-reason"), kind = button.dataset.bulk, episodes = [];
+    const kind = button.dataset.bulk, episodes = [];
     picked.forEach(function (row) {
       Array.prototype.push.apply(episodes, kind === "acknowledge" && row.waiting.length ? row.waiting : row.episodes);
     });
-    act({ kind: kind, episodes: episodes, minutes: Number(button.dataset.minutes || 0), note: box ? box.value : "", several: true });
+    act({ kind: kind, episodes: episodes, minutes: Number(button.dataset.minutes || 0), note: reason(), several: true });
   }
 
   function outcome(lines, isDone) {
@@ -84,9 +84,14 @@
     redraw();
   }
 
-  function clearPicked() {
+  function reason() {
+    const box = document.getElementById("bulk-reason");
+    return box ? box.value : "";
+  }
+
+  function clearPicked(keepsReason) {
     picked.clear();
-    setProps("bulk-reason", { value: "" });
+    if (!keepsReason) setProps("bulk-reason", { value: "" });
     showPicked();
   }
 
@@ -339,7 +344,7 @@
         if (note() === sent) setProps("panel-note", { value: "" });
       }
       if (opened !== null) ask(opened);
-      if (picked.size && !said.patient) clearPicked();
+      if (picked.size && !said.patient) clearPicked(reason() !== sent);
       list.refreshNow();
       return said.words;
     },

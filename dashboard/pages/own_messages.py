@@ -9,7 +9,7 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import contacts
+from dashboard import contacts, proposals
 from dashboard import message_parts as parts
 from dashboard.actions import InvalidActionError
 from dashboard.shell import scrollable, trouble
@@ -43,6 +43,7 @@ def layout() -> Any:
             dcc.Store(id="own-turn", data=0),
             dcc.Interval(id="own-tick", interval=REFRESH_MS),
             html.Div(id="own-said"),
+            proposals.stored_of("own-address"),
             parts.loading("own-list"),
             add,
             parts.loading("own-told"),
@@ -133,7 +134,8 @@ async def add(clicks: int, kind: str, address: str | None, turn: int) -> tuple[A
         return parts.said(str(exc), good=False), no_update, no_update
     except _UNREADABLE:
         return parts.said(words.FAILED, good=False), no_update, no_update
-    return parts.said(words.CODE_SENT, good=True), turn + 1, ""
+    said = parts.said(words.CODE_SENT, good=True)
+    return no_update, turn + 1, proposals.stored(address, said, said)
 
 
 async def act(_: Any, codes: list[str], ids: list[dict[str, Any]], turn: int) -> tuple[Any, Any]:
@@ -175,13 +177,14 @@ def register(app: Dash) -> None:
     app.callback(
         Output("own-said", "children", allow_duplicate=True),
         Output("own-turn", "data", allow_duplicate=True),
-        Output("own-address", "value"),
+        Output("own-address-stored", "data"),
         Input("own-add", "n_clicks"),
         State("own-kind", "value"),
         State("own-address", "value"),
         State("own-turn", "data"),
         prevent_initial_call=True,
     )(add)
+    proposals.register_emptying(app, "own-address", "own-said")
     app.callback(
         Output("own-said", "children"),
         Output("own-turn", "data"),

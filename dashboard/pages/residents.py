@@ -10,13 +10,14 @@ from typing import Any
 import dash_mantine_components as dmc
 import psycopg
 import psycopg_pool
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from dashboard import (
     actions,
     care_actions,
     fields,
     identity,
+    proposals,
     queries,
     reachable,
     resident_list,
@@ -31,6 +32,7 @@ from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.resident_list import Resident
 from dashboard.shell import icon, trouble
 from dashboard.text import care as words
+from dashboard.text import proposals as asking
 from dashboard.told import Telling
 from dashboard.wording import full_name, zone_name
 from schemas.episode import Severity
@@ -53,6 +55,7 @@ def layout() -> Any:
             dcc.Store(id="residents-acts", data=0),
             dcc.Store(id="done-patient"),
             dcc.Store(id="done-drafts", data={}),
+            dcc.Store(id="done-answer"),
             html.Div(
                 [
                     html.Div(
@@ -183,19 +186,19 @@ async def ask_what_was_done(
 
 
 async def save_done(
-    _: int | None, body: str | None, patient_id: int | None, acts: int
-) -> tuple[Any, Any, Any, Any, Any]:
-    """Keep what was done; the box closes only when it is stored."""
-    keep = (True, no_update, no_update, no_update)
+    _: int | None, body: str | None, patient_id: int | None, name: str | None, acts: int
+) -> tuple[Row, Any]:
+    """Keep what was done; the browser closes the box only when all that it holds is stored."""
+    about = {"patient": patient_id, "name": name}
     try:
         count = await care_actions.done(int(patient_id or 0), body or "")
     except (NotPermittedError, actions.InvalidActionError) as exc:
-        return (*keep, str(exc))
+        return {**about, "failed": str(exc)}, no_update
     except UNREADABLE:
-        return (*keep, words.DONE_FAILED)
+        return {**about, "failed": words.DONE_FAILED}, no_update
     if count is None:
-        return (*keep, words.GONE)
-    return False, "", words.DONE_SAVED, acts + 1, ""
+        return {**about, "failed": words.GONE}, no_update
+    return {**about, **proposals.stored(body, words.DONE_SAVED, asking.NOTE_MORE)}, acts + 1
 
 
 def register(app: Dash) -> None:
@@ -230,14 +233,25 @@ def register(app: Dash) -> None:
         prevent_initial_call=True,
     )(ask_what_was_done)
     app.callback(
-        Output("done-box", "opened", allow_duplicate=True),
-        Output("done-body", "value", allow_duplicate=True),
-        Output("residents-said", "children", allow_duplicate=True),
+        Output("done-answer", "data"),
         Output("residents-acts", "data", allow_duplicate=True),
-        Output("done-trouble", "children", allow_duplicate=True),
         Input("done-save", "n_clicks"),
         State("done-body", "value"),
         State("done-patient", "data"),
+        State("done-name", "children"),
         State("residents-acts", "data"),
         prevent_initial_call=True,
     )(save_done)
+    app.clientside_callback(
+        ClientsideFunction("homeward", "doneAnswered"),
+        Output("done-box", "opened", allow_duplicate=True),
+        Output("done-body", "value", allow_duplicate=True),
+        Output("done-drafts", "data", allow_duplicate=True),
+        Output("done-trouble", "children", allow_duplicate=True),
+        Output("residents-said", "children", allow_duplicate=True),
+        Input("done-answer", "data"),
+        State("done-patient", "data"),
+        State("done-body", "value"),
+        State("done-drafts", "data"),
+        prevent_initial_call=True,
+    )

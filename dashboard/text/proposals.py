@@ -7,4 +7,5 @@ NOT_IN_FORCE = "You have changed the draft of a new version, and it is not in fo
 KEEP = "Keep what I wrote"
 REPLACE = "Replace it with {by}"
 RECORD = "what the record says now"
-NOTE_MORE = "Saved. What you have written since then is not saved yet."
+MORE = "What you have written since then is not saved yet."
+NOTE_MORE = f"Saved. {MORE}"

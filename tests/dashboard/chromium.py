@@ -6,12 +6,12 @@ How long people wait is measured by the benchmarks. A test says what must come, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, Route, expect, sync_playwright
 
 from tests.waiting import wait_until
 
@@ -84,6 +84,25 @@ def until(page: Page, script: str, given: object = None) -> Any:
             return None
 
     return wait_until(found, script, PATIENCE_MS / 1000)
+
+
+def hold(page: Page, named: str) -> Callable[[], None]:
+    """Keep back what a page asks of its callbacks with something named in it; what is given lets the first go on."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        if named in (route.request.post_data or ""):
+            held.append(route)
+        else:
+            route.continue_()
+
+    def let_go() -> None:
+        # a page that is asked something hands on meanwhile what it has heard
+        wait_until(lambda: page.evaluate("true") and held, named, PATIENCE_MS / 1000)
+        held.pop(0).continue_()
+
+    page.route("**/_dash-update-component*", keep)
+    return let_go
 
 
 def expect_to_fit(page: Page, what: object = "") -> None:

@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 from pypdf import PdfReader
 
 from tests.dashboard.bedside import TABLET, browser, house, sign_in, violations
-from tests.dashboard.chromium import expect_to_fit
+from tests.dashboard.chromium import expect_to_fit, hold
 from tests.dashboard.test_pages_browser import House
 
 __all__ = ["browser", "house"]  # fixtures
@@ -97,19 +97,11 @@ def test_what_happens_meanwhile_is_said_and_takes_nothing_away(house: House, pag
 
 
 def test_what_is_typed_while_it_is_being_written_anew_stays(page: Page) -> None:
-    held: list[Route] = []
-
-    def hold(route: Route) -> None:
-        if '"handover-anew.n_clicks"' in (route.request.post_data or ""):
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/_dash-update-component*", hold)
+    let_go = hold(page, '"handover-anew.n_clicks"')
     page.get_by_role("button", name="Write anew").tap()
     expect(page.locator("#handover-anew")).to_have_attribute("aria-busy", "true")
     page.fill("#handover-decision", "Daughter told.")
-    held[0].continue_()
+    let_go()
     expect(page.locator("#handover-ask")).to_contain_text("You have written in Decision")
     expect(page.locator("#handover-decision")).to_have_value("Daughter told.")
     expect(page.locator("#handover-decision")).to_be_focused()

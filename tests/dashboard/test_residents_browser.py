@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.bedside import browser, house, sign_in, violations
-from tests.dashboard.chromium import expect_to_fit, until
+from tests.dashboard.chromium import expect_to_fit, hold, until
 from tests.dashboard.conftest import connect
 from tests.dashboard.test_pages_browser import House, resolve
 
@@ -118,6 +118,25 @@ def test_what_was_begun_about_one_resident_is_never_offered_for_another(house: H
     done.nth(0).tap()
     expect(box).to_contain_text(first)
     expect(body).to_have_value("Gave her water.")
+    # over a slow network: what is typed on stays, and the answer about one does nothing to what is another's
+    let_go, save = hold(page, '"done-save.n_clicks"'), page.locator("#done-save")
+    save.tap()
+    expect(save).to_have_attribute("aria-busy", "true")
+    body.fill("Gave her water. She drank it.")
+    let_go()
+    expect(page.locator("#done-trouble")).to_contain_text("What you have written since then is not saved yet.")
+    expect(body).to_have_value("Gave her water. She drank it.")
+    expect(save).not_to_have_attribute("aria-busy", "true")
+    save.tap()
+    expect(save).to_have_attribute("aria-busy", "true")
+    page.keyboard.press("Escape")
+    expect(box).to_have_count(0)
+    page.get_by_role("button", name=f"Done: {second}", exact=True).tap()
+    expect(box).to_contain_text(second)
+    body.fill("Slept well.")
+    let_go()
+    expect(page.locator("#residents-said")).to_contain_text(f"{first}: Saved: done.")
+    expect(body).to_have_value("Slept well.")
 
 
 def test_who_is_in_the_list_keeps_their_place_when_somebody_comes_above(house: House, page: Page) -> None:

@@ -167,6 +167,7 @@ def test_several_at_once_with_one_reason_and_an_answer_for_each(house: House, br
     for patient in (raised[0][0], raised[2][0]):
         expect(said).to_contain_text(str(names[patient]))
     expect(page.locator("#bulk")).to_be_hidden()
+    expect(page.locator("#bulk-reason")).to_have_value("")
     held = ask(house, "select acknowledged_by, note from episode join episode_event using (episode_id) "
                       "where episode_id = any (%s) and kind = 'acknowledged'", [e for _, e in raised])  # fmt: skip
     assert held == [(house.seeded.accounts["nurse"], "ward round")] * 2
