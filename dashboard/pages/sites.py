@@ -9,16 +9,18 @@ import psycopg
 import psycopg_pool
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 
-from dashboard import fields, identity, sites, text
+from dashboard import fields, identity, proposals, sites, text
 from dashboard.actions import InvalidActionError, NotThereError
 from dashboard.fields import bad, good
 from dashboard.permissions import NotPermittedError, Permission, may
 from dashboard.shell import scrollable, trouble
 from dashboard.text import accounts as words
+from dashboard.text import proposals as asking
 
 PATH = "/sites"
 
 ZONE = "Europe/London"
+_BOXES = ("site-name", "site-advice")
 _UNREADABLE = (psycopg.Error, psycopg_pool.PoolTimeout)
 _ZONES = sorted(
     zone for zone in available_timezones() if "/" in zone and not zone.startswith(("Etc/", "posix", "right"))
@@ -31,10 +33,12 @@ def layout() -> Any:
         [
             dcc.Store(id="sites-turn", data=0),
             dcc.Store(id="site-id"),
+            *proposals.stores("site"),
             html.Div(html.Div([html.H1(words.SITES_TITLE), html.P(words.SITES_LEAD)]), className="page-head"),
             html.Div(
                 [
                     html.Div(html.Div(text.LOADING, className="loading-note"), id="sites-list"),
+                    proposals.question("site", asking.NOT_SAVED),
                     html.Section(
                         [
                             html.H2(words.ADD_SITE, id="site-form-title"),
@@ -107,21 +111,27 @@ def _row(site: dict[str, Any]) -> Any:
     )
 
 
-async def open_form(_: Any, __: Any) -> list[Any]:
-    """The form with the site whose button was pressed, or empty for a new one."""
+async def open_form(_: Any) -> tuple[Any, Any]:
+    """The site whose button was pressed, for the form."""
     if not ctx.triggered or not ctx.triggered[0]["value"]:
-        return [no_update] * 7
-    if ctx.triggered_id == "site-cancel":
-        return [None, words.ADD_SITE, "", "care_home", ZONE, "", ""]
+        return no_update, no_update
     try:
         found = {s["site_id"]: s for s in await sites.sites()}
     except (*_UNREADABLE, NotPermittedError):
-        return [no_update] * 6 + [trouble()]
+        return no_update, trouble()
     site = found.get(int(ctx.triggered_id["site"]))
     if site is None:
-        return [no_update] * 7
-    shown = (site[name] for name in ("name", "kind", "time_zone", "emergency_advice"))
-    return [site["site_id"], words.CHANGE_SITE, *shown, ""]
+        return no_update, no_update
+    written = {"site-name": site["name"], "site-advice": site["emergency_advice"] or ""}
+    more = (site["site_id"], words.CHANGE_SITE, site["kind"], site["time_zone"])
+    return proposals.proposal(written, site["name"], *more), ""
+
+
+async def empty_form(clicks: int | None) -> list[Any]:
+    """The form for a new site; who presses this has said that what is in it is not wanted."""
+    if not clicks:
+        return [no_update] * 9
+    return ["", "", None, words.ADD_SITE, "care_home", ZONE, "", {}, None]
 
 
 async def save(
@@ -132,40 +142,48 @@ async def save(
     zone: str | None,
     advice: str | None,
     turn: int,
-) -> tuple[Any, Any]:
+) -> tuple[Any, ...]:
     """Make or change the site."""
     if not clicks:
-        return no_update, no_update
+        return (no_update,) * 4
     try:
         if site is None:
             await sites.add(name or "", kind or "", zone or "", advice or None)
         else:
             await sites.change(site, name or "", kind or "", zone or "", advice or "")
     except (InvalidActionError, NotThereError, NotPermittedError) as exc:
-        return bad(str(exc)), no_update
+        return bad(str(exc)), *(no_update,) * 3
     except _UNREADABLE:
-        return trouble(), no_update
-    return good(words.SAVED), turn + 1
+        return trouble(), *(no_update,) * 3
+    # what is saved may be replaced without a question
+    return good(words.SAVED), turn + 1, {"site-name": name, "site-advice": advice}, None
 
 
 def register(app: Dash) -> None:
     """Wire the page."""
     app.callback(Output("sites-list", "children"), Input("sites-turn", "data"))(fill)
+    more = (("site-id", "data"), ("site-form-title", "children"), ("site-kind", "value"), ("site-zone", "value"))
+    proposals.register(app, "site", _BOXES, [Output(*which) for which in more])
     app.callback(
-        Output("site-id", "data"),
-        Output("site-form-title", "children"),
-        Output("site-name", "value"),
-        Output("site-kind", "value"),
-        Output("site-zone", "value"),
-        Output("site-advice", "value"),
+        Output("site-proposed", "data"),
         Output("site-said", "children", allow_duplicate=True),
         Input({"type": "site-open", "site": ALL}, "n_clicks"),
-        Input("site-cancel", "n_clicks"),
         prevent_initial_call=True,
     )(open_form)
     app.callback(
+        *(Output(box, "value", allow_duplicate=True) for box in _BOXES),
+        *(Output(*which, allow_duplicate=True) for which in more),
+        Output("site-said", "children", allow_duplicate=True),
+        Output("site-written", "data", allow_duplicate=True),
+        Output("site-proposed", "data", allow_duplicate=True),
+        Input("site-cancel", "n_clicks"),
+        prevent_initial_call=True,
+    )(empty_form)
+    app.callback(
         Output("site-said", "children"),
         Output("sites-turn", "data"),
+        Output("site-written", "data"),
+        Output("site-proposed", "data", allow_duplicate=True),
         Input("site-save", "n_clicks"),
         State("site-id", "data"),
         State("site-name", "value"),

@@ -192,8 +192,19 @@ def test_a_site_is_added_and_changed(trust: Trust, browser: Browser) -> None:
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("alert")).to_contain_text("already")
     page.get_by_label("Name", exact=True).fill("Ash Grove")
+    page.locator("#sites-list tr").filter(has_text="Oak House").get_by_role("button").click()
+    asked = page.locator("#site-ask")
+    expect(asked).to_contain_text("You have written in Name, and it is not saved.")
+    asked.get_by_role("button", name="Keep what I wrote").click()
+    expect(asked).to_be_hidden()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#sites-list tr").filter(has_text="Ash Grove")).to_be_visible()
+    # what is saved is not lost, so nothing is asked
+    page.locator("#sites-list tr").filter(has_text="Oak House").get_by_role("button").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("Oak House")
+    expect(asked).to_be_hidden()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Name", exact=True)).to_have_value("")
     page.context.close()
 
 
