@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from dash import Dash
+from dash._utils import stringify_id
 from dash.backends._fastapi import (
     DashMiddleware,
     FastAPIDashServer,
@@ -58,6 +59,7 @@ GRID = "/_dash-component-suites/dash_ag_grid/async-community.js"
 # A table that no page has; what only a part of the components needs, which fetches it by itself; and what browsers
 # lacked before 2018, of which assets/generators.js has the part that is used.
 NOT_AT_FIRST = ("/dash_table/", "/dcc/dash_core_components-shared.", "/dash/deps/polyfill@")
+_CLICKS = "n_clicks"
 _SCRIPT = re.compile(r"<script src=[^>]*></script>\n?")
 
 
@@ -87,6 +89,8 @@ class _Server(FastAPIDashServer):  # type: ignore[misc]
             given = self.request_adapter().get_json()
             if not isinstance(given, dict) or not _is_a_call(given, dash_app):
                 return problem(400, "No page of ours asks like this.")
+            if not _leave_out_what_is_only_drawn(given):
+                return Response(status_code=204)
             looks.name(self.server.state.pages_of_callbacks.get(given["output"], "page"))
             answer: Response = await dispatch(request)
             # Dash does not say what it answers with, and what is of no known kind is not compressed
@@ -138,7 +142,26 @@ class _Middleware(DashMiddleware):  # type: ignore[misc]
 def _is_a_call(given: dict[str, Any], dash_app: Dash) -> bool:
     lists = [given.get(name, []) for name in ("inputs", "state", "changedPropIds")]
     output = given.get("output")
-    return isinstance(output, str) and output in dash_app.callback_map and all(isinstance(f, list) for f in lists)
+    if not (isinstance(output, str) and output in dash_app.callback_map and all(isinstance(f, list) for f in lists)):
+        return False
+    return all(isinstance(name, str) for name in lists[-1])
+
+
+def _leave_out_what_is_only_drawn(given: dict[str, Any]) -> bool:
+    """Leave the buttons that were only drawn out of what has changed; say whether there is anything to be done.
+
+    Dash tells of a button that an answer draws as if it had been pressed, though nobody has: **End the pause now**
+    would do so by itself when it appears.
+    """
+    changed = given.get("changedPropIds", [])
+    drawn = {
+        f"{stringify_id(one.get('id'))}.{_CLICKS}"
+        for several in given.get("inputs", [])
+        for one in (several if isinstance(several, list) else [several])
+        if isinstance(one, dict) and one.get("property") == _CLICKS and not one.get("value")
+    }
+    given["changedPropIds"] = [name for name in changed if name not in drawn]
+    return bool(given["changedPropIds"]) or not changed
 
 
 async def _no_such_file(_: Request, __: Exception) -> Response:

@@ -14,8 +14,12 @@ from ingest.counters import Counters
 from ingest.sql import QUERIES
 
 BEAT_S = 1.0
-ALIVE_S = 3.0
-"""A process not seen for this long counts as gone: its share of the lanes falls to the others."""
+ALIVE_S = 2.0
+"""A process not seen for this long counts as gone: its share of the lanes falls to the others.
+
+Two beats. One that is only slow loses nothing by it: it has its lanes' locks, and whoever has a greater share now takes
+free lanes only.
+"""
 LEASE_S = 10.0
 """A process not seen for this long has its connections to the database ended by the others."""
 

@@ -2,7 +2,7 @@
 // or a signature, is there twice. A button that waits for its answer says so.
 (function () {
   "use strict";
-  const DRAWN_MS = 150, ASKED = "_dash-update-component", PRESSED = ".n_clicks";
+  const DRAWN_MS = 150, ASKED = "_dash-update-component", COUNT = "n_clicks", PRESSED = "." + COUNT;
   const waiting = new Map(), fetchOnly = window.fetch;
 
   function show(id) {
@@ -16,12 +16,22 @@
     if (count > 0) waiting.set(id, count); else waiting.delete(id);
   }
 
-  // the buttons whose press a request of Dash is about, by the ids that they have in the page
+  // an id as Dash has it in the page
+  function written(id) {
+    if (typeof id === "string") return id;
+    const part = function (key) { return JSON.stringify(key) + ":" + JSON.stringify(id[key]); };
+    return "{" + Object.keys(id).sort().map(part).join(",") + "}";
+  }
+
+  // the buttons whose press a request of Dash is about, by these ids; one that was only drawn has no count
   function buttons(resource, options) {
     const body = options && options.body;
     if (String(resource).indexOf(ASKED) < 0 || typeof body !== "string" || body.indexOf(PRESSED) < 0) return [];
-    return (JSON.parse(body).changedPropIds || []).filter(function (name) { return name.endsWith(PRESSED); })
-      .map(function (name) { return name.slice(0, -PRESSED.length); });
+    const asked = JSON.parse(body), changed = asked.changedPropIds || [];
+    return (asked.inputs || []).flat()
+      .filter(function (input) { return input && input.property === COUNT && input.value; })
+      .map(function (input) { return written(input.id); })
+      .filter(function (id) { return changed.indexOf(id + PRESSED) >= 0; });
   }
 
   window.fetch = function (resource, options) {

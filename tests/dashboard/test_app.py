@@ -5,6 +5,7 @@ import inspect
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import brotli
 import httpx
@@ -333,13 +334,17 @@ def test_a_callback_runs_for_its_person_and_its_failure_tells_nothing(
     monkeypatch.setattr(dash_server, "register_pages", register)
     trusts = make_trusts(database)
     with serve(database) as url, Served(url, database, trusts).browser("carer") as client:
-        call = {"inputs": [{"id": "ask", "property": "n_clicks", "value": 1}], "changedPropIds": ["ask.n_clicks"]}
+        pressed: dict[str, Any] = {"id": "ask", "property": "n_clicks", "value": 1}
+        call = {"inputs": [pressed], "changedPropIds": ["ask.n_clicks"]}
 
         def post(output: str) -> httpx.Response:
             outputs = {"id": output.partition(".")[0], "property": "children"}
             return client.post("/_dash-update-component", json={"output": output, "outputs": outputs, **call})
 
         assert post("answer.children").json()["response"]["answer"]["children"] == "Elm House"
+        pressed["value"] = None  # a button that was drawn, and that nobody has pressed
+        assert post("answer.children").status_code == 204
+        pressed["value"] = 1
         failed = post("failure.children")
         assert failed.status_code == 500
         assert "Secret" not in failed.text
@@ -355,6 +360,7 @@ def test_a_callback_runs_for_its_person_and_its_failure_tells_nothing(
             b'{"output": 1}',
             b'{"output": ["a"]}',
             b'{"output": "answer.children", "inputs": 1}',
+            b'{"output": "answer.children", "changedPropIds": [{}]}',
         ):
             answer = client.post("/_dash-update-component", content=bad, headers={"Content-Type": "application/json"})
             assert answer.status_code == 400, bad

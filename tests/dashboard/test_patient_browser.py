@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 
@@ -122,6 +123,26 @@ def test_a_pause_begins_is_told_and_ends(house: House, browser: Browser) -> None
     page.get_by_role("button", name="End the pause now").click()
     expect(page.locator("#pause-form")).to_be_visible()
     expect(page.locator("#patient-timeline")).to_contain_text("Pause ended early")
+    page.context.close()
+
+
+def test_a_pause_does_not_end_because_its_button_is_drawn_again(house: House, browser: Browser) -> None:
+    patient = house.seeded.patients[5]
+    page = open_patient(house, browser, patient)
+    expect(page.locator("#live")).to_have_class(re.compile("live-on"))
+    page.locator("#pause-form button").click()
+    expect(page.locator("#pause-said")).to_contain_text("Paused")
+    expect(page.locator("#pause-now")).to_contain_text("In hospital")
+    # what somebody else does about this patient draws the button anew, and the page asks again
+    with page.expect_response(lambda r: "pause-now" in (r.request.post_data or "")), connect(house.database) as other:
+        told = {"organisation": house.seeded.organisation, "patients": [patient], "episodes": True}
+        other.execute("select pg_notify('homeward_live', %s)", [json.dumps(told)])
+    # what the page asks because of that, it has asked before this
+    page.locator("#note-body").fill("Family told.")
+    page.locator("#note-save").click()
+    expect(page.locator("#patient-timeline")).to_contain_text("Family told.")
+    expect(page.locator("#patient-timeline")).not_to_contain_text("Pause ended early")
+    expect(page.locator("#pause-now")).to_contain_text("In hospital")
     page.context.close()
 
 
