@@ -109,11 +109,6 @@ async def fill(_: Any) -> Any:
     )
 
 
-def _patient(access: dict[str, Any]) -> Any:
-    number = str(access["patient_id"])
-    return dcc.Link(number, href=f"/patients/{number}") if access["is_open"] else number
-
-
 async def banner(patient_id: int) -> Any:
     """What stands on the page of a patient whom the person at work opened in an emergency."""
     found = await emergency.present(patient_id)

@@ -248,6 +248,7 @@ def test_every_page_that_shows_a_patient_leaves_an_entry(served: Served, browser
         expect(page.locator("#page #main")).to_be_attached()
         page.wait_for_load_state("networkidle")
         expect(page.locator(".loading-note")).to_have_count(0)
+        expect(page.locator("[data-dash-is-loading=true]")).to_have_count(0)
         if any(name in page.locator("#page").inner_text() for name in names):
             showing.append(path)
             assert looks(served) > before, path

@@ -107,7 +107,7 @@ def test_a_version_that_does_not_permit_what_is_in_force_is_not_published(trust:
 @pytest.mark.parametrize(
     ("who", "message"),
     [
-        ({"born_on": date(datetime.now(UTC).year - 15, 1, 1)}, "is younger than 16; .* Choose another policy"),
+        ({"born_on": date(datetime.now(UTC).year - 14, 1, 1)}, "is younger than 16; .* Choose another policy"),
         ({"pregnant": True}, "is pregnant; .* Choose another policy"),
     ],
 )
