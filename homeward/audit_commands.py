@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,14 +28,15 @@ def list_entries(
 ) -> None:
     """List who looked at what and changed what, the latest first; that it was read is an entry too."""
     from dashboard.audit import Search, entries
+    from homeward.instants import read_instant
     from homeward.registration_commands import acting
     from homeward.reporting import report_rows
 
     search = Search(
         patient=None if patient is None else _patient(patient, organisation),
         action=action,
-        since=None if since is None else _instant(since, "--since"),
-        until=None if until is None else _instant(until, "--until"),
+        since=None if since is None else read_instant(since, "--since"),
+        until=None if until is None else read_instant(until, "--until"),
     )
     _check_order(search)
     rows: list[dict[str, Any]] = acting(organisation, lambda: entries(search, limit))
@@ -66,20 +66,6 @@ def _patient(given: str, organisation: str | None) -> int:
     if found is None:
         raise ProvisioningError("--patient: nobody here has this NHS number.")
     return int(found[0])
-
-
-def _instant(text: str, option: str) -> datetime:
-    from datetime import UTC
-
-    from homeward.provisioning import ProvisioningError
-
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as wrong:
-        raise ProvisioningError(
-            f"{option} {text!r} is no time; write it like 2026-03-01 or 2026-03-01T08:00+00:00."
-        ) from wrong
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _check_order(search: Search) -> None:

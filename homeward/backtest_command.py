@@ -21,9 +21,11 @@ from alerts.comparison import Panel, Tally, compare
 from alerts.documents import Policy, rule_key
 from alerts.instants import Instants
 from alerts.notation import PolicyError
+from dashboard.wording import microseconds
 from homeward.backtest_patients import QUERIES, Enrolled, enrolled_patients, pathway_of
 from homeward.backtest_report import show
 from homeward.evaluate_command import load_policy, read_file
+from homeward.instants import read_instant
 from homeward.reporting import addresses, administrator
 from schemas.database import open_pool
 from schemas.observation import ObservationBatch
@@ -184,18 +186,14 @@ def _events(path: Path, ids: NDArray[np.int32]) -> NDArray[np.int64]:
 
 
 def _instant(text: str, option: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise PolicyError(f"{option}: {text!r} is not a time; write 2026-03-01 or 2026-03-01T08:00:00Z") from None
-    instant = round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1_000_000)
+    instant = microseconds(read_instant(text, option))
     if instant < 0:
         raise PolicyError(f"{option}: {text!r} is before 1970, and nothing is stored of that; write a later time")
     return instant
 
 
 def _now() -> int:
-    return round(datetime.now(UTC).timestamp() * 1_000_000)
+    return microseconds(datetime.now(UTC))
 
 
 def _datetime(at: int) -> datetime:

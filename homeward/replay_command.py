@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from alerts.explain_scores import retold
-from homeward.local.errors import SetupError
+from dashboard.wording import microseconds
+from homeward.instants import read_instant
 from homeward.logs import log_to_file
 from homeward.progress import Progress
 from homeward.reporting import addresses, report
@@ -21,7 +21,7 @@ SHOWN = 100
 
 def run(episode: int | None, since: str | None, as_json: bool) -> int:
     """Replay one episode, or everything since an instant; give the exit code."""
-    begin = _instant(since) if since else 0
+    begin = microseconds(read_instant(since, "--since")) if since else 0
     log_to_file(load_settings().home / "logs" / "homeward.log")
     explained = None
     with Progress() as progress, open_pool(addresses().database_url(ROLE), ROLE) as pool:
@@ -32,17 +32,6 @@ def run(episode: int | None, since: str | None, as_json: bool) -> int:
             found = replay_all(pool, begin, lambda done, of: progress.detail(f"{done} of {of} patients"))
     report(_as_data(found, explained), as_json, "\n".join(_sentences(found, explained)))
     return 1 if found.differences else 0
-
-
-def _instant(text: str) -> int:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as failed:
-        raise SetupError(
-            f"--since {text!r} is no time; write it like 2026-03-01 or 2026-03-01T08:00+00:00."
-        ) from failed
-    at = at.replace(tzinfo=at.tzinfo or UTC)
-    return round(at.timestamp() * 1_000_000)
 
 
 def _as_data(found: Replayed, explained: dict[str, Any] | None) -> dict[str, Any]:

@@ -7,10 +7,10 @@ beside it. Systolic and diastolic pressure of one instant are the two components
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from dashboard import text
+from dashboard.wording import microseconds
 from schemas.fhir import CATEGORY, DEFINITION, NHS_NUMBER, PANEL, ObservationId
 from schemas.observation import Flag
 from schemas.vital_signs import ACVPU, BY_NAME, CATALOGUE, VitalSign
@@ -33,7 +33,6 @@ _PANEL = [
     {"system": SNOMED, "code": "75367002", "display": "Blood pressure"},
 ]
 SYSTOLIC, DIASTOLIC = BY_NAME["bp_systolic"], BY_NAME["bp_diastolic"]
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def observation(row: dict[str, Any]) -> Resource:
@@ -67,12 +66,6 @@ def observation(row: dict[str, Any]) -> Resource:
         found["component"] = [{"code": code_of(sign), **value_of(sign, value)} for sign, value in values]
         return found
     return found | value_of(signs[0], row["numbers"][0])
-
-
-def microseconds(at: datetime) -> int:
-    """Give an instant as microseconds since 1970 UTC, exactly."""
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def code_of(sign: VitalSign) -> Resource:

@@ -27,6 +27,7 @@ from dashboard.fhir.search import (
     vitals_in,
 )
 from dashboard.permissions import Permission
+from dashboard.wording import instant
 from schemas.fhir import MEDIA_TYPE, PANEL, PREFIX, ObservationId
 
 FILE = "fhir/queries.sql"
@@ -86,7 +87,7 @@ async def observation(given: str) -> JSONResponse:
     identity_ = ObservationId.read(given)
     if identity_ is None or identity_.at > 32_503_680_000_000_000:
         raise HTTPException(404, NONE)
-    at = resources.EPOCH + timedelta(microseconds=identity_.at)
+    at = instant(identity_.at)
     pressures = [SYSTOLIC.code, DIASTOLIC.code]
     rows = await _observations(
         identity_.patient_id,

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from homeward.cli import app
+from homeward.local.errors import SetupError
 from homeward.provisioning import ProvisioningError
 from tests.conftest import TestDatabase
 from tests.dashboard.conftest import Trusts, connect, make_trusts
@@ -71,8 +72,8 @@ def test_what_cannot_be_looked_for_is_said() -> None:
         (["--patient", "Joy"], "expected the number that a patient has here, or an NHS number"),
         (["--patient", "943 476 5918"], "--patient: This is not an NHS number"),
         (["--patient", "999 000 0018"], "--patient: nobody here has this NHS number"),
-        (["--since", "yesterday"], "--since 'yesterday' is no time"),
+        (["--since", "yesterday"], "--since: 'yesterday' is no time"),
         (["--since", "2026-03-02", "--until", "2026-03-01"], "exchange them"),
     ):
-        with pytest.raises(ProvisioningError, match=says):
+        with pytest.raises((ProvisioningError, SetupError), match=says):
             homeward(*words)

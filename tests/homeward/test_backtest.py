@@ -172,7 +172,7 @@ def test_a_draft_begins_with_what_is_in_force_or_with_the_template(
     ("words", "sentence"),
     [
         (["--since", "2026-03-01", "--site", "Nowhere"], "nobody is enrolled at site 'Nowhere'"),
-        (["--since", "soon"], "--since: 'soon' is not a time"),
+        (["--since", "soon"], "--since: 'soon' is no time"),
         (["--since", "2026-03-02", "--until", "2026-03-01"], "is not after --since"),
         (["--since", "0001-01-01"], "--since: '0001-01-01' is before 1970"),
     ],
